@@ -1,0 +1,331 @@
+"""The words of the house as frozen records: what flows through one turn, in the order in which it appears."""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = [
+    "Ask",
+    "Card",
+    "Citation",
+    "Cited",
+    "Conversation",
+    "Cut",
+    "Draft",
+    "Event",
+    "Finished",
+    "Hit",
+    "Message",
+    "Passage",
+    "Question",
+    "Reply",
+    "ReplyKind",
+    "Role",
+    "Route",
+    "Sentence",
+    "Started",
+    "Step",
+    "StreamEvent",
+    "Token",
+    "Trace",
+    "TurnClosing",
+    "TurnOpening",
+    "Usage",
+]
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    # A reviewer who took the conversation over.
+    HUMAN = "human"
+
+
+class ReplyKind(StrEnum):
+    """What the user gets."""
+
+    ANSWER = "answer"
+    # A question back, because the user's can be meant in several ways.
+    CLARIFY = "clarify"
+    # The documents do not answer it, or the charter says that it is out of scope.
+    REFUSE = "refuse"
+    # The token bucket is empty: come back in `retry_after_s`.
+    WAIT = "wait"
+    HANDOFF = "handoff"
+    # A verbatim FAQ answer, or quotes, because the model could not be used.
+    FALLBACK = "fallback"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen record."""
+
+
+class Message(Record):
+    """One utterance of a conversation."""
+
+    role: Role
+    text: str
+    # Seconds since the epoch, UTC.
+    at: float
+
+
+class Ask(Record):
+    """One user message as it came through a door."""
+
+    text: str
+    # Empty: a new conversation is opened.
+    conversation_id: str = ""
+    # Who owns the conversation: a key's name, a browser's device id, "local".
+    caller: str = "local"
+    # BCP 47, from Accept-Language; empty when unknown.
+    language: str = ""
+    # From X-Consent-ID. Empty: answered, and kept for nothing else.
+    consent_id: str = ""
+    # Earlier messages that the client itself brought along: data, never instructions.
+    history: tuple[Message, ...] = ()
+    # The door: "cli", "chat", "ws", "v1".
+    channel: str = "cli"
+
+
+class Route(Record):
+    """The router's reading of a message."""
+
+    # The charter intent's id, or empty when none fits.
+    intent: str = ""
+    # 0-1.
+    confidence: float = 0.0
+    # The charter's topic that is out of scope, or empty.
+    out_of_scope: str = ""
+    # What the charter says to that topic.
+    refusal: str = ""
+
+
+class Question(Record):
+    """What is to be answered."""
+
+    # As the user wrote it.
+    text: str
+    # Understandable without the conversation: the follow-up rewritten.
+    standalone: str
+    history: tuple[Message, ...] = ()
+
+
+class Passage(Record):
+    """A retrievable piece of a document; `text` stands in the document at [start, end)."""
+
+    # Path of the document below the knowledge folder, with forward slashes.
+    source: str
+    # The document's title.
+    title: str
+    # The headings above the passage, outermost first.
+    headings: tuple[str, ...] = ()
+    text: str
+    # Offsets of characters (code points) in the document as decoded from the file.
+    start: int
+    end: int
+    # Where text and file differ in more than position (HTML): (offset in text, offset in file) of each
+    # run that is the same in both, ascending. Empty: `text` is the file's own [start, end).
+    runs: tuple[tuple[int, int], ...] = ()
+
+
+class Hit(Record):
+    """A passage that was found."""
+
+    passage: Passage
+    # The order is by this score, descending.
+    score: float
+    # Each leg's own score: "lexical", later "dense", "graph".
+    legs: dict[str, float] = {}
+
+
+class Citation(Record):
+    """The exact span that a sentence stands on."""
+
+    source: str
+    title: str
+    # The passage's own words.
+    quote: str
+    # Offsets of characters in the source file, as decoded.
+    start: int
+    end: int
+
+
+class Sentence(Record):
+    """One sentence of a draft, with the spans it stands on."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    # Greetings, connectives and "I could not find ..." claim nothing and need no span.
+    factual: bool = True
+
+
+class Draft(Record):
+    """What an answerer proposes."""
+
+    kind: ReplyKind
+    sentences: tuple[Sentence, ...]
+    # That the documents answer the question, 0-1.
+    confidence: float
+    # What was left out on the way, for `explain`.
+    cuts: tuple["Cut", ...] = ()
+
+
+class Cut(Record):
+    """Something that was not sent, and the rule that held it back."""
+
+    text: str
+    # "no_span", "number", "date", "name", "link", ...
+    rule: str
+    reason: str
+
+
+class Usage(Record):
+    """What the reply consumed at the model; zeros for quotes."""
+
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+class Reply(Record):
+    """What the user gets: the object that `ask --json` prints."""
+
+    kind: ReplyKind
+    text: str
+    citations: tuple[Citation, ...]
+    # That the documents answer the question, 0-1.
+    confidence: float
+    # The charter intent's id, or empty.
+    intent: str
+    conversation_id: str
+    turn_id: str
+    usage: Usage
+    latency_ms: float
+    release: str
+
+
+class Step(Record):
+    """What one step of the turn cost."""
+
+    name: str
+    ms: float
+
+
+class Trace(Record):
+    """Why a turn ended as it did: what `explain` prints."""
+
+    turn_id: str
+    conversation_id: str
+    question: str
+    standalone: str
+    route: Route
+    hits: tuple[Hit, ...]
+    cuts: tuple[Cut, ...]
+    steps: tuple[Step, ...]
+    reply: Reply
+    # What went wrong on the way and was mended by a fallback; empty when nothing did.
+    fault: str = ""
+
+
+class Started(Record, tag="started"):
+    """The turn was accepted; the user's message is being committed."""
+
+    conversation_id: str
+    turn_id: str
+
+
+class Token(Record, tag="token"):
+    """Checked text, to be appended to the reply."""
+
+    text: str
+
+
+class Cited(Record, tag="citation"):
+    """A citation of the text so far; the text refers to it as [number]."""
+
+    # From 1, ascending.
+    number: int
+    citation: Citation
+
+
+class Card(Record, tag="card"):
+    """Something to show apart from the reply's text, such as the wait card."""
+
+    kind: ReplyKind
+    text: str
+    retry_after_s: float = 0.0
+
+
+class Finished(Record, tag="finished"):
+    """The reply is complete and committed."""
+
+    reply: Reply
+
+
+StreamEvent = Started | Token | Cited | Card | Finished
+
+
+class Event(Record):
+    """One immutable fact of the journal."""
+
+    # Such as "assistant.turn.completed".
+    name: str
+    # Seconds since the epoch, UTC.
+    ts: float
+    event_id: str
+    conversation_id: str = ""
+    # The episode: one problem inside the conversation.
+    issue_id: str = ""
+    turn_id: str = ""
+    # A keyed hash of the caller; never the caller itself.
+    user_hash: str = ""
+    tenant: str = ""
+    region: str = ""
+    lang: str = ""
+    variant: str = ""
+    flag_key: str = ""
+    charter_sha: str = ""
+    index_sha: str = ""
+    model: str = ""
+    # The consent id under which it may be used for more than answering; empty: none.
+    consent: str = ""
+    # The event's own fields: numbers, ids and short labels, never the user's text.
+    data: dict[str, object] = {}
+
+
+class Conversation(Record):
+    """A thread, as far as a turn needs it."""
+
+    conversation_id: str
+    caller: str
+    opened_at: float
+    last_at: float
+    issue_id: str
+    last_intent: str = ""
+    language: str = ""
+    consent_id: str = ""
+    # The most recent ones, oldest first.
+    messages: tuple[Message, ...] = ()
+
+
+class TurnOpening(Record):
+    """What is committed before the first token leaves."""
+
+    turn_id: str
+    conversation: Conversation
+    message: Message
+    events: tuple[Event, ...] = ()
+
+
+class TurnClosing(Record):
+    """What is committed before `Finished` leaves."""
+
+    conversation: Conversation
+    message: Message
+    trace: Trace
+    events: tuple[Event, ...] = ()

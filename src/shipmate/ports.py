@@ -1,0 +1,86 @@
+"""What the house needs from outside, as small protocols: each has two adapters or more, and one conformance suite."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from shipmate.messages import Conversation, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
+
+__all__ = ["ChatModel", "Clock", "PassageIndex", "Store"]
+
+
+class Clock(Protocol):
+    """Time and identity, injected so that a turn replays byte for byte."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch, UTC."""
+
+    def elapsed(self) -> float:
+        """Return seconds of a monotonic clock."""
+
+    def new_id(self) -> str:
+        """Return a new ULID: 26 characters that sort by time."""
+
+
+class ChatModel(Protocol):
+    """Any language model that continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """Return the model's name, as the journal and the bill know it."""
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str | Usage]:
+        """Yield text as it comes and one `Usage` at the end; closing the iterator cancels the request.
+
+        Raises `ModelTimeout` when `deadline_s` passes, `ModelUnavailable` when the server refuses or breaks off,
+        `ModelGarbled` when it does not speak its protocol.
+        """
+
+    async def close(self) -> None:
+        """Give back connections; idempotent."""
+
+
+class PassageIndex(Protocol):
+    """A persisted lexical index of passages: readers see whole commits, one writer at a time."""
+
+    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
+        """Return the best passages by BM25, best first; `terms` are stems with their weights."""
+
+    def document_frequency(self, stem: str) -> int:
+        """Return the number of passages that hold the stem."""
+
+    def passage_count(self) -> int:
+        """Return the number of passages that a search sees."""
+
+    def sources(self) -> Mapping[str, str]:
+        """Return the fingerprint under which each source was indexed."""
+
+    def write(self, replaced: Iterable[tuple[str, str, Sequence[Passage]]], removed: Iterable[str]) -> None:
+        """Replace sources (name, fingerprint, passages) and remove others, all in one commit.
+
+        Raises `DiskFull`; then nothing has changed.
+        """
+
+    def refresh(self) -> bool:
+        """Look for a newer commit and read from it from now on; return whether there was one."""
+
+
+class Store(Protocol):
+    """The system of record: conversations and the journal. One writer commits in groups; nothing blocks the loop."""
+
+    async def conversation(self, conversation_id: str, caller: str, *, messages: int = 12) -> Conversation:
+        """Return a conversation with its most recent messages.
+
+        Raises `NoConversation` when there is none or when it belongs to another caller.
+        """
+
+    def open_turn(self, opening: TurnOpening) -> Awaitable[None]:
+        """Commit the user's message at once; the result is there when it is durable. Idempotent by turn id."""
+
+    def close_turn(self, closing: TurnClosing) -> Awaitable[None]:
+        """Commit reply, trace and events in one transaction; idempotent by turn id. Raises `DiskFull`."""
+
+    async def trace(self, turn_id: str, caller: str) -> Trace:
+        """Return why a turn ended as it did. Raises `NoTurn`, also for another caller's."""
+
+    async def close(self) -> None:
+        """Commit what is queued and give back the database; idempotent."""
