@@ -64,7 +64,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A frozen record."""
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True):
     """One utterance of a conversation."""
 
     role: Role
@@ -73,7 +73,7 @@ class Message(Record):
     at: float
 
 
-class Ask(Record):
+class Ask(Record, frozen=True, kw_only=True):
     """One user message as it came through a door."""
 
     text: str
@@ -91,7 +91,7 @@ class Ask(Record):
     channel: str = "cli"
 
 
-class Route(Record):
+class Route(Record, frozen=True, kw_only=True):
     """The router's reading of a message."""
 
     # The charter intent's id, or empty when none fits.
@@ -104,7 +104,7 @@ class Route(Record):
     refusal: str = ""
 
 
-class Question(Record):
+class Question(Record, frozen=True, kw_only=True):
     """What is to be answered."""
 
     # As the user wrote it.
@@ -114,7 +114,7 @@ class Question(Record):
     history: tuple[Message, ...] = ()
 
 
-class Passage(Record):
+class Passage(Record, frozen=True, kw_only=True):
     """A retrievable piece of a document; `text` stands in the document at [start, end)."""
 
     # Path of the document below the knowledge folder, with forward slashes.
@@ -132,7 +132,7 @@ class Passage(Record):
     runs: tuple[tuple[int, int], ...] = ()
 
 
-class Hit(Record):
+class Hit(Record, frozen=True, kw_only=True):
     """A passage that was found."""
 
     passage: Passage
@@ -142,7 +142,7 @@ class Hit(Record):
     legs: dict[str, float] = {}
 
 
-class Citation(Record):
+class Citation(Record, frozen=True, kw_only=True):
     """The exact span that a sentence stands on."""
 
     source: str
@@ -154,7 +154,7 @@ class Citation(Record):
     end: int
 
 
-class Sentence(Record):
+class Sentence(Record, frozen=True, kw_only=True):
     """One sentence of a draft, with the spans it stands on."""
 
     text: str
@@ -163,7 +163,7 @@ class Sentence(Record):
     factual: bool = True
 
 
-class Draft(Record):
+class Draft(Record, frozen=True, kw_only=True):
     """What an answerer proposes."""
 
     kind: ReplyKind
@@ -174,7 +174,7 @@ class Draft(Record):
     cuts: tuple["Cut", ...] = ()
 
 
-class Cut(Record):
+class Cut(Record, frozen=True, kw_only=True):
     """Something that was not sent, and the rule that held it back."""
 
     text: str
@@ -183,7 +183,7 @@ class Cut(Record):
     reason: str
 
 
-class Usage(Record):
+class Usage(Record, frozen=True, kw_only=True):
     """What the reply consumed at the model; zeros for quotes."""
 
     model: str = ""
@@ -192,7 +192,7 @@ class Usage(Record):
     cost_usd: float = 0.0
 
 
-class Reply(Record):
+class Reply(Record, frozen=True, kw_only=True):
     """What the user gets: the object that `ask --json` prints."""
 
     kind: ReplyKind
@@ -209,14 +209,14 @@ class Reply(Record):
     release: str
 
 
-class Step(Record):
+class Step(Record, frozen=True, kw_only=True):
     """What one step of the turn cost."""
 
     name: str
     ms: float
 
 
-class Trace(Record):
+class Trace(Record, frozen=True, kw_only=True):
     """Why a turn ended as it did: what `explain` prints."""
 
     turn_id: str
@@ -232,20 +232,20 @@ class Trace(Record):
     fault: str = ""
 
 
-class Started(Record, tag="started"):
+class Started(Record, frozen=True, kw_only=True, tag="started"):
     """The turn was accepted; the user's message is being committed."""
 
     conversation_id: str
     turn_id: str
 
 
-class Token(Record, tag="token"):
+class Token(Record, frozen=True, kw_only=True, tag="token"):
     """Checked text, to be appended to the reply."""
 
     text: str
 
 
-class Cited(Record, tag="citation"):
+class Cited(Record, frozen=True, kw_only=True, tag="citation"):
     """A citation of the text so far; the text refers to it as [number]."""
 
     # From 1, ascending.
@@ -253,7 +253,7 @@ class Cited(Record, tag="citation"):
     citation: Citation
 
 
-class Card(Record, tag="card"):
+class Card(Record, frozen=True, kw_only=True, tag="card"):
     """Something to show apart from the reply's text, such as the wait card."""
 
     kind: ReplyKind
@@ -261,7 +261,7 @@ class Card(Record, tag="card"):
     retry_after_s: float = 0.0
 
 
-class Finished(Record, tag="finished"):
+class Finished(Record, frozen=True, kw_only=True, tag="finished"):
     """The reply is complete and committed."""
 
     reply: Reply
@@ -270,7 +270,7 @@ class Finished(Record, tag="finished"):
 StreamEvent = Started | Token | Cited | Card | Finished
 
 
-class Event(Record):
+class Event(Record, frozen=True, kw_only=True):
     """One immutable fact of the journal."""
 
     # Such as "assistant.turn.completed".
@@ -298,7 +298,7 @@ class Event(Record):
     data: dict[str, object] = {}
 
 
-class Conversation(Record):
+class Conversation(Record, frozen=True, kw_only=True):
     """A thread, as far as a turn needs it."""
 
     conversation_id: str
@@ -313,7 +313,7 @@ class Conversation(Record):
     messages: tuple[Message, ...] = ()
 
 
-class TurnOpening(Record):
+class TurnOpening(Record, frozen=True, kw_only=True):
     """What is committed before the first token leaves."""
 
     turn_id: str
@@ -322,7 +322,7 @@ class TurnOpening(Record):
     events: tuple[Event, ...] = ()
 
 
-class TurnClosing(Record):
+class TurnClosing(Record, frozen=True, kw_only=True):
     """What is committed before `Finished` leaves."""
 
     conversation: Conversation
