@@ -22,6 +22,7 @@ __all__ = [
     "ReplyKind",
     "Role",
     "Route",
+    "Scored",
     "Sentence",
     "Started",
     "Step",
@@ -209,6 +210,17 @@ class Reply(Record, frozen=True, kw_only=True):
     release: str
 
 
+class Scored(Record, frozen=True, kw_only=True):
+    """A passage that was found, without its text: what a trace keeps."""
+
+    source: str
+    title: str
+    start: int
+    end: int
+    score: float
+    legs: dict[str, float]
+
+
 class Step(Record, frozen=True, kw_only=True):
     """What one step of the turn cost."""
 
@@ -224,7 +236,7 @@ class Trace(Record, frozen=True, kw_only=True):
     question: str
     standalone: str
     route: Route
-    hits: tuple[Hit, ...]
+    passages: tuple[Scored, ...]
     cuts: tuple[Cut, ...]
     steps: tuple[Step, ...]
     reply: Reply

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from shipmate.messages import Conversation, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
 
-__all__ = ["ChatModel", "Clock", "PassageIndex", "Store"]
+__all__ = ["ChatModel", "Clock", "PassageIndex", "Store", "TermStatistics"]
 
 
 class Clock(Protocol):
@@ -39,17 +39,29 @@ class ChatModel(Protocol):
         """Give back connections; idempotent."""
 
 
+class TermStatistics(Protocol):
+    """How common words are; cheap enough to be asked for every word of a question."""
+
+    @property
+    def passage_count(self) -> int:
+        """Return the number of passages."""
+
+    def document_frequency(self, stem: str) -> int:
+        """Return the number of passages that hold the stem in title, headings or text."""
+
+
 class PassageIndex(Protocol):
     """A persisted lexical index of passages: readers see whole commits, one writer at a time."""
 
     def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
         """Return the best passages by BM25, best first; `terms` are stems with their weights."""
 
-    def document_frequency(self, stem: str) -> int:
-        """Return the number of passages that hold the stem."""
+    @property
+    def statistics(self) -> "TermStatistics":
+        """Return the term statistics of the commit that a search sees."""
 
-    def passage_count(self) -> int:
-        """Return the number of passages that a search sees."""
+    def passages(self, source: str) -> list[Passage]:
+        """Return the passages of one source in document order; empty for an unknown one."""
 
     def sources(self) -> Mapping[str, str]:
         """Return the fingerprint under which each source was indexed."""
