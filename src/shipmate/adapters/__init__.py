@@ -1,0 +1,1 @@
+"""One module per real system, imported by bootstrap alone."""

@@ -1,0 +1,220 @@
+"""The passage index on tantivy: one folder, whole commits, nothing to rebuild at start-up.
+
+Every stem of a passage is one term of the field `text`; those of title and headings are written twice, which weighs
+them as BM25F would. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
+with what `sources` says of it.
+"""
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+import tantivy
+
+from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
+from shipmate.messages import Hit, Passage
+from shipmate.text import stems
+
+__all__ = ["TantivyIndex"]
+
+FORMAT = "passages-1"
+TITLE_WEIGHT = 2
+WRITER_HEAP_BYTES = 32_000_000
+PASSAGES_KEPT = 8192
+TERMS_KEPT = 16384
+
+PASSAGE = "passage"
+HEAD = "head"
+
+
+class Head(msgspec.Struct, frozen=True, array_like=True):
+    """The entry that stands for a whole source."""
+
+    source: str
+    fingerprint: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_passage = msgspec.msgpack.Decoder(Passage).decode
+_decode_head = msgspec.msgpack.Decoder(Head).decode
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("text", tokenizer_name="lines", index_option="freq")
+    builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("source", tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("passage", stored=True)
+    builder.add_bytes_field("head", stored=True)
+    return builder.build()
+
+
+SCHEMA = _schema()
+
+
+@lru_cache(maxsize=TERMS_KEPT)
+def _term(stem: str) -> tantivy.Query:
+    return tantivy.Query.term_query(SCHEMA, "text", stem, "freq")
+
+
+def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iterator[tantivy.Document]:
+    """Yield one entry per passage, the first of them the head; a source without passages is a head alone."""
+    for number, passage in enumerate(passages or [None]):
+        entry = tantivy.Document()
+        entry.add_text("source", source)
+        if number == 0:
+            entry.add_text("kind", HEAD)
+            entry.add_bytes("head", _encode(Head(source, fingerprint)))
+        if passage is not None:
+            heading_stems = stems(" ".join((passage.title, *passage.headings)))
+            entry.add_text("kind", PASSAGE)
+            entry.add_text("text", "\n".join(heading_stems * TITLE_WEIGHT + stems(passage.text)))
+            entry.add_bytes("passage", _encode(passage))
+        yield entry
+
+
+class Snapshot:
+    """What one commit holds; it stays readable while later ones are written."""
+
+    def __init__(self, searcher: tantivy.Searcher) -> None:
+        self._searcher = searcher
+        self.passage_count = self._count("kind", PASSAGE)
+        # Frequencies in tantivy's dictionary still count removed passages until segments are merged.
+        self._is_clean = self._frequency("kind", PASSAGE) == self.passage_count
+        self._passage = lru_cache(maxsize=PASSAGES_KEPT)(self._read)
+        self.document_frequency = lru_cache(maxsize=TERMS_KEPT)(self._document_frequency)
+
+    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
+        clauses = [
+            (tantivy.Occur.Should, _term(stem) if weight == 1 else tantivy.Query.boost_query(_term(stem), weight))
+            for stem, weight in terms.items()
+        ]
+        found = self._searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False)
+        return [
+            Hit(passage=self._passage(at.segment_ord, at.doc), score=score, legs={"lexical": score})
+            for score, at in found.hits
+        ]
+
+    def passages(self, source: str) -> list[Passage]:
+        own = [_decode_passage(entry) for entry in self._stored("source", source, "passage")]
+        return sorted(own, key=lambda passage: (passage.start, passage.end))
+
+    def sources(self) -> dict[str, str]:
+        heads = (_decode_head(entry) for entry in self._stored("kind", HEAD, "head"))
+        return {head.source: head.fingerprint for head in heads}
+
+    def _document_frequency(self, stem: str) -> int:
+        return self._frequency("text", stem) if self._is_clean else self._count("text", stem)
+
+    def _read(self, segment: int, number: int) -> Passage:
+        entry = self._searcher.doc(tantivy.DocAddress(segment, number))
+        return _decode_passage(entry["passage"][0])
+
+    def _stored(self, field: str, value: str, stored: str) -> Iterator[bytes]:
+        count = self._count(field, value)
+        if count:
+            found = self._searcher.search(tantivy.Query.term_query(SCHEMA, field, value, "basic"), count, count=False)
+            entries = (self._searcher.doc(at).get_first(stored) for _, at in found.hits)
+            yield from (entry for entry in entries if entry is not None)
+
+    def _frequency(self, field: str, value: str) -> int:
+        return self._searcher.doc_freq(field, value)
+
+    def _count(self, field: str, value: str) -> int:
+        option = "freq" if field == "text" else "basic"
+        found = self._searcher.search(tantivy.Query.term_query(SCHEMA, field, value, option), 1, count=True)
+        return int(found.count)  # type: ignore[attr-defined]
+
+
+class TantivyIndex:
+    """A `PassageIndex` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FORMAT
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._index = tantivy.Index(SCHEMA, str(self._folder))
+        except ValueError as error:
+            raise Damaged(
+                f"the search index in {self._folder} does not open: {error}",
+                do=f"delete {self._folder} and run `shipmate ingest`: it is made from your documents",
+            ) from error
+        lines = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[^\n]+")).build()
+        self._index.register_tokenizer("lines", lines)
+        self._index.config_reader("manual")
+        self._open_commit()
+
+    @property
+    def statistics(self) -> Snapshot:
+        """Return the statistics of the commit that is being read."""
+        return self._snapshot
+
+    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
+        """Return the best passages by BM25, best first; no term is ever read as query syntax."""
+        return self._snapshot.search(terms, limit) if terms and limit > 0 else []
+
+    def passages(self, source: str) -> list[Passage]:
+        """Return the passages of one source in document order."""
+        return self._snapshot.passages(source)
+
+    def sources(self) -> dict[str, str]:
+        """Return the fingerprint of each source."""
+        return self._snapshot.sources()
+
+    def refresh(self) -> bool:
+        """Read from the newest commit, also another process's; return whether there was a newer one."""
+        if self._commit_on_disk() == self._commit:
+            return False
+        self._open_commit()
+        return True
+
+    def write(self, replaced: Iterable[tuple[str, str, Sequence[Passage]]], removed: Iterable[str]) -> None:
+        """Replace and remove sources in one commit; after a failure the last commit stands."""
+        writer = self._writer()
+        try:
+            for source in removed:
+                writer.delete_documents_by_term("source", source)
+            for source, fingerprint, passages in replaced:
+                writer.delete_documents_by_term("source", source)
+                for entry in _entries(source, fingerprint, passages):
+                    writer.add_document(entry)
+            writer.commit()
+            # Merges run on after a commit; leaving now would throw them away each time.
+            writer.wait_merging_threads()
+        except (ValueError, OSError) as error:
+            raise self._failure(error) from error
+        self._open_commit()
+
+    def _writer(self) -> tantivy.IndexWriter:
+        try:
+            return self._index.writer(WRITER_HEAP_BYTES, num_threads=1)
+        except ValueError as error:
+            if "LockBusy" in str(error):
+                raise FolderInUse(
+                    f"another process writes to {self._folder}", do="wait until its `shipmate ingest` has ended"
+                ) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> StorageError:
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        if full:
+            return DiskFull(
+                f"no space is left for the search index in {self._folder}",
+                do="free some space and run `shipmate ingest` again: it goes on where it stopped",
+            )
+        return StorageError(
+            f"the search index in {self._folder} cannot be written: {error}",
+            do="check the folder's permissions, then run `shipmate ingest` again",
+        )
+
+    def _commit_on_disk(self) -> tuple[int, int]:
+        stat = (self._folder / "meta.json").stat()
+        return stat.st_ino, stat.st_mtime_ns
+
+    def _open_commit(self) -> None:
+        # The mark is taken first: a commit that comes between is then seen by the next refresh.
+        self._commit = self._commit_on_disk()
+        self._index.reload()
+        self._snapshot = Snapshot(self._index.searcher())
