@@ -1,0 +1,55 @@
+# Two commands: `make demo` serves the demo assistant, `make test` runs the checks.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := examples/shipmate-help
+export OMP_NUM_THREADS := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo ask test test-real lint clean
+
+help:
+	@echo "make demo          set up and serve the demo assistant on this machine"
+	@echo "make ask Q=\"...\"   answer one question and exit"
+	@echo "make test          set up and run all checks that need no other service"
+	@echo "make test-real     the same with a browser, llama.cpp and long runs"
+
+demo: $(VENV)/.run
+	$(BIN)/shipmate ingest $(DEMO)
+	$(BIN)/shipmate serve $(DEMO)
+
+ask: $(VENV)/.run
+	@$(BIN)/shipmate ask $(DEMO) "$(Q)"
+
+test: $(VENV)/.dev lint
+	$(BIN)/pytest -q -n 2 -m "not real"
+
+test-real: $(VENV)/.real
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+	$(BIN)/pytest -q -m real
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports
+
+$(BIN)/uv:
+	@echo "Setting up $(VENV) (once) ..."
+	$(PY) -m venv $(VENV)
+	$(BIN)/python -m pip install -q uv
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e . --group dev
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.real: $(VENV)/.dev
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group real
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

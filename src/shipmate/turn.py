@@ -1,0 +1,288 @@
+"""One turn, top to bottom: from a user's message to a checked, committed reply."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import msgspec
+
+from shipmate.admission import ConversationQueue, TokenBucket
+from shipmate.answer import phrases
+from shipmate.answer.compose import Composer
+from shipmate.answer.draft import Chosen, Drafter, Fault
+from shipmate.answer.followup import standalone
+from shipmate.errors import Malformed, TooLarge
+from shipmate.journal import Journal
+from shipmate.knowledge.search import Search
+from shipmate.messages import (
+    Ask,
+    Card,
+    Conversation,
+    Cut,
+    Finished,
+    Hit,
+    Message,
+    Question,
+    Reply,
+    ReplyKind,
+    Role,
+    Route,
+    Scored,
+    Sentence,
+    Started,
+    Step,
+    StreamEvent,
+    Trace,
+    TurnClosing,
+    TurnOpening,
+    Usage,
+)
+from shipmate.ports import Clock, Store
+from shipmate.router import Router
+
+__all__ = ["Assistant", "Parts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a turn works with."""
+
+    clock: Clock
+    bucket: TokenBucket
+    store: Store
+    router: Router
+    search: Search
+    drafter: Drafter
+    journal: Journal
+    message_chars: int = 4_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """What is known of one turn so far."""
+
+    ask: Ask
+    turn_id: str
+    conversation: Conversation
+    question: Question
+    clock: Clock
+    asked_at: float
+    started_s: float
+    marked_s: float
+    route: Route = field(default_factory=Route)
+    hits: Sequence[Hit] = ()
+    chosen: Chosen = field(default_factory=lambda: Chosen(kind=ReplyKind.REFUSE, confidence=0.0))
+    reply: Composer = field(default_factory=Composer)
+    cuts: list[Cut] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    fault: str = ""
+    steps: list[Step] = field(default_factory=list)
+
+    def mark(self, step: str) -> None:
+        """Note what the step that ends here has cost."""
+        now_s = self.clock.elapsed()
+        self.steps.append(Step(name=step, ms=(now_s - self.marked_s) * 1000))
+        self.marked_s = now_s
+
+
+class Assistant:
+    """An opened project: what every door talks to."""
+
+    def __init__(self, parts: Parts, *, name: str, release: str, suggestions: Sequence[str] = ()) -> None:
+        self.name = name
+        self.release = release
+        self.disclosure = phrases.DISCLOSURE
+        self.suggestions = tuple(suggestions)
+        self._parts = parts
+        self._queue = ConversationQueue()
+
+    async def turn(self, ask: Ask) -> AsyncIterator[StreamEvent]:
+        """Run one turn. Closing the iterator ends it early; what was said until then is kept.
+
+        Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
+        """
+        parts = self._parts
+        started_s = parts.clock.elapsed()
+        wait_s = self._admit(ask)
+        if wait_s:
+            for event in self._wait(ask, wait_s):
+                yield event
+            return
+        conversation_id = ask.conversation_id or parts.clock.new_id()
+        async with self._queue.place(conversation_id):
+            turn = await self._open(ask, conversation_id, started_s)
+            committed = parts.store.open_turn(_opening(turn))
+            yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
+            self._route(turn)
+            self._find(turn)
+            await committed
+            turn.mark("commit message")
+            try:
+                async with aclosing(self._checked(turn)) as sentences:
+                    async for sentence in sentences:
+                        for event in turn.reply.add(sentence):
+                            yield event
+            except (GeneratorExit, asyncio.CancelledError):
+                turn.fault = "the client went away"
+                turn.mark("draft and check")
+                parts.store.close_turn(self._closing(turn))
+                raise
+            turn.mark("draft and check")
+            closing = self._closing(turn)
+            await parts.store.close_turn(closing)
+            yield Finished(reply=closing.trace.reply)
+
+    # 1 admit
+    def _admit(self, ask: Ask) -> float:
+        """Refuse what no turn can use; return the seconds that this caller has to wait."""
+        if not ask.text.strip():
+            raise Malformed("The message is empty.", do="Send a question.")
+        if len(ask.text) > self._parts.message_chars:
+            raise TooLarge(
+                f"The message has {len(ask.text)} characters; the limit is {self._parts.message_chars}.",
+                do="Ask a shorter question.",
+            )
+        if any("\ud800" <= character <= "\udfff" for character in ask.text):
+            raise Malformed("The message holds half a surrogate pair, which is no text.", do="Send valid Unicode.")
+        return self._parts.bucket.take(ask.caller)
+
+    def _wait(self, ask: Ask, wait_s: float) -> Iterator[StreamEvent]:
+        """Show the wait card: nothing is stored, so nothing is lost by asking again."""
+        reply = Reply(
+            kind=ReplyKind.WAIT,
+            text=phrases.WAIT,
+            citations=(),
+            confidence=0.0,
+            intent="",
+            conversation_id=ask.conversation_id,
+            turn_id="",
+            usage=Usage(),
+            latency_ms=0.0,
+            release=self.release,
+        )
+        yield Card(kind=ReplyKind.WAIT, text=phrases.WAIT, retry_after_s=wait_s)
+        yield Finished(reply=reply)
+
+    # 2 open
+    async def _open(self, ask: Ask, conversation_id: str, started_s: float) -> Turn:
+        """Continue the caller's conversation or begin one, under today's language and consent."""
+        clock = self._parts.clock
+        now = clock.now()
+        if ask.conversation_id:
+            conversation = await self._parts.store.conversation(conversation_id, ask.caller)
+        else:
+            conversation = Conversation(
+                conversation_id=conversation_id, caller=ask.caller, opened_at=now, last_at=now, issue_id=""
+            )
+        conversation = msgspec.structs.replace(
+            conversation,
+            language=ask.language or conversation.language,
+            consent_id=ask.consent_id,
+        )
+        history = conversation.messages or ask.history
+        return Turn(
+            ask=ask,
+            turn_id=clock.new_id(),
+            conversation=conversation,
+            question=Question(text=ask.text, standalone=standalone(ask.text, history), history=history),
+            asked_at=now,
+            clock=clock,
+            started_s=started_s,
+            marked_s=started_s,
+        )
+
+    # 5 route
+    def _route(self, turn: Turn) -> None:
+        """Read the user's words as an intent, before any untrusted text is seen."""
+        turn.mark("open")
+        turn.route = self._parts.router.route(turn.question.text)
+        turn.mark("route")
+
+    # 7 search
+    def _find(self, turn: Turn) -> None:
+        """Find the passages that may answer; from here on there is untrusted text in the turn."""
+        turn.hits = self._parts.search.passages(turn.question)
+        turn.mark("search")
+
+    # 8 draft, 9 check
+    async def _checked(self, turn: Turn) -> AsyncIterator[Sentence]:
+        """Yield the sentences that may be said, and note everything else."""
+        async with aclosing(self._parts.drafter.draft(turn.question, turn.route, turn.hits)) as draft:
+            async for part in draft:
+                match part:
+                    case Sentence():
+                        yield part
+                    case Chosen():
+                        turn.chosen = part
+                    case Cut():
+                        turn.cuts.append(part)
+                    case Usage():
+                        turn.usage = part
+                    case Fault():
+                        turn.fault = part.what
+
+    # 10 decide
+    def _closing(self, turn: Turn) -> TurnClosing:
+        """Make the reply, and the record of why it is what it is."""
+        now = turn.asked_at + (turn.marked_s - turn.started_s)
+        conversation = msgspec.structs.replace(
+            turn.conversation,
+            last_at=now,
+            last_intent=turn.route.intent or turn.conversation.last_intent,
+            issue_id=self._parts.journal.episode(turn.conversation, turn.route, turn.asked_at),
+        )
+        reply = Reply(
+            kind=turn.chosen.kind,
+            text=turn.reply.text,
+            citations=tuple(turn.reply.citations),
+            confidence=round(turn.chosen.confidence, 3),
+            intent=turn.route.intent,
+            conversation_id=conversation.conversation_id,
+            turn_id=turn.turn_id,
+            usage=turn.usage,
+            latency_ms=round((turn.marked_s - turn.started_s) * 1000, 3),
+            release=self.release,
+        )
+        trace = _trace(turn, reply)
+        return TurnClosing(
+            conversation=conversation,
+            message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
+            trace=trace,
+            events=self._parts.journal.turn_completed(conversation, trace),
+        )
+
+
+def _opening(turn: Turn) -> TurnOpening:
+    return TurnOpening(
+        turn_id=turn.turn_id,
+        conversation=turn.conversation,
+        message=Message(role=Role.USER, text=turn.ask.text, at=turn.asked_at),
+    )
+
+
+def _trace(turn: Turn, reply: Reply) -> Trace:
+    return Trace(
+        turn_id=turn.turn_id,
+        conversation_id=turn.conversation.conversation_id,
+        question=turn.question.text,
+        standalone=turn.question.standalone,
+        route=turn.route,
+        passages=tuple(_scored(hit) for hit in turn.hits),
+        cuts=tuple(turn.cuts),
+        steps=tuple(turn.steps),
+        reply=reply,
+        fault=turn.fault,
+    )
+
+
+def _scored(hit: Hit) -> Scored:
+    passage = hit.passage
+    return Scored(
+        source=passage.source,
+        title=passage.title,
+        start=passage.start,
+        end=passage.end,
+        score=hit.score,
+        legs=hit.legs,
+    )
