@@ -7,7 +7,8 @@
     ├── Busy                  somebody else holds what is needed
     │   ├── FolderInUse       a second serve or ingest on one folder
     │   ├── ConversationBusy  a third turn while one runs and one waits
-    │   └── PortTaken         the address is in use
+    │   ├── PortTaken         the address is in use
+    │   └── NotReady          starting, stopping, or as many turns as it can run
     ├── Missing               what was named does not exist
     │   ├── NoIndex           nothing was ingested yet
     │   ├── NoConversation    unknown, or somebody else's
@@ -19,7 +20,10 @@
     ├── RequestError          what a caller sent cannot be used
     │   ├── TooLarge
     │   ├── Malformed
-    │   ├── Unauthorised
+    │   │   ├── Invalid       it reads, but a field is wrong
+    │   │   └── WrongMediaType
+    │   ├── Unauthorised      no key, or not one of ours
+    │   ├── Forbidden         the origin or host is not allowed
     │   └── RateLimited
     └── ModelError            the language model failed
         ├── ModelUnavailable  refused, unreachable or broken off
@@ -38,6 +42,8 @@ __all__ = [
     "Damaged",
     "DiskFull",
     "FolderInUse",
+    "Forbidden",
+    "Invalid",
     "Malformed",
     "Missing",
     "ModelError",
@@ -47,6 +53,7 @@ __all__ = [
     "NoConversation",
     "NoIndex",
     "NoTurn",
+    "NotReady",
     "PortTaken",
     "Problem",
     "ProjectError",
@@ -59,6 +66,7 @@ __all__ = [
     "Unauthorised",
     "UnsafeBind",
     "UsageError",
+    "WrongMediaType",
 ]
 
 
@@ -136,6 +144,10 @@ class PortTaken(Busy):
     """Another program listens on this address."""
 
 
+class NotReady(Busy):
+    """The server is starting, stopping or already runs as many turns as it can."""
+
+
 class Missing(ShipmateError):
     """What was named does not exist."""
 
@@ -186,8 +198,20 @@ class Malformed(RequestError):
     """The request is not what the door's description asks for."""
 
 
+class Invalid(Malformed):
+    """The request reads, but one of its fields is missing or wrong."""
+
+
+class WrongMediaType(Malformed):
+    """The request's content type is not one that this door reads."""
+
+
 class Unauthorised(RequestError):
-    """The caller's key or origin is not known here."""
+    """The caller's key is missing or not known here."""
+
+
+class Forbidden(RequestError):
+    """Requests from this origin, or to this host, are not answered here."""
 
 
 class RateLimited(RequestError):
