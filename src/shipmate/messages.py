@@ -1,6 +1,8 @@
 """The words of the house as frozen records: what flows through one turn, in the order in which it appears."""
 
+from bisect import bisect_right
 from enum import StrEnum
+from operator import itemgetter
 
 import msgspec
 
@@ -131,6 +133,17 @@ class Passage(Record, frozen=True, kw_only=True):
     # Where text and file differ in more than position (HTML): (offset in text, offset in file) of each
     # run that is the same in both, ascending. Empty: `text` is the file's own [start, end).
     runs: tuple[tuple[int, int], ...] = ()
+
+    def in_source(self, start: int, end: int) -> tuple[int, int]:
+        """Return where `text[start:end]` stands in the source file; it must not be empty."""
+        if not self.runs:
+            return self.start + start, self.start + end
+        return self._offset_in_source(start), self._offset_in_source(end - 1) + 1
+
+    def _offset_in_source(self, offset: int) -> int:
+        at = bisect_right(self.runs, offset, key=itemgetter(0)) - 1
+        in_text, in_source = self.runs[max(at, 0)]
+        return in_source + offset - in_text
 
 
 class Hit(Record, frozen=True, kw_only=True):

@@ -2,14 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["STOP_WORDS", "fold", "sentence_spans", "stem", "stems", "words"]
+__all__ = ["LINE_MARK", "STOP_WORDS", "fold", "sentence_spans", "stem", "stems", "words"]
+
+Span = tuple[int, int]
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s)|\n")
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be been but by can could did do does doing for from had has have
     he her here him his how i if in into is it its just may me might more most my no not of on or our out over she
@@ -17,6 +19,18 @@ STOP_WORDS = frozenset(
     when where which while who whom whose why will with would you your""".split()
 )
 _stemmer = Stemmer.Stemmer("english")
+
+# What stands before a line's own words: a heading's, item's, quotation's, table row's or code fence's sign.
+LINE_MARK = re.compile(r"#{1,6}\s+|[-*+•·‣–]\s+|\(?(?:\d{1,3}|[a-z])[.)]\s+|>\s+|_{2,}\s+|\|\s*|```+|~~~+")
+LINE = re.compile(r"\S(?:[^\n]*\S)?")
+FENCES = ("```", "~~~")
+SENTENCE_END = re.compile(r"[.!?]['\")\]”’]*(?=\s+['\"(\[“‘]?[A-Z0-9])|(?:<br\s*/?>\s*)+")
+ABBREVIATIONS = frozenset(
+    """al apr approx art aug cf co col corp dec dept dr ed eds e.g est feb fig figs ft gen gov hon i.e inc jan jr jul
+    jun lt ltd mr mrs ms mt no nos nov oct ph.d pp prof rep rev sec sen sep sept sgt sr st u.k u.s vol vs""".split()
+)
+# Lines of such a width are taken for wrapped text; longer ones are whole paragraphs, shorter ones are lists.
+NARROW, WIDE = 50, 130
 
 
 def fold(text: str) -> str:
@@ -30,7 +44,8 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Return the stem of one word."""
-    return _stemmer.stemWord(fold(word).replace("’", "'").removesuffix("'s"))
+    stemmed: str = _stemmer.stemWord(fold(word).replace("’", "'").removesuffix("'s"))
+    return stemmed
 
 
 def words(text: str) -> list[str]:
@@ -43,15 +58,95 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
 
 
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Return [start, end) of each sentence, in order, without the white space around it."""
-    spans = []
-    start = 0
-    for cut in [*(match.span() for match in SENTENCE_END.finditer(text)), (len(text), len(text))]:
-        piece = text[start : cut[0]]
-        left = start + len(piece) - len(piece.lstrip())
-        right = start + len(piece.rstrip())
-        if right > left:
-            spans.append((left, right))
-        start = cut[1]
-    return spans
+def sentence_spans(text: str) -> list[Span]:
+    """Return [start, end) of each sentence, in order, without the white space around it.
+
+    A heading, a table row and a line of code count as one; a line break inside a wrapped sentence ends nothing. The
+    sign before a heading or list item is part of the span (`LINE_MARK` matches it).
+    """
+    return [span for block in _blocks(text) for span in _sentences(text, *block)]
+
+
+def _blocks(text: str) -> Iterator[Span]:
+    """Yield each paragraph, heading, list item, table row and line of code."""
+    for lines in _line_runs(text):
+        width = _wrap_width(lines)
+        start, end = lines[0]
+        last = lines[0]
+        for line in lines[1:]:
+            if not _goes_on(text, last, line, width):
+                yield start, end
+                start = line[0]
+            end = line[1]
+            last = line
+        yield start, end
+
+
+def _line_runs(text: str) -> Iterator[list[Span]]:
+    """Yield lines that stand together without a blank one between; a line of code stands alone."""
+    run: list[Span] = []
+    fenced = False
+    for match in LINE.finditer(text):
+        start, end = match.span()
+        fence = text.startswith(FENCES, start)
+        if run and (fence or fenced or text.count("\n", run[-1][1], start) > 1):
+            yield run
+            run = []
+        run.append((start, end))
+        fenced ^= fence
+    if run:
+        yield run
+
+
+def _wrap_width(lines: list[Span]) -> int:
+    """Return the width at which an editor has wrapped these lines, or 0 when they are not wrapped."""
+    lengths = [end - start for start, end in lines]
+    full = lengths[:-1]
+    width = max(lengths)
+    if len(full) < 2 or not NARROW <= width <= WIDE:
+        return 0
+    return width if 2 * sum(length >= 0.8 * width for length in full) > len(full) else 0
+
+
+def _goes_on(text: str, line: Span, following: Span, width: int) -> bool:
+    """Tell whether a line's sentence goes on in the following line."""
+    start, end = line
+    next_start, next_end = following
+    if text[end - 1] in ".!?:;|" or text[start] in "#|" or LINE_MARK.match(text, next_start):
+        return False
+    if text[next_start].islower() or text[next_start] in "(,&" or text[end - 1] == ",":
+        return True
+    last_word = text[start:end].rsplit(None, 1)[-1]
+    if last_word.islower() and last_word in STOP_WORDS:
+        return True
+    first_word = text[next_start:next_end].split(None, 1)[0]
+    return end - start + 1 + len(first_word) > width > 0
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    for match in SENTENCE_END.finditer(text, start, end):
+        # A line break in a table's cell is no part of the sentence before it.
+        cut = match.start() if text[match.start()] == "<" else match.end()
+        if text[match.start()] == "." and _abbreviates(text, start, match.start()):
+            continue
+        yield from _trimmed(text, start, cut)
+        start = match.end()
+    yield from _trimmed(text, start, end)
+
+
+def _abbreviates(text: str, start: int, stop: int) -> bool:
+    """Tell whether the full stop ends an abbreviation, an initial or the number of a list item."""
+    before = text[start:stop].split()
+    if not before:
+        return False
+    word = before[-1].lstrip("(\"'[“‘").lower()
+    return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or (len(before) == 1 and word.isdigit())
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield the span without the white space around it, unless nothing is left."""
+    piece = text[start:end]
+    left = start + len(piece) - len(piece.lstrip())
+    right = start + len(piece.rstrip())
+    if left < right:
+        yield left, right
