@@ -1,0 +1,175 @@
+"""What of a passage can be quoted: its sentences, list items and table rows, and what they stand under."""
+
+import re
+from enum import Enum
+from sys import intern
+
+import msgspec
+
+from shipmate.messages import Passage
+from shipmate.text import LINE_MARK, sentence_spans, stems, words
+
+__all__ = ["Kind", "Outline", "Piece", "outline"]
+
+# A piece with fewer words says nothing alone.
+LEAST_WORDS = 3
+# A line without a full stop is taken for the heading of what follows when it is as short as this.
+HEADING_WORDS = 10
+
+LINK_TARGET = re.compile(r"\]\([^)\s]*\)|<?https?://\S+")
+# Page furniture that reads like text.
+FURNITURE = re.compile(
+    r"""(?ix) ©|\bcopyright\b|all\ rights\ reserved|\b(?:accept|manage)\ (?:all\ )?cookies|\bcookie\ (?:notice|settings)
+    |(?:enable|supports?)\ javascript|^\W*skip\ to\b|official\ website\ of|^\W*(?:back|return)\ to\ top\b
+    |^\W*(?:for\ (?:more|further|additional)\ (?:details|information|help)\W|see\b|learn\ more\b|read\ more\b
+    |(?:more|further)\ information\b|click\ here\b|visit\ (?:our|the|https?)\b)"""
+)
+# Menu entries; in a whole sentence the same words are an instruction.
+MENU = re.compile(
+    r"(?i)\b(?:log|sign) ?(?:in|out|up)\b|subscribe|newsletter|follow us|contact us|site ?map|privacy policy|search"
+)
+POINTS_BACK = re.compile(
+    r"(?i)(?:it|its|this|these|those|that|they|their|he|she|his|her|such|however|but|also|then|therefore)\b"
+)
+
+
+class Kind(Enum):
+    """What a piece is on the page."""
+
+    PROSE = "prose"
+    ITEM = "item"
+    ROW = "row"
+    # Ends with a colon: what follows belongs to it.
+    INTRO = "intro"
+    # A line without a full stop: a heading, a menu entry, or an item whose sign was lost.
+    FRAGMENT = "fragment"
+    HEADING = "heading"
+    QUESTION = "question"
+    CODE = "code"
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A sentence, list item, table row or heading of a passage."""
+
+    # In the passage's text, without the sign of a heading or item.
+    start: int
+    end: int
+    kind: Kind
+    # Its content words, each once.
+    stems: tuple[str, ...]
+    words: int
+    # It may be quoted.
+    quotable: bool
+    # It begins with a word that stands for something said before.
+    points_back: bool
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """A passage, taken apart once and kept."""
+
+    pieces: tuple[Piece, ...]
+    # The pieces that hold a stem.
+    holding: dict[str, tuple[int, ...]]
+    # The pieces that do not hold a stem, but stand under a heading, question or introduction that does.
+    under: dict[str, tuple[int, ...]]
+    # The pieces that may be quoted.
+    quotable: tuple[int, ...]
+
+
+def outline(passage: Passage) -> Outline:
+    """Take a passage apart."""
+    text = passage.text
+    pieces: list[Piece] = []
+    holding: dict[str, tuple[int, ...]] = {}
+    under: dict[str, tuple[int, ...]] = {}
+    context = _Context(" ".join(passage.headings[-1:]))
+    for start, end in sentence_spans(text):
+        piece = _piece(text, start, end, context)
+        at = (len(pieces),)
+        for stem in piece.stems:
+            holding[stem] = holding.get(stem, ()) + at
+        for stem in context.above(piece).difference(piece.stems):
+            under[stem] = under.get(stem, ()) + at
+        pieces.append(piece)
+        context.follow(piece)
+    quotable = tuple(number for number, piece in enumerate(pieces) if piece.quotable)
+    return Outline(pieces=tuple(pieces), holding=holding, under=under, quotable=quotable)
+
+
+class _Context:
+    """What stands above the piece that comes next."""
+
+    def __init__(self, heading: str) -> None:
+        self._heading = frozenset(map(intern, stems(heading)))
+        self._intro: frozenset[str] = frozenset()
+        self.in_list = False
+        self.in_table = False
+        self.fenced = False
+
+    def above(self, piece: Piece) -> frozenset[str]:
+        """Return the stems that a piece stands under."""
+        return frozenset() if piece.kind in (Kind.HEADING, Kind.QUESTION) else self._heading | self._intro
+
+    def follow(self, piece: Piece) -> None:
+        """Go on behind a piece."""
+        titles = piece.kind is Kind.FRAGMENT and piece.words <= HEADING_WORDS
+        if piece.words and (piece.kind in (Kind.HEADING, Kind.QUESTION) or titles):
+            self._heading = frozenset(piece.stems)
+        if piece.kind is Kind.INTRO:
+            self._intro = frozenset(piece.stems)
+        elif piece.kind not in (Kind.ITEM, Kind.CODE, Kind.ROW):
+            self._intro = frozenset()
+        self.in_list = bool(self._intro)
+
+
+def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
+    kind, start = _kind(text, start, end, context)
+    body = LINK_TARGET.sub(" ", text[start:end])
+    count = len(words(body))
+    own_stems = tuple(dict.fromkeys(map(intern, stems(body))))
+    says = kind in (Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT)
+    furniture = FURNITURE.search(body) or (kind is Kind.FRAGMENT and MENU.search(body))
+    return Piece(
+        start=start,
+        end=end,
+        kind=kind,
+        stems=own_stems,
+        words=count,
+        quotable=says and count >= LEAST_WORDS and not furniture,
+        points_back=kind is Kind.PROSE and POINTS_BACK.match(body) is not None,
+    )
+
+
+def _kind(text: str, start: int, end: int, context: _Context) -> tuple[Kind, int]:
+    """Return what the piece is, and where its own words begin."""
+    if text.startswith(("```", "~~~"), start):
+        context.fenced = not context.fenced
+        return Kind.CODE, start
+    if context.fenced:
+        return Kind.CODE, start
+    is_first_row = text[start] == "|" and not context.in_table
+    context.in_table = text[start] == "|"
+    mark = LINE_MARK.match(text, start, end)
+    body = mark.end() if mark and mark.end() < end else start
+    if is_first_row or (text[start] == "#" and body > start):
+        # A table's first row names the columns.
+        return Kind.HEADING, body
+    if context.in_table:
+        return Kind.ROW, body
+    if text[end - 1] == "?":
+        return Kind.QUESTION, body
+    if text[end - 1] == ":":
+        return Kind.INTRO, body
+    if body > start:
+        return Kind.ITEM, body
+    if text[end - 1] in ".!;" or not _own_line(text, start, end):
+        return Kind.PROSE, start
+    return (Kind.ITEM if context.in_list else Kind.FRAGMENT), start
+
+
+def _own_line(text: str, start: int, end: int) -> bool:
+    """Tell whether nothing else stands on the lines of the piece."""
+    before = text[text.rfind("\n", 0, start) + 1 : start]
+    stop = text.find("\n", end)
+    after = text[end : stop if stop >= 0 else len(text)]
+    return not before.strip() and not after.strip()
