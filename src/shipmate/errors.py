@@ -16,6 +16,7 @@
     ├── StorageError          the disk or database refuses
     │   ├── DiskFull
     │   ├── SchemaTooNew      written by a later version
+    │   ├── SchemaTooOld      written by an earlier version: `shipmate upgrade` mends it
     │   └── Damaged           a file that does not read back
     ├── RequestError          what a caller sent cannot be used
     │   ├── TooLarge
@@ -60,6 +61,7 @@ __all__ = [
     "RateLimited",
     "RequestError",
     "SchemaTooNew",
+    "SchemaTooOld",
     "ShipmateError",
     "StorageError",
     "TooLarge",
@@ -178,6 +180,10 @@ class DiskFull(StorageError):
 
 class SchemaTooNew(StorageError):
     """The data was written by a later version of Shipmate."""
+
+
+class SchemaTooOld(StorageError):
+    """The data was written by an earlier version of Shipmate and has to be upgraded."""
 
 
 class Damaged(StorageError):

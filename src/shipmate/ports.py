@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from shipmate.messages import Conversation, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
+from shipmate.messages import Conversation, Event, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
 
 __all__ = ["ChatModel", "Clock", "PassageIndex", "Store", "TermStatistics"]
 
@@ -86,10 +86,21 @@ class Store(Protocol):
         """
 
     def open_turn(self, opening: TurnOpening) -> Awaitable[None]:
-        """Commit the user's message at once; the result is there when it is durable. Idempotent by turn id."""
+        """Commit the user's message at once; the result is there when it is durable. Idempotent by turn id.
+
+        It is queued by the call itself, awaited or not. Raises `NoConversation` when the conversation belongs to
+        another caller, `DiskFull` when it could not be kept.
+        """
 
     def close_turn(self, closing: TurnClosing) -> Awaitable[None]:
-        """Commit reply, trace and events in one transaction; idempotent by turn id. Raises `DiskFull`."""
+        """Commit reply, trace and events in one transaction; idempotent by turn id.
+
+        It is queued by the call itself, awaited or not. Raises `NoTurn` when the turn was never opened, `DiskFull`
+        when nothing of it could be kept.
+        """
+
+    def record(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Commit events that belong to no turn."""
 
     async def trace(self, turn_id: str, caller: str) -> Trace:
         """Return why a turn ended as it did. Raises `NoTurn`, also for another caller's."""

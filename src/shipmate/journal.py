@@ -1,0 +1,102 @@
+"""What the journal says of a turn: immutable events that carry ids, numbers and labels, never anybody's words."""
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from shipmate.messages import Citation, Conversation, Event, ReplyKind, Route, Trace
+from shipmate.ports import Clock
+
+__all__ = ["EPISODE_IDLE_S", "Journal"]
+
+# A pause after which the next message is a new problem.
+EPISODE_IDLE_S = 30 * 60
+USER_HASH_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """Makes the events of one release on one installation."""
+
+    clock: Clock
+    # Keys the hash of callers: without it nobody can tell who a hash stands for.
+    key: bytes
+    charter_sha: str = ""
+    index_sha: str = ""
+
+    def episode(self, conversation: Conversation, route: Route, now: float, *, followup: bool = False) -> str:
+        """Return the id of the episode that a message at `now` belongs to, which may begin with it.
+
+        A new one begins with the conversation, after half an hour of silence, or when the message turns to another
+        intent and does not follow up. A message without an intent, such as thanks, stays where it is.
+        """
+        turns_away = bool(route.intent and conversation.last_intent) and route.intent != conversation.last_intent
+        is_new = (
+            not conversation.issue_id or now - conversation.last_at >= EPISODE_IDLE_S or (turns_away and not followup)
+        )
+        return self.clock.new_id() if is_new else conversation.issue_id
+
+    def turn_completed(
+        self, conversation: Conversation, trace: Trace, *, ttft_ms: float | None = None
+    ) -> tuple[Event, ...]:
+        """Return the events of a turn whose reply is known, in order."""
+        completed = self._event("assistant.turn.completed", conversation, trace, _completed(trace, ttft_ms))
+        if trace.reply.kind is not ReplyKind.FALLBACK:
+            return (completed,)
+        reason = "model_failed" if trace.fault else "nothing_supported"
+        return (completed, self._event("assistant.fallback", conversation, trace, {"reason": reason}))
+
+    def limit_hit(self, caller: str, *, limit: str, retry_after_s: float) -> Event:
+        """Return the event of a caller whom a limit has stopped before a turn began."""
+        return Event(
+            name="assistant.limit",
+            ts=self.clock.now(),
+            event_id=self.clock.new_id(),
+            user_hash=self.user_hash(caller),
+            charter_sha=self.charter_sha,
+            index_sha=self.index_sha,
+            data={"limit": limit, "retry_after_s": retry_after_s},
+        )
+
+    def user_hash(self, caller: str) -> str:
+        """Return the name under which the journal knows a caller: the same every time, on this installation only."""
+        return blake2b(caller.encode(), key=self.key, digest_size=USER_HASH_BYTES).hexdigest()
+
+    def _event(self, name: str, conversation: Conversation, trace: Trace, data: dict[str, object]) -> Event:
+        return Event(
+            name=name,
+            ts=self.clock.now(),
+            event_id=self.clock.new_id(),
+            conversation_id=conversation.conversation_id,
+            issue_id=conversation.issue_id,
+            turn_id=trace.turn_id,
+            user_hash=self.user_hash(conversation.caller),
+            lang=conversation.language,
+            charter_sha=self.charter_sha,
+            index_sha=self.index_sha,
+            model=trace.reply.usage.model,
+            consent=conversation.consent_id,
+            data=data,
+        )
+
+
+def _completed(trace: Trace, ttft_ms: float | None) -> dict[str, object]:
+    reply = trace.reply
+    return {
+        "intent": reply.intent,
+        "intent_conf": trace.route.confidence,
+        "kind": reply.kind.value,
+        "confidence": reply.confidence,
+        "citations": [_span(citation) for citation in reply.citations],
+        "cuts": dict(Counter(cut.rule for cut in trace.cuts)),
+        "faulty": bool(trace.fault),
+        "ttft_ms": ttft_ms,
+        "latency_ms": reply.latency_ms,
+        "tokens_in": reply.usage.input_tokens,
+        "tokens_out": reply.usage.output_tokens,
+        "cost_usd": reply.usage.cost_usd,
+    }
+
+
+def _span(citation: Citation) -> str:
+    return f"{citation.source}#{citation.start}-{citation.end}"
