@@ -1,7 +1,7 @@
 """One turn, top to bottom: from a user's message to a checked, committed reply."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from shipmate.messages import (
     Finished,
     Hit,
     Message,
+    Passage,
     Question,
     Reply,
     ReplyKind,
@@ -38,7 +39,7 @@ from shipmate.messages import (
     TurnOpening,
     Usage,
 )
-from shipmate.ports import Clock, Store
+from shipmate.ports import Clock, PassageIndex, Store
 from shipmate.router import Router
 
 __all__ = ["Assistant", "Parts"]
@@ -46,15 +47,18 @@ __all__ = ["Assistant", "Parts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a turn works with."""
+    """What a turn works with: one reading of the folder and one commit of the index."""
 
     clock: Clock
     bucket: TokenBucket
     store: Store
+    index: PassageIndex
     router: Router
     search: Search
     drafter: Drafter
     journal: Journal
+    # `dev-` and the hash of everything that answers depend on.
+    release: str
     message_chars: int = 4_000
 
 
@@ -66,7 +70,7 @@ class Turn:
     turn_id: str
     conversation: Conversation
     question: Question
-    clock: Clock
+    parts: Parts
     asked_at: float
     started_s: float
     marked_s: float
@@ -81,7 +85,7 @@ class Turn:
 
     def mark(self, step: str) -> None:
         """Note what the step that ends here has cost."""
-        now_s = self.clock.elapsed()
+        now_s = self.parts.clock.elapsed()
         self.steps.append(Step(name=step, ms=(now_s - self.marked_s) * 1000))
         self.marked_s = now_s
 
@@ -89,168 +93,192 @@ class Turn:
 class Assistant:
     """An opened project: what every door talks to."""
 
-    def __init__(self, parts: Parts, *, name: str, release: str, suggestions: Sequence[str] = ()) -> None:
+    def __init__(self, parts: Parts, *, name: str, suggestions: Sequence[str] = ()) -> None:
         self.name = name
-        self.release = release
         self.disclosure = phrases.DISCLOSURE
         self.suggestions = tuple(suggestions)
         self._parts = parts
         self._queue = ConversationQueue()
 
-    async def turn(self, ask: Ask) -> AsyncIterator[StreamEvent]:
+    @property
+    def release(self) -> str:
+        """Return what answers: it changes with the folder and with the index."""
+        return self._parts.release
+
+    def adopt(self, parts: Parts) -> None:
+        """Answer from now on with these parts; running turns end with the ones they began with."""
+        self._parts = parts
+
+    def ready(self) -> str:
+        """Return why it cannot answer now; empty when it can."""
+        has_passages = self._parts.index.statistics.passage_count > 0
+        return "" if has_passages else "The index holds no passages: put documents into the folder and ingest them."
+
+    async def trace(self, turn_id: str, caller: str) -> Trace:
+        """Return why a turn ended as it did; raise `NoTurn`, also for somebody else's."""
+        return await self._parts.store.trace(turn_id, caller)
+
+    def passages_around(self, source: str, start: int, end: int) -> list[Passage]:
+        """Return the indexed passages that overlap a span of a document."""
+        return [
+            passage for passage in self._parts.index.passages(source) if passage.start < end and start < passage.end
+        ]
+
+    async def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         """Run one turn. Closing the iterator ends it early; what was said until then is kept.
 
         Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
         """
         parts = self._parts
         started_s = parts.clock.elapsed()
-        wait_s = self._admit(ask)
+        wait_s = _admit(ask, parts)  # 1 admit
         if wait_s:
-            for event in self._wait(ask, wait_s):
+            for event in _wait(ask, wait_s, parts.release):
                 yield event
             return
         conversation_id = ask.conversation_id or parts.clock.new_id()
         async with self._queue.place(conversation_id):
-            turn = await self._open(ask, conversation_id, started_s)
+            turn = await _open(ask, conversation_id, parts, started_s)  # 2 open
             committed = parts.store.open_turn(_opening(turn))
             yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
-            self._route(turn)
-            self._find(turn)
+            _route(turn)  # 5 route
+            _search(turn)  # 7 search
             await committed
             turn.mark("commit message")
             try:
-                async with aclosing(self._checked(turn)) as sentences:
-                    async for sentence in sentences:
+                async with aclosing(_draft(turn)) as checked:  # 8, 9 draft, check
+                    async for sentence in checked:
                         for event in turn.reply.add(sentence):
                             yield event
             except (GeneratorExit, asyncio.CancelledError):
                 turn.fault = "the client went away"
-                turn.mark("draft and check")
-                parts.store.close_turn(self._closing(turn))
+                parts.store.close_turn(_decide(turn))
                 raise
-            turn.mark("draft and check")
-            closing = self._closing(turn)
-            await parts.store.close_turn(closing)
-            yield Finished(reply=closing.trace.reply)
+            closing = _decide(turn)  # 10 decide
+            await parts.store.close_turn(closing)  # 11 commit
+            yield Finished(reply=closing.trace.reply)  # 12 finish
 
-    # 1 admit
-    def _admit(self, ask: Ask) -> float:
-        """Refuse what no turn can use; return the seconds that this caller has to wait."""
-        if not ask.text.strip():
-            raise Malformed("The message is empty.", do="Send a question.")
-        if len(ask.text) > self._parts.message_chars:
-            raise TooLarge(
-                f"The message has {len(ask.text)} characters; the limit is {self._parts.message_chars}.",
-                do="Ask a shorter question.",
-            )
-        if any("\ud800" <= character <= "\udfff" for character in ask.text):
-            raise Malformed("The message holds half a surrogate pair, which is no text.", do="Send valid Unicode.")
-        return self._parts.bucket.take(ask.caller)
 
-    def _wait(self, ask: Ask, wait_s: float) -> Iterator[StreamEvent]:
-        """Show the wait card: nothing is stored, so nothing is lost by asking again."""
-        reply = Reply(
-            kind=ReplyKind.WAIT,
-            text=phrases.WAIT,
-            citations=(),
-            confidence=0.0,
-            intent="",
-            conversation_id=ask.conversation_id,
-            turn_id="",
-            usage=Usage(),
-            latency_ms=0.0,
-            release=self.release,
+def _admit(ask: Ask, parts: Parts) -> float:
+    """Refuse what no turn can use; return the seconds that this caller has to wait."""
+    if not ask.text.strip():
+        raise Malformed("The message is empty.", do="Send a question.")
+    if len(ask.text) > parts.message_chars:
+        raise TooLarge(
+            f"The message has {len(ask.text)} characters; the limit is {parts.message_chars}.",
+            do="Ask a shorter question.",
         )
-        yield Card(kind=ReplyKind.WAIT, text=phrases.WAIT, retry_after_s=wait_s)
-        yield Finished(reply=reply)
+    if any("\ud800" <= character <= "\udfff" for character in ask.text):
+        raise Malformed("The message holds half a surrogate pair, which is no text.", do="Send valid Unicode.")
+    return parts.bucket.take(ask.caller)
 
-    # 2 open
-    async def _open(self, ask: Ask, conversation_id: str, started_s: float) -> Turn:
-        """Continue the caller's conversation or begin one, under today's language and consent."""
-        clock = self._parts.clock
-        now = clock.now()
-        if ask.conversation_id:
-            conversation = await self._parts.store.conversation(conversation_id, ask.caller)
-        else:
-            conversation = Conversation(
-                conversation_id=conversation_id, caller=ask.caller, opened_at=now, last_at=now, issue_id=""
-            )
-        conversation = msgspec.structs.replace(
-            conversation,
-            language=ask.language or conversation.language,
-            consent_id=ask.consent_id,
-        )
-        history = conversation.messages or ask.history
-        return Turn(
-            ask=ask,
-            turn_id=clock.new_id(),
-            conversation=conversation,
-            question=Question(text=ask.text, standalone=standalone(ask.text, history), history=history),
-            asked_at=now,
-            clock=clock,
-            started_s=started_s,
-            marked_s=started_s,
-        )
 
-    # 5 route
-    def _route(self, turn: Turn) -> None:
-        """Read the user's words as an intent, before any untrusted text is seen."""
-        turn.mark("open")
-        turn.route = self._parts.router.route(turn.question.text)
-        turn.mark("route")
+def _wait(ask: Ask, wait_s: float, release: str) -> Iterator[StreamEvent]:
+    """Show the wait card: nothing is stored, so nothing is lost by asking again."""
+    reply = Reply(
+        kind=ReplyKind.WAIT,
+        text=phrases.WAIT,
+        citations=(),
+        confidence=0.0,
+        intent="",
+        conversation_id=ask.conversation_id,
+        turn_id="",
+        usage=Usage(),
+        latency_ms=0.0,
+        release=release,
+    )
+    yield Card(kind=ReplyKind.WAIT, text=phrases.WAIT, retry_after_s=wait_s)
+    yield Finished(reply=reply)
 
-    # 7 search
-    def _find(self, turn: Turn) -> None:
-        """Find the passages that may answer; from here on there is untrusted text in the turn."""
-        turn.hits = self._parts.search.passages(turn.question)
-        turn.mark("search")
 
-    # 8 draft, 9 check
-    async def _checked(self, turn: Turn) -> AsyncIterator[Sentence]:
-        """Yield the sentences that may be said, and note everything else."""
-        async with aclosing(self._parts.drafter.draft(turn.question, turn.route, turn.hits)) as draft:
-            async for part in draft:
-                match part:
-                    case Sentence():
-                        yield part
-                    case Chosen():
-                        turn.chosen = part
-                    case Cut():
-                        turn.cuts.append(part)
-                    case Usage():
-                        turn.usage = part
-                    case Fault():
-                        turn.fault = part.what
+async def _open(ask: Ask, conversation_id: str, parts: Parts, started_s: float) -> Turn:
+    """Continue the caller's conversation or begin one, under today's language and consent."""
+    clock = parts.clock
+    now = clock.now()
+    if ask.conversation_id:
+        conversation = await parts.store.conversation(conversation_id, ask.caller)
+    else:
+        conversation = Conversation(
+            conversation_id=conversation_id, caller=ask.caller, opened_at=now, last_at=now, issue_id=""
+        )
+    conversation = msgspec.structs.replace(
+        conversation,
+        language=ask.language or conversation.language,
+        consent_id=ask.consent_id,
+    )
+    history = conversation.messages or ask.history
+    turn = Turn(
+        ask=ask,
+        turn_id=clock.new_id(),
+        conversation=conversation,
+        question=Question(text=ask.text, standalone=standalone(ask.text, history), history=history),
+        asked_at=now,
+        parts=parts,
+        started_s=started_s,
+        marked_s=started_s,
+    )
+    turn.mark("open")
+    return turn
 
-    # 10 decide
-    def _closing(self, turn: Turn) -> TurnClosing:
-        """Make the reply, and the record of why it is what it is."""
-        now = turn.asked_at + (turn.marked_s - turn.started_s)
-        conversation = msgspec.structs.replace(
-            turn.conversation,
-            last_at=now,
-            last_intent=turn.route.intent or turn.conversation.last_intent,
-            issue_id=self._parts.journal.episode(turn.conversation, turn.route, turn.asked_at),
-        )
-        reply = Reply(
-            kind=turn.chosen.kind,
-            text=turn.reply.text,
-            citations=tuple(turn.reply.citations),
-            confidence=round(turn.chosen.confidence, 3),
-            intent=turn.route.intent,
-            conversation_id=conversation.conversation_id,
-            turn_id=turn.turn_id,
-            usage=turn.usage,
-            latency_ms=round((turn.marked_s - turn.started_s) * 1000, 3),
-            release=self.release,
-        )
-        trace = _trace(turn, reply)
-        return TurnClosing(
-            conversation=conversation,
-            message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
-            trace=trace,
-            events=self._parts.journal.turn_completed(conversation, trace),
-        )
+
+def _route(turn: Turn) -> None:
+    """Read the user's words as an intent, before any untrusted text is seen."""
+    turn.route = turn.parts.router.route(turn.question.text)
+    turn.mark("route")
+
+
+def _search(turn: Turn) -> None:
+    """Find the passages that may answer; from here on there is untrusted text in the turn."""
+    turn.hits = turn.parts.search.passages(turn.question)
+    turn.mark("search")
+
+
+async def _draft(turn: Turn) -> AsyncIterator[Sentence]:
+    """Yield the sentences that may be said, and note everything else."""
+    async with aclosing(turn.parts.drafter.draft(turn.question, turn.route, turn.hits)) as draft:
+        async for part in draft:
+            match part:
+                case Sentence():
+                    yield part
+                case Chosen():
+                    turn.chosen = part
+                case Cut():
+                    turn.cuts.append(part)
+                case Usage():
+                    turn.usage = part
+                case Fault():
+                    turn.fault = part.what
+
+
+def _decide(turn: Turn) -> TurnClosing:
+    """Make the reply, and the record of why it is what it is."""
+    turn.mark("draft and check")
+    now = turn.asked_at + (turn.marked_s - turn.started_s)
+    conversation = msgspec.structs.replace(
+        turn.conversation,
+        last_at=now,
+        last_intent=turn.route.intent or turn.conversation.last_intent,
+        issue_id=turn.parts.journal.episode(turn.conversation, turn.route, turn.asked_at),
+    )
+    reply = Reply(
+        kind=turn.chosen.kind,
+        text=turn.reply.text,
+        citations=tuple(turn.reply.citations),
+        confidence=round(turn.chosen.confidence, 3),
+        intent=turn.route.intent,
+        conversation_id=conversation.conversation_id,
+        turn_id=turn.turn_id,
+        usage=turn.usage,
+        latency_ms=round((turn.marked_s - turn.started_s) * 1000, 3),
+        release=turn.parts.release,
+    )
+    trace = _trace(turn, reply)
+    return TurnClosing(
+        conversation=conversation,
+        message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
+        trace=trace,
+        events=turn.parts.journal.turn_completed(conversation, trace),
+    )
 
 
 def _opening(turn: Turn) -> TurnOpening:

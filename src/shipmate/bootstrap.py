@@ -1,0 +1,243 @@
+"""The composition root: a loaded folder becomes a running assistant. Nothing else imports adapters."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib import metadata
+from pathlib import Path
+
+from shipmate import config
+from shipmate.adapters.folder import FolderLock, install_key
+from shipmate.adapters.system_clock import SystemClock
+from shipmate.admission import TokenBucket
+from shipmate.answer import draft
+from shipmate.answer.faq import Faq
+from shipmate.config import Project
+from shipmate.errors import NoIndex, Problem
+from shipmate.journal import Journal
+from shipmate.knowledge import ingest as knowledge
+from shipmate.knowledge.ingest import IngestProgress, IngestReport
+from shipmate.knowledge.search import Search
+from shipmate.messages import Hit, Question, Trace
+from shipmate.ports import ChatModel, Clock, PassageIndex, Store
+from shipmate.router import Router, Topic
+from shipmate.turn import Assistant, Parts
+
+__all__ = [
+    "check",
+    "has_index",
+    "index_digest",
+    "ingest",
+    "init",
+    "load",
+    "lock_stack",
+    "open_assistant",
+    "search",
+    "state_folder",
+    "trace",
+]
+
+SUGGESTIONS = 4
+# How long a new commit of the index may go unnoticed.
+FOLLOW_S = 1.0
+
+load = config.load
+
+
+def state_folder(project: Project) -> Path:
+    """Return where the assistant keeps what it makes itself; never in git."""
+    return project.folder / ".shipmate"
+
+
+def init(folder: Path) -> Sequence[Path]:
+    """Make a new assistant; return the files written."""
+    return config.init(folder, SystemClock())
+
+
+def check(folder: Path) -> list[Problem]:
+    """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
+    project = load(folder)
+    _open_model(project)
+    return config.check(project, SystemClock(), releases=_releases(project))
+
+
+def lock_stack(folder: Path) -> None:
+    """Freeze the stack as it is."""
+    project = load(folder)
+    config.lock_stack(project, SystemClock(), releases=_releases(project))
+
+
+def has_index(project: Project) -> bool:
+    """Return whether documents were ingested."""
+    return bool(_index_folder(project).exists() and _open_index(project).sources())
+
+
+def ingest(project: Project, *, progress: Callable[[IngestProgress], None]) -> IngestReport:
+    """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
+    with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
+        return knowledge.ingest(project.documents, _open_index(project), progress=progress)
+
+
+def search(project: Project, words: str, limit: int) -> list[Hit]:
+    """Return the passages that a question finds."""
+    return Search(_ingested(project)).passages(Question(text=words, standalone=words), limit)
+
+
+async def trace(project: Project, turn_id: str, caller: str) -> Trace:
+    """Return why a turn ended as it did."""
+    store = _open_store(project)
+    try:
+        return await store.trace(turn_id, caller)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_assistant(project: Project, *, clock: Clock | None = None) -> AsyncIterator[Assistant]:
+    """Open everything that a turn needs, and give it back at the end.
+
+    A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
+    `ProjectError` where settings do not fit.
+    """
+    clock = clock or SystemClock()
+    index = _ingested(project)
+    model = _open_model(project)
+    store = _open_store(project)
+    limits = project.stack.server.limits
+    bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=limits.burst)
+
+    def parts() -> Parts:
+        return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket)
+
+    intents, _ = _topics(project)
+    suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
+    assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
+    following = asyncio.create_task(_follow(index, lambda: assistant.adopt(parts())))
+    try:
+        yield assistant
+    finally:
+        following.cancel()
+        await store.close()
+        if model:
+            await model.close()
+
+
+async def _follow(index: PassageIndex, changed: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(FOLLOW_S)
+        if index.refresh():
+            changed()
+
+
+def index_digest(index: PassageIndex) -> str:
+    """Return one hash of all documents as they were indexed."""
+    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in index.sources().items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _parts(
+    project: Project, *, clock: Clock, index: PassageIndex, model: ChatModel | None, store: Store, bucket: TokenBucket
+) -> Parts:
+    limits = project.stack.server.limits
+    digest = index_digest(index)
+    return Parts(
+        clock=clock,
+        bucket=bucket,
+        store=store,
+        index=index,
+        router=Router(*_topics(project)),
+        search=Search(index),
+        drafter=draft.Drafter(
+            faq=Faq(_faq(project)),
+            statistics=index.statistics,
+            model=model,
+            prompt=_prompt(project),
+            limits=draft.Limits(model_tokens=limits.reply_tokens, model_deadline_s=limits.deadline_s),
+        ),
+        journal=Journal(
+            clock=clock,
+            key=install_key(state_folder(project)),
+            charter_sha=_charter_digest(project),
+            index_sha=digest[:12],
+        ),
+        release=f"dev-{config.content_hash(project, digest)[:12]}",
+        message_chars=limits.message_chars,
+    )
+
+
+def _topics(project: Project) -> tuple[list[Topic], list[Topic]]:
+    if project.charter is None:
+        return [], []
+    intents = [Topic(name=intent.id, examples=intent.examples) for intent in project.charter.intents]
+    refused = [
+        Topic(name=topic.topic, examples=topic.examples or (topic.topic,), reply=topic.reply)
+        for topic in project.charter.out_of_scope
+    ]
+    return intents, refused
+
+
+def _faq(project: Project) -> list[Topic]:
+    return [Topic(name="faq", examples=entry.asked, reply=entry.answer) for entry in project.faq]
+
+
+def _prompt(project: Project) -> str:
+    return project.charter.goal.statement if project.charter else ""
+
+
+def _charter_digest(project: Project) -> str:
+    path = project.folder / "charter.yml"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else ""
+
+
+def _index_folder(project: Project) -> Path:
+    return state_folder(project) / "index"
+
+
+def _ingested(project: Project) -> PassageIndex:
+    if not has_index(project):
+        raise NoIndex(
+            f"No documents of {project.folder} were read yet.", do=f"Run `shipmate ingest {project.folder}` first."
+        )
+    return _open_index(project)
+
+
+def _open_index(project: Project) -> PassageIndex:
+    match project.stack.layer("index").adapter:
+        case "tantivy":
+            from shipmate.adapters.tantivy_index import TantivyIndex
+
+            return TantivyIndex(_index_folder(project))
+    raise config.unknown_adapter(project, "index", ["tantivy"])
+
+
+def _open_store(project: Project) -> Store:
+    match project.stack.layer("store").adapter:
+        case "sqlite":
+            from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
+
+            settings = config.settings(project, "store", SqliteSettings)
+            return SqliteStore.open(state_folder(project) / "shipmate.db", durable=settings.durable)
+    raise config.unknown_adapter(project, "store", ["sqlite"])
+
+
+def _open_model(project: Project) -> ChatModel | None:
+    match project.stack.layer("model").adapter:
+        case "extractive":
+            return None
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+
+            return OpenAICompatible(config.settings(project, "model", OpenAICompatibleSettings))
+    raise config.unknown_adapter(project, "model", ["extractive", "openai_compatible"])
+
+
+def _releases(project: Project) -> dict[str, str]:
+    """Return the software that serves each layer, with its version."""
+    software = {"tantivy": "tantivy", "openai_compatible": "aiohttp"}
+    adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
+    return {
+        layer: f"{software[adapter]} {metadata.version(software[adapter])}"
+        for layer, adapter in adapters.items()
+        if adapter in software
+    }
