@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 
 from shipmate import bootstrap
-from shipmate.cli.screen import complain, console, show_citations, show_hits, show_trace
 from shipmate.cli.options import Folder, Json, index_first
+from shipmate.cli.screen import complain, console, show_citations, show_hits, show_trace
+from shipmate.config import Project
 from shipmate.errors import ShipmateError
 from shipmate.messages import Ask, Card, Finished, Reply, ReplyKind, Token
 from shipmate.turn import Assistant
@@ -43,7 +44,7 @@ def ask(
         show_citations(reply.citations)
 
 
-async def _ask_once(project: bootstrap.Project, ask: Ask, *, quiet: bool) -> Reply:
+async def _ask_once(project: Project, ask: Ask, *, quiet: bool) -> Reply:
     async with bootstrap.open_assistant(project) as assistant:
         return await _print_turn(assistant, ask, quiet=quiet)
 
@@ -68,7 +69,7 @@ def chat(folder: Folder = Path()) -> None:
     asyncio.run(_chat(project))
 
 
-async def _chat(project: bootstrap.Project) -> None:
+async def _chat(project: Project) -> None:
     async with bootstrap.open_assistant(project) as assistant:
         console.print(f"[bold]{escape(assistant.name)}[/]  {escape(assistant.disclosure)}")
         console.print("[dim]/new starts over, /why explains the last answer, /quit or Ctrl-D leaves[/]\n")
@@ -129,7 +130,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Tell why a turn ended as it did: intent, passages with scores, what was cut, time per step."""
-    trace = asyncio.run(_trace(bootstrap.load(folder), turn))
+    trace = asyncio.run(bootstrap.trace(bootstrap.load(folder), turn, "local"))
     if json:
         typer.echo(msgspec.json.encode(trace).decode())
     else:

@@ -1,19 +1,20 @@
 """What the terminal shows: colour only for people, plain text for pipes."""
 
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from shipmate.errors import ProjectError, ShipmateError
-from shipmate.messages import Citation, Trace
+from shipmate.knowledge.ingest import IngestProgress
+from shipmate.messages import Citation, Hit, Trace
 
-__all__ = ["complain", "error_console", "show_citations", "show_trace", "steps"]
+__all__ = ["complain", "console", "error_console", "progress_bar", "show_citations", "show_hits", "show_trace"]
 
 error_console = Console(stderr=True, highlight=False)
 console = Console(highlight=False)
@@ -39,12 +40,29 @@ def show_citations(citations: tuple[Citation, ...]) -> None:
 
 
 @contextmanager
-def steps(title: str) -> Iterator[Any]:
-    """Show progress on standard error: a bar for people, nothing for pipes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=error_console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(title, total=None, rate="")
-        yield lambda **fields: progress.update(task, **fields)
+def progress_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
+    """Show how far an ingest is, on standard error: a bar for people, nothing for pipes."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=error_console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title, total=None)
+
+        def show(progress: IngestProgress) -> None:
+            bar.update(task, completed=progress.done, total=progress.total)
+
+        yield show
+
+
+def show_hits(hits: Sequence[Hit]) -> None:
+    """Print passages with their scores."""
+    if not hits:
+        console.print("Nothing found.")
+    for number, hit in enumerate(hits, 1):
+        passage = hit.passage
+        legs = ", ".join(f"{leg} {score:.3f}" for leg, score in sorted(hit.legs.items()))
+        path = " > ".join((passage.title, *passage.headings))
+        console.print(f"[cyan]{number}.[/] {escape(path)}  [dim]{hit.score:.3f} ({legs})[/]", soft_wrap=True)
+        console.print(f"   [dim]{escape(passage.source)}, characters {passage.start}-{passage.end}[/]", soft_wrap=True)
+        console.print(escape(textwrap.indent(textwrap.shorten(passage.text, 300), "   ")), soft_wrap=True)
 
 
 def show_trace(trace: Trace) -> None:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from shipmate import bootstrap
 from shipmate.cli.options import Folder, index_first
 from shipmate.cli.screen import console
 
