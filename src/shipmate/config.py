@@ -1,0 +1,376 @@
+"""The assistant folder as one frozen Project; everything that is wrong with it is said at once."""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path, PurePath
+from string import Template
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from shipmate import charter as charters
+from shipmate import stack as stacks
+from shipmate.charter import Charter
+from shipmate.errors import Problem, ProjectError, UsageError
+from shipmate.messages import Record
+from shipmate.ports import Clock
+from shipmate.shape import Section, did_you_mean, fit
+from shipmate.stack import LAYERS, Lock, Stack
+from shipmate.yaml_source import MAX_BYTES, Source, parse
+
+__all__ = [
+    "DocumentFolder",
+    "FaqEntry",
+    "FaqFile",
+    "Project",
+    "SourcesFile",
+    "check",
+    "check_stack_lock",
+    "content_hash",
+    "init",
+    "load",
+    "lock_stack",
+    "schemas",
+    "settings",
+    "unknown_adapter",
+]
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+KNOWN_VERSION = 1
+KNOWLEDGE = "knowledge"
+STARTER = Path(__file__).with_name("starter")
+PROMISE_DAYS = 180
+# How much a file's name must be like one of ours to be taken for a slip of the pen.
+NEARLY = 0.9
+
+
+class FaqEntry(Section, frozen=True, kw_only=True):
+    """A verbatim answer, and the questions that it is given to."""
+
+    question: Annotated[str, Meta(description="The question, as people ask it.")] = ""
+    questions: Annotated[tuple[str, ...], Meta(description="Several ways to ask it.")] = ()
+    answer: Annotated[str, Meta(min_length=1, description="What is answered, word for word.")]
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Return every way to ask it."""
+        return tuple(question for question in (self.question, *self.questions) if question.strip())
+
+
+class FaqFile(Section, frozen=True, kw_only=True):
+    """Verbatim answers; they are also what is left when nothing else works."""
+
+    version: Literal[1] = 1
+    faq: tuple[FaqEntry, ...] = ()
+
+
+class SourcesFile(Section, frozen=True, kw_only=True):
+    """Where the documents are."""
+
+    version: Literal[1] = 1
+    folders: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        Meta(description="Folders of documents, from the assistant's folder; those outside it are named with `..`."),
+    ] = (KNOWLEDGE,)
+
+
+RECORDS: dict[str, type[Section]] = {
+    "charter.yml": Charter,
+    "stack.yml": Stack,
+    "faq.yml": FaqFile,
+    "sources.yml": SourcesFile,
+}
+
+
+class DocumentFolder(Record, frozen=True, kw_only=True):
+    """A folder of documents."""
+
+    path: Path
+    # What the names of its documents begin with: empty for knowledge/, else such as "docs/".
+    prefix: str
+
+
+class Project(Record, frozen=True, kw_only=True):
+    """An assistant's folder, checked."""
+
+    folder: Path
+    charter: Charter | None
+    stack: Stack
+    faq: tuple[FaqEntry, ...]
+    documents: tuple[DocumentFolder, ...]
+    # The files that were read, by name, with the line of every value.
+    files: dict[str, Source]
+    # SHA-256 of those files.
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Return what the assistant is called."""
+        return (self.charter.name if self.charter else "") or self.folder.resolve().name
+
+    @property
+    def frozen_until(self) -> date | None:
+        """Return the day until which the stack stays as it is: the later one of charter and stack."""
+        promised = self.charter.stack.frozen_until if self.charter else None
+        return max(filter(None, (promised, self.stack.frozen_until)), default=None)
+
+    def source(self, file: str) -> Source:
+        """Return a file's values; an empty source when there is no such file."""
+        return self.files.get(file, Source(file=file, data=None, lines={}))
+
+
+def load(folder: Path, *, needs_charter: bool = False) -> Project:
+    """Read an assistant's folder.
+
+    Raises `ProjectError` with every problem of every file.
+    """
+    if not _is_folder(folder):
+        do = "Name an assistant's folder, or make one: `shipmate init my-assistant`."
+        raise ProjectError([Problem(file=str(folder), line=0, what="There is no such folder.", do=do)])
+    reading = _Reading(folder)
+    charter = reading.record("charter.yml", Charter)
+    if needs_charter and "charter.yml" not in reading.names:
+        what = "A release is built from a charter, and there is none."
+        reading.complain("charter.yml", what, "Write one: `shipmate init` makes an example in a new folder.")
+    project = Project(
+        folder=folder,
+        charter=charter,
+        stack=reading.record("stack.yml", Stack, _adapters) or Stack(),
+        faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
+        documents=reading.documents(),
+        files=reading.files,
+        digest=_digest(reading.contents),
+    )
+    if reading.problems:
+        raise ProjectError(reading.problems)
+    return project
+
+
+def content_hash(project: Project, index_digest: str) -> str:
+    """Return one hash of all that answers depend on; `index_digest` stands for the documents."""
+    return _digest({"files": project.digest.encode(), "index": index_digest.encode()})
+
+
+def settings(project: Project, layer: str, record: type[T]) -> T:
+    """Return a layer's settings as its adapter's record; raise `ProjectError` where they do not fit."""
+    return fit(project.source("stack.yml"), record, project.stack.layer(layer).settings, path=(layer,))
+
+
+def unknown_adapter(project: Project, layer: str, known: Iterable[str]) -> ProjectError:
+    """Say that no adapter of a layer has the name that the stack gives."""
+    what = f"`{project.stack.layer(layer).adapter}` is not an adapter for `{layer}`."
+    source = project.source("stack.yml")
+    path = (layer, "adapter") if (layer, "adapter") in source.lines else (layer,)
+    return ProjectError([source.problem(path, what, did_you_mean(project.stack.layer(layer).adapter, known))])
+
+
+def check(
+    project: Project, clock: Clock, *, releases: Mapping[str, str], skills: Collection[str] | None = None
+) -> list[Problem]:
+    """Return what the charter's lint and the stack's lock find, by file and line.
+
+    `releases` says which software serves each layer, `skills` what reviewers know (None: there is no roster).
+    """
+    problems = check_stack_lock(project, clock, releases=releases)
+    if project.charter:
+        subject = charters.Subject(
+            charter=project.charter, today=_today(clock), skills=skills, deployed=project.stack.regions
+        )
+        problems += charters.lint(subject, project.source("charter.yml"))
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
+
+
+def check_stack_lock(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> list[Problem]:
+    """Return where the stack is not what `stack.lock` froze."""
+    current = Lock.of(project.stack, project.frozen_until, releases)
+    return stacks.check_lock(project.folder, current, project.stack, project.source("stack.yml"), _today(clock))
+
+
+def lock_stack(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> None:
+    """Write `stack.lock`; raise `ProjectError` when that would change a frozen layer."""
+    broken = [problem for problem in check_stack_lock(project, clock, releases=releases) if not problem.warning]
+    if broken:
+        raise ProjectError(broken)
+    stacks.write_lock(project.folder, Lock.of(project.stack, project.frozen_until, releases))
+
+
+def init(folder: Path, clock: Clock) -> list[Path]:
+    """Make a new assistant that answers at once; return the files that were written.
+
+    Raises `UsageError` when one of them exists, and then writes none.
+    """
+    words = {"name": folder.resolve().name, "by": str(_today(clock) + timedelta(days=PROMISE_DAYS))}
+    starter = {
+        folder / file.relative_to(STARTER): Template(file.read_text(encoding="utf-8")).safe_substitute(words)
+        for file in sorted(STARTER.rglob("*"))
+        if file.is_file()
+    }
+    existing = [str(path) for path in starter if path.exists()]
+    if existing:
+        raise UsageError(f"{', '.join(existing)} exists already.", do="Name a new folder.")
+    written: list[Path] = []
+    try:
+        for path, text in starter.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append(path)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise stacks.refused(path, error) from error
+    return written
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of each file, by the file's name, made from the records that it is read into."""
+    return {name: _schema(record) for name, record in RECORDS.items()}
+
+
+class _Reading:
+    """Reads the files of one folder and gathers what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.problems: list[Problem] = []
+        self.contents: dict[str, bytes] = {}
+        self.files: dict[str, Source] = {}
+        self._folder = folder
+        self.names = sorted(path.name for path in folder.glob("*.y*ml"))
+        for name in self.names:
+            if name in RECORDS:
+                self._read(name)
+            elif get_close_matches(name, RECORDS, n=1, cutoff=NEARLY):
+                self.complain(name, "No file of this name is read.", did_you_mean(name, RECORDS))
+
+    def complain(self, file: str, what: str, do: str) -> None:
+        """Note what is wrong with a whole file."""
+        self.problems.append(Problem(file=file, line=0, what=what, do=do))
+
+    def record(
+        self, name: str, record: type[T], check: Callable[[T, Source], Iterator[Problem]] | None = None
+    ) -> T | None:
+        """Return a file's record; None when there is no such file, or when something was wrong with it."""
+        source = self.files.get(name)
+        if source is None or not self._is_readable(source):
+            return None
+        try:
+            made = fit(source, record, source.data)
+        except ProjectError as error:
+            self.problems += error.problems
+            return None
+        self.problems += check(made, source) if check else ()
+        return made
+
+    def documents(self) -> tuple[DocumentFolder, ...]:
+        """Return the folders of documents; each exists, and none holds another."""
+        sources = self.record("sources.yml", SourcesFile)
+        if sources is None and "sources.yml" in self.names:
+            return ()
+        sources = sources or SourcesFile()
+        source = self.files.get("sources.yml", Source(file=f"{KNOWLEDGE}/", data=None, lines={}))
+        found: dict[Path, DocumentFolder] = {}
+        for number, name in enumerate(sources.folders):
+            path = Path(os.path.normpath(self._folder.resolve() / name))
+            what = _unfit(name, path, found)
+            if what:
+                do = "Make it and put documents into it: .md, .html or .txt." if "no folder" in what else "Name one."
+                self.problems.append(source.problem(("folders", number), what, do))
+            found[path] = DocumentFolder(path=path, prefix=_prefix(name))
+        return tuple(found.values())
+
+    def _read(self, name: str) -> None:
+        path = self._folder / name
+        if not path.is_file():
+            self.complain(name, "This is not a file.", "Take it away, or write the file anew.")
+            return
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            self.complain(name, f"The file cannot be read: {error.strerror}.", "Give leave to read it.")
+            return
+        if len(content) > MAX_BYTES:
+            self.complain(name, f"The file is larger than {MAX_BYTES} bytes.", "Put documents into knowledge/.")
+            return
+        self.contents[name] = content
+        self.files[name] = parse(name, content)
+
+    def _is_readable(self, source: Source) -> bool:
+        """Note what makes a file unreadable as a whole; nothing else is said of it then."""
+        if source.data is None:
+            self.problems += source.problems
+            if not source.problems:
+                self.complain(source.file, "The file is empty.", "Delete it, or begin it with `version: 1`.")
+            return False
+        if not isinstance(source.data, dict):
+            return True
+        version = source.data.get("version")
+        if version is None:
+            self.problems.append(source.problem((), "`version` is missing.", "Begin the file with `version: 1`."))
+        if not isinstance(version, int) or version <= KNOWN_VERSION:
+            return True
+        what = f"The file has version {version}: it was written for a later Shipmate."
+        self.problems.append(source.problem(("version",), what, "Upgrade Shipmate, or write it for `version: 1`."))
+        return False
+
+
+def _adapters(stack: Stack, source: Source) -> Iterator[Problem]:
+    """Yield the layers that name no adapter."""
+    for layer in LAYERS:
+        choice = getattr(stack, layer)
+        if not isinstance(choice if isinstance(choice, str) else choice.get("adapter"), str):
+            yield source.problem((layer,), f"`{layer}` names no adapter.", f"Add `adapter: ` below `{layer}:`.")
+
+
+def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
+    """Yield the answers to no question."""
+    for number, entry in enumerate(file.faq):
+        if not entry.asked:
+            yield source.problem(("faq", number), "This answer has no question.", "Add `question: ` beside it.")
+
+
+def _unfit(name: str, path: Path, others: Mapping[Path, DocumentFolder]) -> str:
+    """Say why a folder cannot be a source of documents, or nothing."""
+    if not _is_folder(path):
+        return f"There is no folder `{name}`."
+    for other, folder in others.items():
+        if path.is_relative_to(other) or other.is_relative_to(path):
+            return f"`{name}` and `{other.name}` hold the same documents."
+        if folder.prefix == _prefix(name):
+            return f"The documents of `{name}` would be called like those of another folder."
+    return ""
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises on names that are too long
+
+
+def _prefix(name: str) -> str:
+    """Return what the names of a folder's documents begin with: ../../docs -> docs/."""
+    parts = [part for part in PurePath(name).parts if part not in ("..", "/")]
+    return "" if parts == [KNOWLEDGE] else "".join(f"{part}/" for part in parts)
+
+
+def _schema(record: type[Section]) -> dict[str, Any]:
+    schema = msgspec.json.schema(record)
+    top = schema["$defs"].pop(record.__name__)
+    top["required"] = ["version", *top["required"]]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": schema["$defs"]}
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of named contents, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        digest.update(f"{name}\0{len(contents[name])}\0".encode())
+        digest.update(contents[name])
+    return digest.hexdigest()
+
+
+def _today(clock: Clock) -> date:
+    return datetime.fromtimestamp(clock.now(), UTC).date()
