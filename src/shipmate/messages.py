@@ -138,7 +138,14 @@ class Passage(Record, frozen=True, kw_only=True):
         """Return where `text[start:end]` stands in the source file; it must not be empty."""
         if not self.runs:
             return self.start + start, self.start + end
-        return self._offset_in_source(start), self._offset_in_source(end - 1) + 1
+        return self._offset_in_source(start), self._end_in_source(end)
+
+    def _end_in_source(self, end: int) -> int:
+        at = bisect_right(self.runs, end, key=itemgetter(0)) - 1
+        # A sign that the file writes as an entity is a run of its own and reaches up to the next one.
+        if at > 0 and self.runs[at][0] == end and self.runs[at - 1][0] == end - 1:
+            return self.runs[at][1]
+        return self._offset_in_source(end - 1) + 1
 
     def _offset_in_source(self, offset: int) -> int:
         at = bisect_right(self.runs, offset, key=itemgetter(0)) - 1

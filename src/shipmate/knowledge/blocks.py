@@ -1,0 +1,42 @@
+"""What every reader makes of a file: its text, and the blocks that stand in it."""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["Block", "BlockKind", "Document"]
+
+
+class BlockKind(StrEnum):
+    """What a block is, as far as cutting it matters."""
+
+    HEADING = "heading"
+    # Sentences: a paragraph or a list item.
+    PROSE = "prose"
+    # Lines that mean something each: code, a table.
+    LINES = "lines"
+    # A comment in the file: never shown, so never quoted.
+    HIDDEN = "hidden"
+
+
+class Block(msgspec.Struct, frozen=True):
+    """One paragraph, heading, list item, table or piece of code; `text[start:end]` of its document."""
+
+    kind: BlockKind
+    start: int
+    end: int
+    # Of a heading: 1-6 and its words without markup.
+    level: int = 0
+    title: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A source as it was read."""
+
+    # Path below the knowledge folder, with forward slashes.
+    source: str
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+    # As in `Passage`: where each verbatim run of the text stands in the file; empty when the text is the file.
+    runs: tuple[tuple[int, int], ...] = ()

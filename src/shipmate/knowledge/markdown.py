@@ -1,0 +1,150 @@
+"""Read Markdown and plain text: the text stays the file, character by character; only its blocks are found."""
+
+import re
+from collections.abc import Iterator
+
+from shipmate.knowledge.blocks import Block, BlockKind
+
+__all__ = ["front_title", "markdown_blocks", "text_blocks"]
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+FRONT_MATTER = re.compile(
+    r"(---|\+\+\+)[ \t]*\r?\n(?P<fields>(?:(?!\1[ \t]*\r?$).*\n)*)\1[ \t]*\r?(?:\n|\Z)", re.MULTILINE
+)
+FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*([\"']?)(?P<title>.*?)\1[ \t]*\r?$", re.MULTILINE)
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#*)?[ \t]*$")
+UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
+ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
+TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+COMMENT = re.compile(r" {0,3}<!--")
+LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+MARKS = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\{#[^}]*\}|<[^>]*>")
+
+
+def front_title(text: str) -> str:
+    """Return the title that the front matter gives, or nothing."""
+    front = FRONT_MATTER.match(text)
+    named = FRONT_TITLE.search(front["fields"]) if front else None
+    return named["title"] if named else ""
+
+
+def markdown_blocks(text: str) -> tuple[Block, ...]:
+    """Return the blocks of a Markdown text; front matter is none of them."""
+    front = FRONT_MATTER.match(text)
+    return tuple(_Markdown(text, front.end() if front else 0).blocks())
+
+
+def text_blocks(text: str) -> tuple[Block, ...]:
+    """Return the paragraphs of a plain text."""
+    lines = _Lines(text, 0)
+    blocks = []
+    at = 0
+    while at < len(lines):
+        stop = at + 1
+        if lines[at].strip():
+            while stop < len(lines) and lines[stop].strip():
+                stop += 1
+            blocks.append(lines.block(BlockKind.PROSE, at, stop))
+        at = stop
+    return tuple(blocks)
+
+
+class _Lines:
+    """The lines of a text without their ends, and blocks made of them."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self._text = text
+        self._spans = [_without_end(text, *match.span()) for match in LINE.finditer(text, start)]
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, number: int) -> str:
+        start, end = self._spans[number]
+        return self._text[start:end]
+
+    def block(self, kind: BlockKind, first: int, stop: int, *, level: int = 0, title: str = "") -> Block:
+        """Return a block of the lines [first, stop), without blank ones at its end."""
+        start = self._spans[first][0]
+        end = start + len(self._text[start : self._spans[stop - 1][1]].rstrip())
+        return Block(kind, start, end, level, title)
+
+
+def _without_end(text: str, start: int, end: int) -> tuple[int, int]:
+    while end > start and text[end - 1] in "\r\n":
+        end -= 1
+    return start, end
+
+
+class _Markdown:
+    """Walks down the lines; each method takes the block that begins at a line, and says where the next may begin."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self._lines = _Lines(text, start)
+
+    def blocks(self) -> Iterator[Block]:
+        at = 0
+        while at < len(self._lines):
+            line = self._lines[at]
+            if not line.strip() or RULE.match(line):
+                at += 1
+                continue
+            block, at = self._block(line, at)
+            yield block
+
+    def _block(self, line: str, at: int) -> tuple[Block, int]:
+        if fence := FENCE.match(line):
+            return self._until(BlockKind.LINES, at, re.compile(rf" {{0,3}}{fence[1]}+[ \t]*$"), at + 1)
+        if COMMENT.match(line):
+            return self._until(BlockKind.HIDDEN, at, re.compile(r".*-->"), at)
+        if heading := HEADING.match(line):
+            title = _plain(heading[2] or "")
+            return self._lines.block(BlockKind.HEADING, at, at + 1, level=len(heading[1]), title=title), at + 1
+        if self._is_table(at):
+            return self._table(at)
+        return self._prose(at)
+
+    def _until(self, kind: BlockKind, at: int, closing: re.Pattern[str], first: int) -> tuple[Block, int]:
+        """Take the lines up to the closing one, which is looked for from line `first`; without one, all."""
+        stop = first
+        while stop < len(self._lines) and not closing.match(self._lines[stop]):
+            stop += 1
+        stop = min(stop + 1, len(self._lines))
+        return self._lines.block(kind, at, stop), stop
+
+    def _is_table(self, at: int) -> bool:
+        if "|" not in self._lines[at] or at + 1 == len(self._lines):
+            return False
+        return "|" in self._lines[at + 1] and TABLE_RULE.match(self._lines[at + 1]) is not None
+
+    def _table(self, at: int) -> tuple[Block, int]:
+        stop = at + 2
+        while stop < len(self._lines) and "|" in self._lines[stop]:
+            stop += 1
+        return self._lines.block(BlockKind.LINES, at, stop), stop
+
+    def _prose(self, at: int) -> tuple[Block, int]:
+        """Take a paragraph or list item; one that is underlined is a heading."""
+        stop = at + 1
+        while stop < len(self._lines):
+            line = self._lines[stop]
+            if underline := UNDERLINE.match(line):
+                level = 1 if underline[1][0] == "=" else 2
+                block = self._lines.block(BlockKind.HEADING, at, stop)
+                title = _plain(" ".join(self._lines[number].strip() for number in range(at, stop)))
+                return Block(BlockKind.HEADING, block.start, block.end, level, title), stop + 1
+            if not line.strip() or self._begins(line, stop):
+                break
+            stop += 1
+        return self._lines.block(BlockKind.PROSE, at, stop), stop
+
+    def _begins(self, line: str, at: int) -> bool:
+        """Tell whether a line ends the paragraph above it."""
+        starts = any(pattern.match(line) for pattern in (FENCE, HEADING, RULE, ITEM, COMMENT))
+        return starts or self._is_table(at)
+
+
+def _plain(heading: str) -> str:
+    return " ".join(MARKS.sub("", LINK.sub(r"\1", heading)).split())
