@@ -44,7 +44,7 @@ INSERT INTO events (name, ts, event) VALUES (:name, :ts, :event);
 -- name: conversation
 SELECT conversation_id, caller, opened_at, last_at, issue_id, last_intent, language, consent_id
 FROM conversations
-WHERE conversation_id = :conversation_id AND caller = :caller;
+WHERE conversation_id = :conversation_id;
 
 -- name: recent_messages
 -- Oldest first; the newest are found in the index alone, so that a long conversation is not read as a whole.

@@ -1,0 +1,149 @@
+"""The store on SQLite: writes go through the one writer, reads through a thread and connection of their own."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Self, TypeVar
+
+import msgspec
+
+from shipmate.adapters.sqlite.database import Durability, connect, fault, roll_back
+from shipmate.adapters.sqlite.recent import RecentConversations
+from shipmate.adapters.sqlite.schema import ensure_schema
+from shipmate.adapters.sqlite.turns import write_closing, write_events, write_opening
+from shipmate.adapters.sqlite.writer import Effect, Writer
+from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
+from shipmate.messages import Conversation, Event, Message, Role, Trace, TurnClosing, TurnOpening
+from shipmate.sql import QUERIES
+
+__all__ = ["Entry", "SqliteStore"]
+
+T = TypeVar("T")
+
+_decode_trace = msgspec.msgpack.Decoder(Trace).decode
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+class Entry(NamedTuple):
+    """One line of the journal."""
+
+    # Ascends with the commits; the next read goes on after it.
+    seq: int
+    event: Event
+
+
+class SqliteStore:
+    """A `Store` in one file. Several processes may use it at once; each has one of these, on one event loop."""
+
+    def __init__(self, path: Path, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+        self._path = path
+        self._writer = Writer(writing, path)
+        self._recent = RecentConversations()
+        self._reading = reading
+        self._reading.row_factory = sqlite3.Row
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shipmate-reader")
+        self._is_closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, durable: Durability = "normal") -> Self:
+        """Open the database, or make it.
+
+        Raises `SchemaTooOld`, `SchemaTooNew`, `Damaged` or `StorageError`; then nothing was changed.
+        """
+        writing = connect(path, durable=durable)
+        try:
+            ensure_schema(writing, path)
+            return cls(path, writing, connect(path, read_only=True))
+        except BaseException:
+            writing.close()
+            raise
+
+    async def conversation(self, conversation_id: str, caller: str, *, messages: int = 12) -> Conversation:
+        """Return a conversation with its most recent messages; one that was just used is not read again."""
+        if self._writer.others_wrote():
+            self._recent.forget()
+        conversation = self._recent.find(conversation_id, messages)
+        if conversation is None:
+            conversation = await self._read_conversation(conversation_id, messages)
+        if conversation is None or conversation.caller != caller:
+            raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
+        return conversation
+
+    def open_turn(self, opening: TurnOpening) -> Awaitable[None]:
+        """Queue the user's message for the next commit."""
+        committed = partial(self._recent.wrote, opening.conversation, opening.message)
+        return self._writer.submit(partial(write_opening, opening=opening), committed)
+
+    def close_turn(self, closing: TurnClosing) -> Awaitable[None]:
+        """Queue the reply, its trace and its events for the next commit."""
+        committed = partial(self._recent.wrote, closing.conversation, closing.message)
+        return self._writer.submit(partial(write_closing, closing=closing), committed)
+
+    def record(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Queue events for the next commit."""
+        return self._writer.submit(partial(write_events, events=events), _nothing_more)
+
+    async def trace(self, turn_id: str, caller: str) -> Trace:
+        """Return why a turn ended as it did."""
+        row = {"turn_id": turn_id, "caller": caller}
+        found = await self._read(lambda connection: connection.execute(QUERIES["trace"], row).fetchone())
+        if found is None:
+            raise NoTurn("There is no such turn.", do="Take a turn id from a reply: `shipmate ask --json` prints it.")
+        try:
+            return _decode_trace(found["trace"])
+        except msgspec.DecodeError as error:
+            raise Damaged(f"the trace of turn {turn_id} does not read back: {error}", do="restore a backup") from error
+
+    async def events(self, after: int, limit: int) -> list[Entry]:
+        """Return the journal's entries that follow `after`, in the order of their commits; 0 is before the first."""
+        row = {"after": after, "limit": limit}
+        found = await self._read(lambda connection: connection.execute(QUERIES["events"], row).fetchall())
+        return [Entry(seq, _decode_event(event)) for seq, event in found]
+
+    async def close(self) -> None:
+        """Commit what is queued and give back the database; idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.to_thread(self._reader.shutdown)
+            self._reading.close()
+        await self._writer.close()
+
+    async def _read_conversation(self, conversation_id: str, messages: int) -> Conversation | None:
+        reading = self._recent.reading(conversation_id)
+        conversation = await self._read(partial(_conversation, conversation_id=conversation_id, messages=messages))
+        if conversation:
+            self._recent.read(reading, conversation, is_whole=len(conversation.messages) < messages)
+        else:
+            self._recent.missed(reading, conversation_id)
+        return conversation
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if self._is_closed:
+            raise StorageError("the store is closed", do="ask the server that runs now")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, query, self._reading)
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise fault(error, self._path) from error
+
+
+def _nothing_more(_: Effect) -> None:
+    """Events touch no conversation."""
+
+
+def _conversation(connection: sqlite3.Connection, conversation_id: str, messages: int) -> Conversation | None:
+    row = {"conversation_id": conversation_id, "messages": messages}
+    try:
+        connection.execute("BEGIN")
+        found = connection.execute(QUERIES["conversation"], row).fetchone()
+        said = connection.execute(QUERIES["recent_messages"], row).fetchall()
+    finally:
+        roll_back(connection)
+    if found is None:
+        return None
+    return Conversation(
+        **dict(found),
+        messages=tuple(Message(role=Role(role), text=text, at=at) for role, text, at in said),
+    )
