@@ -50,8 +50,8 @@ class Limits(Section, frozen=True, kw_only=True):
 
     body_bytes: Annotated[int, Meta(ge=1024, le=2**30, description="The largest request body.")] = 64 * 1024
     message_chars: Annotated[int, Meta(ge=1, le=1_000_000, description="The longest message.")] = 4_000
-    reply_tokens: Annotated[int, Meta(ge=1, le=100_000, description="The longest reply of a model.")] = 512
-    deadline_s: Annotated[float, Meta(gt=0, le=600, description="How long a model may take.")] = 20.0
+    model_tokens: Annotated[int, Meta(ge=1, le=100_000, description="The longest reply of a model.")] = 600
+    model_deadline_s: Annotated[float, Meta(gt=0, le=600, description="How long a model may take.")] = 20.0
     turns_per_minute: Annotated[float, Meta(gt=0, le=100_000, description="Per caller, in the long run.")] = 30.0
     burst: Annotated[int, Meta(ge=1, le=100_000, description="Per caller, at once after a pause.")] = 10
     turns_at_once: Annotated[int, Meta(ge=1, le=100_000, description="Over all callers.")] = 256

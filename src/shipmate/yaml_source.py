@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from math import isinf
 from typing import Any
 
 import yaml
@@ -163,14 +164,15 @@ class _Builder:
         return text
 
     def _number(self, event: Any, text: str) -> int | float:
-        if len(text) > MAX_DIGITS:
-            self._complain(event, f"The number has more than {MAX_DIGITS} digits.", "Put it in quotes if it is a name.")
-            return 0
         if not INTEGER.fullmatch(text):
             number = float(text)
-            if number in (float("inf"), float("-inf")):
+            if isinf(number):
                 self._complain(event, f"The number {text} is too large.", "Write a smaller one, or put it in quotes.")
             return number
+        if len(text) > MAX_DIGITS:
+            what = f"The number has more than {MAX_DIGITS} digits."
+            self._complain(event, what, "Write a smaller one, or put it in quotes.")
+            return 0
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
     def _complain(self, event: Any, what: str, do: str) -> None:
