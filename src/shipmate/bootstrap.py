@@ -153,7 +153,7 @@ def _parts(
             statistics=index.statistics,
             model=model,
             prompt=_prompt(project),
-            limits=draft.Limits(model_tokens=limits.reply_tokens, model_deadline_s=limits.deadline_s),
+            limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
         ),
         journal=Journal(
             clock=clock,
