@@ -13,6 +13,12 @@ __all__ = ["Kind", "Outline", "Piece", "outline"]
 
 # A piece with fewer words says nothing alone.
 LEAST_WORDS = 3
+# What speaks for a piece whatever was asked: being long enough to say something ...
+SUBSTANCE = 0.2
+ENOUGH_WORDS = 40
+# ... and against it: standing loose on the page, or beginning with a word that stands for something said before.
+LOOSE = 0.15
+POINTING = 0.05
 # A line without a full stop is taken for the heading of what follows when it is as short as this.
 HEADING_WORDS = 10
 
@@ -60,8 +66,8 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     words: int
     # It may be quoted.
     quotable: bool
-    # It begins with a word that stands for something said before.
-    points_back: bool
+    # How well it reads alone, whatever was asked.
+    worth: float
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,8 +142,17 @@ def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
         stems=own_stems,
         words=count,
         quotable=says and count >= LEAST_WORDS and not furniture,
-        points_back=kind is Kind.PROSE and POINTS_BACK.match(body) is not None,
+        worth=_worth(kind, body, count),
     )
+
+
+def _worth(kind: Kind, body: str, count: int) -> float:
+    worth = SUBSTANCE * min(count, ENOUGH_WORDS) / ENOUGH_WORDS
+    if kind is Kind.FRAGMENT:
+        worth -= LOOSE
+    if kind is Kind.PROSE and POINTS_BACK.match(body):
+        worth -= POINTING
+    return worth
 
 
 def _kind(text: str, start: int, end: int, context: _Context) -> tuple[Kind, int]:
