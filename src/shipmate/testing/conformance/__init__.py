@@ -1,0 +1,1 @@
+"""The promises of each port as checks that run over any adapter."""
