@@ -1,0 +1,95 @@
+"""What all doors share: the assistant, the rules, the counters, and whether anybody is let in."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from shipmate.errors import NotReady, StorageError
+from shipmate.messages import Ask, Card, Finished, Passage, Reply, ReplyKind, StreamEvent, Trace
+from shipmate.ports import Clock
+from shipmate.server.access import Access
+from shipmate.server.metrics import CountedTurn, Metrics
+from shipmate.server.problems import ProblemDetails, problem, problem_of
+from shipmate.server.settings import ServerSettings
+
+__all__ = ["Assistant", "Lobby"]
+
+
+class Assistant(Protocol):
+    """What a door needs of the assistant."""
+
+    @property
+    def name(self) -> str:
+        """Return the assistant's name, which is also its model id at `/v1`."""
+
+    @property
+    def release(self) -> str:
+        """Return the release that answers."""
+
+    @property
+    def disclosure(self) -> str:
+        """Return the sentence that tells people that they talk to an AI."""
+
+    @property
+    def suggestions(self) -> Sequence[str]:
+        """Return questions that it answers well."""
+
+    def ready(self) -> str:
+        """Return why it cannot answer now; empty when it can."""
+
+    def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
+        """Run one turn; closing the generator ends it. Refuses only before the first event."""
+
+    async def trace(self, turn_id: str, caller: str) -> Trace:
+        """Return why a turn ended as it did; raise `NoTurn`."""
+
+    def passages_around(self, source: str, start: int, end: int) -> Sequence[Passage]:
+        """Return the indexed passages that overlap a span of a document."""
+
+
+class Lobby:
+    """One server's shared state."""
+
+    def __init__(self, assistant: Assistant, settings: ServerSettings, *, clock: Clock) -> None:
+        self.assistant = assistant
+        self.settings = settings
+        self.clock = clock
+        self.access = Access(settings)
+        self.metrics = Metrics(name=assistant.name, release=assistant.release)
+        # The server shuts down: running turns end, no new one begins.
+        self.leaving = False
+
+    def not_ready(self) -> str:
+        """Return why no turn may begin; empty when one may."""
+        return "The server is shutting down." if self.leaving else self.assistant.ready()
+
+    def admit(self) -> None:
+        """Raise `NotReady` when no turn may begin now."""
+        if self.leaving:
+            raise NotReady("The server is shutting down.", do="Ask again in a moment.")
+        if self.metrics.active >= self.settings.turns_at_once:
+            raise NotReady(f"{self.metrics.active} turns are running.", do="Ask again in a moment.")
+
+    def problem(self, error: Exception) -> ProblemDetails:
+        """Count an error; return what the caller may know of it."""
+        details = problem_of(error)
+        self.metrics.errors[details.status] += 1
+        return details
+
+    def wrong_method(self, path: str, allowed: str) -> ProblemDetails:
+        """Count a method that a path does not take; return what the caller may know of it."""
+        self.metrics.errors[405] += 1
+        return problem(405, "wrong-method", "The method is not known here", f"{path} takes {allowed} only.")
+
+    async def complete(self, ask: Ask, counted: CountedTurn) -> tuple[Reply, float]:
+        """Run a turn to its end; return the reply, and the seconds to wait before asking again."""
+        retry_after_s = 0.0
+        async with aclosing(self.assistant.turn(ask)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    counted.reply = event.reply
+                elif isinstance(event, Card) and event.kind is ReplyKind.WAIT:
+                    retry_after_s = event.retry_after_s
+        if counted.reply is None:
+            raise StorageError("The turn ended without a reply.", do="Ask again.")
+        return counted.reply, retry_after_s

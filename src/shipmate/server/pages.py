@@ -1,0 +1,80 @@
+"""The pages for people: the chat and the doors' reference, with everything they load served from here."""
+
+import hashlib
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+
+from fastapi import Request, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from shipmate.errors import Missing
+from shipmate.server.access import device_cookie
+from shipmate.server.lobby import Lobby
+from shipmate.server.wire import ENCODER
+
+__all__ = ["Pages"]
+
+SUGGESTIONS = 4
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+PAGE_HEADERS = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "object-src 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Pages:
+    """Rendered once, when the server starts."""
+
+    def __init__(self, lobby: Lobby, described: dict[str, Any]) -> None:
+        assistant = lobby.assistant
+        self._files = {
+            file.name: file.read_bytes()
+            for file in resources.files("shipmate.server").joinpath("static").iterdir()
+            if PurePosixPath(file.name).suffix in MEDIA_TYPES
+        }
+        self._tags = {name: f'"{hashlib.sha256(data).hexdigest()[:16]}"' for name, data in self._files.items()}
+        templates = Environment(
+            loader=PackageLoader("shipmate.server"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        shared = {"assistant": assistant}
+        self._home = templates.get_template("chat.html").render(
+            shared, suggestions=assistant.suggestions[:SUGGESTIONS], needs_key=lobby.access.needs_key
+        )
+        self._docs = templates.get_template("docs.html").render(shared, described=described)
+        self._described = ENCODER.encode(described)
+
+    async def home(self, request: Request) -> Response:
+        """Return the chat, and give the browser an identity that its conversations belong to."""
+        response = Response(self._home, media_type="text/html", headers=PAGE_HEADERS)
+        if cookie := device_cookie(dict(request.headers.raw)):
+            response.headers["set-cookie"] = cookie
+        return response
+
+    async def docs(self) -> Response:
+        """Return the doors' reference."""
+        return Response(self._docs, media_type="text/html", headers=PAGE_HEADERS)
+
+    async def openapi(self) -> Response:
+        """Return the doors' description for programs."""
+        return Response(self._described, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    async def static(self, name: str, request: Request) -> Response:
+        """Return a file of the pages, unless the browser has it already."""
+        if name not in self._files:
+            raise Missing(f"There is nothing at /static/{name}.", do="See /docs.")
+        headers = {"etag": self._tags[name], "cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        if request.headers.get("if-none-match") == self._tags[name]:
+            return Response(status_code=304, headers=headers)
+        media_type = MEDIA_TYPES[PurePosixPath(name).suffix]
+        return Response(self._files[name], media_type=media_type, headers=headers)

@@ -1,0 +1,139 @@
+"""The quiet doors, on FastAPI: health, metrics, models, traces, passages, and the description of them all."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from shipmate.errors import Invalid, Missing, NotReady, ShipmateError
+from shipmate.server.lobby import Lobby
+from shipmate.server.openai_door import Model, ModelList
+from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems, text_of
+from shipmate.server.pages import Pages
+from shipmate.server.problems import ProblemDetails, refusal_headers, written
+from shipmate.server.wire import ENCODER
+
+__all__ = ["create_routes"]
+
+NAME_CHARACTERS = 1024
+OFFSET_LIMIT = 2**53
+Name = Annotated[str, Path(max_length=NAME_CHARACTERS)]
+Source = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a citation names it.")]
+Offset = Annotated[int, Query(ge=0, le=OFFSET_LIMIT, description="In characters, as a citation has it.")]
+QUIET = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+PLAIN = "text/plain; charset=utf-8"
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Quiet:
+    """What the quiet doors answer."""
+
+    def __init__(self, lobby: Lobby) -> None:
+        self._lobby = lobby
+        name, created = lobby.assistant.name, int(lobby.clock.now())
+        self._model = Model(id=name, created=created)
+
+    async def health(self) -> Response:
+        """Tell that the process lives."""
+        return Response("ok\n", media_type=PLAIN)
+
+    async def readiness(self) -> Response:
+        """Tell whether a turn may begin: not before there is an index, and not while the server shuts down."""
+        if reason := self._lobby.not_ready():
+            raise NotReady(reason, do="Ask again in a moment.")
+        return Response("ready\n", media_type=PLAIN)
+
+    async def metrics(self) -> Response:
+        """Return the counters in Prometheus's text format."""
+        return Response(self._lobby.metrics.render(), media_type=PROMETHEUS)
+
+    async def models(self) -> Response:
+        """List the assistant as the one model."""
+        return _json(ModelList(data=(self._model,)))
+
+    async def model(self, model: Name) -> Response:
+        """Return the assistant as a model."""
+        if model != self._model.id:
+            raise Missing(f"There is no model {model!r}.", do=f"Use {self._model.id!r}.")
+        return _json(self._model)
+
+    async def trace(self, turn_id: Name, request: Request) -> Response:
+        """Return why a turn of the caller's ended as it did."""
+        return _json(await self._lobby.assistant.trace(turn_id, request.scope["caller"]))
+
+    async def passages(self, source: Source, start: Offset, end: Offset) -> Response:
+        """Return the indexed passages that overlap a cited span."""
+        found = self._lobby.assistant.passages_around(source, start, end)
+        if not found:
+            raise Missing(
+                f"No indexed passage of {source!r} overlaps [{start}, {end}).", do="Ask again: it may be gone."
+            )
+        return _json(found)
+
+
+def create_routes(lobby: Lobby) -> FastAPI:
+    """Return every door that is not hot; whatever breaks in there is answered in there."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
+    quiet = Quiet(lobby)
+    _get(app, "/healthz", quiet.health, text_of("text/plain"))
+    _get(app, "/readyz", quiet.readiness, text_of("text/plain"), problems(503))
+    _get(app, "/metrics", quiet.metrics, text_of("text/plain"), problems(401))
+    _get(app, "/turns/{turn_id}", quiet.trace, json_of("Trace"), problems(401, 404, 422))
+    _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
+    _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
+    _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
+    described = describe(
+        app,
+        title=lobby.assistant.name,
+        version=lobby.assistant.release,
+        needs_key=lobby.access.needs_key,
+    )
+    pages = Pages(lobby, described)
+    for path, page in (("/", pages.home), ("/docs", pages.docs), ("/openapi.json", pages.openapi)):
+        app.add_api_route(path, page, include_in_schema=False)
+    app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
+    _answer_errors(app, lobby)
+    return app
+
+
+def _get(
+    app: FastAPI, path: str, answer: Any, content: Mapping[str, Any], refusals: Mapping[int | str, Any] | None = None
+) -> None:
+    summary, _, _ = answer.__doc__.partition(".")
+    responses: dict[int | str, Any] = {200: {"description": "Done", "content": content}, **(refusals or {})}
+    app.add_api_route(path, answer, response_class=Response, summary=summary, description="", responses=responses)
+
+
+def _answer_errors(app: FastAPI, lobby: Lobby) -> None:
+    async def told(request: Request, error: Exception) -> Response:
+        return _refusal(request, lobby.problem(error), dict(refusal_headers(error)))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        faults = error.errors() if isinstance(error, RequestValidationError) else ()
+        what = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)
+        return await told(request, Invalid(f"{what}.", do="Compare it with /openapi.json."))
+
+    async def unknown(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (error.headers or {}).get("Allow", "")
+            return _refusal(request, lobby.wrong_method(request.url.path, allowed), {b"allow": allowed.encode()})
+        return await told(request, Missing(f"There is nothing at {request.url.path}.", do="See /docs."))
+
+    app.add_exception_handler(HTTPException, unknown)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ShipmateError, told)
+    app.add_exception_handler(Exception, told)
+
+
+def _refusal(request: Request, details: ProblemDetails, headers: Mapping[bytes, bytes]) -> Response:
+    media_type, body = written(details, request.url.path)
+    response = Response(body, status_code=details.status, media_type=media_type.decode(), headers=QUIET)
+    response.raw_headers += headers.items()
+    return response
+
+
+def _json(record: Any) -> Response:
+    return Response(ENCODER.encode(record), media_type="application/json", headers=QUIET)
