@@ -4,11 +4,30 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from shipmate.errors import ConversationBusy
 from shipmate.ports import Clock
 
-__all__ = ["ConversationQueue", "TokenBucket"]
+__all__ = ["ConversationQueue", "TokenBucket", "Wait"]
+
+
+class Wait(NamedTuple):
+    """There is no token."""
+
+    retry_after_s: float
+    # The caller was told so before, and has not been admitted since.
+    again: bool
+
+
+class Level(NamedTuple):
+    """How full one caller's bucket is."""
+
+    tokens: float
+    # When it held so many, by the elapsed clock.
+    at: float
+    # Whether the last message found it empty.
+    refused: bool
 
 
 class TokenBucket:
@@ -19,20 +38,20 @@ class TokenBucket:
         self._per_s = turns_per_minute / 60
         self._burst = burst
         self._callers = callers
-        # caller -> (tokens, at), the longest unused first: forgetting that one gives it a full bucket again.
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        # The longest unused first: forgetting that one gives it a full bucket again.
+        self._levels: OrderedDict[str, Level] = OrderedDict()
 
-    def take(self, caller: str) -> float:
-        """Take one token; return 0, or the seconds until there is one."""
+    def take(self, caller: str) -> Wait | None:
+        """Take one token; return None, or how long there is none."""
         now = self._clock.elapsed()
-        tokens, at = self._levels.get(caller, (float(self._burst), now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_s)
+        level = self._levels.get(caller) or Level(tokens=float(self._burst), at=now, refused=False)
+        tokens = min(self._burst, level.tokens + (now - level.at) * self._per_s)
         admitted = tokens >= 1
-        self._levels[caller] = (tokens - admitted, now)
+        self._levels[caller] = Level(tokens=tokens - admitted, at=now, refused=not admitted)
         self._levels.move_to_end(caller)
         if len(self._levels) > self._callers:
             self._levels.popitem(last=False)
-        return 0.0 if admitted else (1 - tokens) / self._per_s
+        return None if admitted else Wait(retry_after_s=(1 - tokens) / self._per_s, again=level.refused)
 
 
 class ConversationQueue:

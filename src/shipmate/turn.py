@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from shipmate.admission import ConversationQueue, TokenBucket
+from shipmate.admission import ConversationQueue, TokenBucket, Wait
 from shipmate.answer import phrases
 from shipmate.answer.compose import Composer
 from shipmate.answer.draft import Chosen, Drafter, Fault
@@ -131,9 +131,9 @@ class Assistant:
         """
         parts = self._parts
         started_s = parts.clock.elapsed()
-        wait_s = _admit(ask, parts)  # 1 admit
-        if wait_s:
-            for event in _wait(ask, wait_s, parts.release):
+        wait = _admit(ask, parts)  # 1 admit
+        if wait:
+            for event in _ask_to_wait(ask, wait, parts):
                 yield event
             return
         conversation_id = ask.conversation_id or parts.clock.new_id()
@@ -159,8 +159,8 @@ class Assistant:
             yield Finished(reply=closing.trace.reply)  # 12 finish
 
 
-def _admit(ask: Ask, parts: Parts) -> float:
-    """Refuse what no turn can use; return the seconds that this caller has to wait."""
+def _admit(ask: Ask, parts: Parts) -> Wait | None:
+    """Refuse what no turn can use; return how long this caller has to wait."""
     if not ask.text.strip():
         raise Malformed("The message is empty.", do="Send a question.")
     if len(ask.text) > parts.message_chars:
@@ -173,8 +173,11 @@ def _admit(ask: Ask, parts: Parts) -> float:
     return parts.bucket.take(ask.caller)
 
 
-def _wait(ask: Ask, wait_s: float, release: str) -> Iterator[StreamEvent]:
-    """Show the wait card: nothing is stored, so nothing is lost by asking again."""
+def _ask_to_wait(ask: Ask, wait: Wait, parts: Parts) -> Iterator[StreamEvent]:
+    """Show the wait card: the message is not stored, so nothing is lost by asking again."""
+    if not wait.again:
+        limit = parts.journal.limit_hit(ask.caller, limit="turns_per_minute", retry_after_s=wait.retry_after_s)
+        parts.store.record((limit,))
     reply = Reply(
         kind=ReplyKind.WAIT,
         text=phrases.WAIT,
@@ -185,9 +188,9 @@ def _wait(ask: Ask, wait_s: float, release: str) -> Iterator[StreamEvent]:
         turn_id="",
         usage=Usage(),
         latency_ms=0.0,
-        release=release,
+        release=parts.release,
     )
-    yield Card(kind=ReplyKind.WAIT, text=phrases.WAIT, retry_after_s=wait_s)
+    yield Card(kind=ReplyKind.WAIT, text=phrases.WAIT, retry_after_s=wait.retry_after_s)
     yield Finished(reply=reply)
 
 

@@ -6,29 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.admission import ConversationQueue, TokenBucket
+from shipmate.admission import ConversationQueue, TokenBucket, Wait
 from shipmate.errors import ConversationBusy
 from shipmate.testing.clock import TickingClock
 
 
 def test_a_caller_may_start_a_burst_and_then_has_to_wait() -> None:
     bucket = TokenBucket(TickingClock(), turns_per_minute=60, burst=3)
-    assert [bucket.take("ada") for _ in range(3)] == [0, 0, 0]
-    assert bucket.take("ada") == pytest.approx(1.0)
+    assert [bucket.take("ada") for _ in range(3)] == [None, None, None]
+    assert bucket.take("ada") == Wait(retry_after_s=1.0, again=False)
+    assert bucket.take("ada") == Wait(retry_after_s=1.0, again=True)
 
 
 def test_after_the_wait_that_was_named_a_turn_is_admitted() -> None:
     clock = TickingClock()
     bucket = TokenBucket(clock, turns_per_minute=6, burst=1)
     bucket.take("ada")
-    clock.at += bucket.take("ada") + 1e-6
-    assert bucket.take("ada") == 0
+    wait = bucket.take("ada")
+    assert wait
+    clock.at += wait.retry_after_s + 1e-6
+    assert bucket.take("ada") is None
 
 
 def test_one_caller_does_not_use_up_another_ones_bucket() -> None:
     bucket = TokenBucket(TickingClock(), turns_per_minute=1, burst=1)
     bucket.take("ada")
-    assert bucket.take("bob") == 0
+    assert bucket.take("bob") is None
 
 
 def test_the_bucket_remembers_a_bounded_number_of_callers() -> None:
@@ -45,7 +48,7 @@ def test_never_more_turns_than_burst_and_rate_allow(gaps: list[float], burst: in
     admitted = 0
     for gap in gaps:
         clock.at += gap
-        admitted += bucket.take("ada") == 0
+        admitted += bucket.take("ada") is None
         assert admitted <= burst + clock.at + 1e-6
 
 

@@ -19,7 +19,7 @@ from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
 from shipmate.messages import Conversation, Event, Message, Role, Trace, TurnClosing, TurnOpening
 from shipmate.sql import QUERIES
 
-__all__ = ["Entry", "SqliteStore"]
+__all__ = ["Entry", "SqliteSettings", "SqliteStore"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,13 @@ class Entry(NamedTuple):
     # Ascends with the commits; the next read goes on after it.
     seq: int
     event: Event
+
+
+class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stack.yml may say of the store."""
+
+    # "normal" survives `kill -9`, "full" also a power cut.
+    durable: Durability = "normal"
 
 
 class SqliteStore:

@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: `python docs/generate.py`. A test holds the pages to it."""
+"""Write the reference pages from the code: `python scripts/write_reference.py`. A test holds the pages to it."""
 
 import inspect
 import json
@@ -15,8 +15,8 @@ from shipmate.cli.app import EXIT_CODES, app
 from shipmate.server.metrics import METRICS
 from shipmate.server.openapi import described_doors
 
-REFERENCE = Path(__file__).parent / "reference"
-NOTE = "<!-- Written by docs/generate.py from the code; edit that instead. -->\n\n"
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+NOTE = "<!-- Written by scripts/write_reference.py from the code; edit that instead. -->\n\n"
 
 
 def pages() -> dict[str, str]:
