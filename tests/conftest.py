@@ -1,0 +1,51 @@
+"""What every test may rely on: the header tells which real systems were there, and none of them is optional in CI."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from importlib import metadata, util
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+
+
+def _chromium() -> str:
+    if CHROMIUM is None:
+        return "absent"
+    shown = subprocess.run([CHROMIUM, "--version", "--no-sandbox"], capture_output=True, text=True, check=False)
+    return shown.stdout.split("built")[0].removeprefix("Chromium").strip()
+
+
+def _package(name: str) -> str:
+    return metadata.version(name) if util.find_spec(name) else "absent"
+
+
+def pytest_report_header() -> str:
+    """Tell what is real in this run."""
+    return " · ".join(
+        (
+            f"real: sqlite {sqlite3.sqlite_version}",
+            f"tantivy {_package('tantivy')}",
+            f"chromium {_chromium()}",
+            f"llama.cpp (xllamacpp) {_package('xllamacpp')}",
+            f"openai client {_package('openai')}",
+            f"schemathesis {_package('schemathesis')}",
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def required() -> Callable[[bool, str], None]:
+    """Skip where a real system is missing on a laptop; fail in CI."""
+
+    def require(present: bool, what: str) -> None:
+        if present:
+            return
+        if os.environ.get("CI"):
+            pytest.fail(f"{what} is missing, and CI must have it")
+        pytest.skip(f"{what} is not installed: `make test-real` installs it")
+
+    return require
