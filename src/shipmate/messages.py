@@ -211,6 +211,8 @@ class Usage(Record, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    # The server did not count the tokens: they are reckoned from the length of the text.
+    estimated: bool = False
 
 
 class Reply(Record, frozen=True, kw_only=True):
@@ -302,7 +304,7 @@ class Finished(Record, frozen=True, kw_only=True, tag="finished"):
 StreamEvent = Started | Token | Cited | Card | Finished
 
 
-class Event(Record, frozen=True, kw_only=True):
+class Event(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One immutable fact of the journal."""
 
     # Such as "assistant.turn.completed".

@@ -1,6 +1,6 @@
 """What the house needs from outside, as small protocols: each has two adapters or more, and one conformance suite."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from shipmate.messages import Conversation, Event, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
@@ -28,7 +28,9 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """Return the model's name, as the journal and the bill know it."""
 
-    def stream(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str | Usage]:
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
+    ) -> AsyncGenerator[str | Usage, None]:
         """Yield text as it comes and one `Usage` at the end; closing the iterator cancels the request.
 
         Raises `ModelTimeout` when `deadline_s` passes, `ModelUnavailable` when the server refuses or breaks off,

@@ -1,0 +1,351 @@
+"""What a text says that can be right or wrong by the letter: numbers, dates, names, code and links."""
+
+import re
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from shipmate.answer.dates import DAY_WORDS, MONTHS, Date, read_date, year
+from shipmate.answer.numerals import NUMBER_WORDS, ORDINAL, UNIT_WORDS, Number, in_digits, scaled, spelled, unit_of
+from shipmate.answer.tokens import ACTIVE_TAG, FENCED, LISTED, OPENING, QUOTED_CODE, RUN, TOKEN
+from shipmate.text import STOP_WORDS, fold, stem, stems
+
+__all__ = ["Claims", "Name", "ordinary", "read", "run_of"]
+
+# "one" says a number, unless it stands for a thing or person.
+BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
+AFTER_PRONOUN = frozenset("another by can could is may might must of on should that to was which who will".split())
+# Words that bear a number without claiming it.
+IMPLIED = {
+    **dict.fromkeys("alone once only single sole".split(), "1"),
+    **dict.fromkeys("both couple double pair pairs twice twin twins".split(), "2"),
+    **dict.fromkeys("thrice trio triple".split(), "3"),
+    "dozen": "12",
+}
+ARTICLES = ("a", "an")
+COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
+
+LETTER = re.compile(r"[^\W_]")
+CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
+INTERJECTIONS = frozenset("absolutely ah certainly exactly indeed oh ok okay right sure well wow yeah yes".split())
+# From so many words on, a text with a capital on each is a title.
+TITLE_WORDS = 4
+
+
+class Name(NamedTuple):
+    """A word, or several in a row, that names somebody or something."""
+
+    text: str
+    # As `run_of` writes it.
+    run: str
+    # Its capital may come from its place alone: then it is a name only when it is no ordinary word.
+    doubtful: bool = False
+
+
+class Claims(NamedTuple):
+    """What one text says; `implied` and `units` count only where it is evidence for another."""
+
+    stems: frozenset[str]
+    names: tuple[Name, ...]
+    numbers: tuple[Number, ...]
+    # Each with everything that its way of writing can mean.
+    dates: tuple[tuple[Date, ...], ...]
+    day_words: tuple[str, ...]
+    links: tuple[str, ...]
+    # Identifiers, paths, options, addresses and quoted code, in lower case: they stand as they are.
+    code: tuple[str, ...]
+    # Numbers that it bears without claiming them: "both" is 2, "a day" is 1 day.
+    implied: tuple[Number, ...]
+    units: frozenset[str]
+
+    def to_the_letter(self) -> bool:
+        """Tell whether it holds anything that must stand in its evidence to the letter."""
+        return any(self[1:7])
+
+
+@cache
+def _ordinary_stems() -> frozenset[str]:
+    listed = files("shipmate.answer").joinpath("ordinary_words.txt").read_text(encoding="utf-8")
+    return frozenset(map(stem, listed.split()))
+
+
+def ordinary(word: str) -> bool:
+    """Tell whether a word is a common English one rather than a name."""
+    return stem(word) in _ordinary_stems() or fold(word) in STOP_WORDS
+
+
+def run_of(text: str) -> str:
+    """Return the words in lower case, letters and digits apart, with a space before, between and behind them."""
+    if text.isascii() and text.isalpha():
+        return f" {text.lower()} "
+    return f" {' '.join(RUN.findall(fold(text)))} "
+
+
+@lru_cache(maxsize=4096)
+def read(text: str) -> Claims:
+    """Read a text that `plain` has gone over."""
+    return _Reader(text).claims()
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class _Reader:
+    """Goes through a text's tokens once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = [
+            _Token(kind, token := m[kind], (end := m.end()) - len(token), end)
+            for m in TOKEN.finditer(text)
+            if (kind := m.lastgroup)
+        ]
+        self._openings = {match.end() for match in OPENING.finditer(text)}
+        # What stands before this was read together with an earlier token.
+        self._read_to = 0
+        self._words: list[_Token] = []
+        self._names: list[Name] = []
+        self._numbers: list[Number] = []
+        self._dates: list[tuple[Date, ...]] = []
+        self._day_words: list[str] = []
+        self._links: list[str] = []
+        self._code: list[str] = []
+        self._implied: list[Number] = []
+        self._units: set[str] = set()
+
+    def claims(self) -> Claims:
+        for at, token in enumerate(self._tokens):
+            if token.kind == "word":
+                self._word(at, token)
+            else:
+                self._other(at, token)
+        self._name_words()
+        self._quoted_code()
+        return Claims(
+            frozenset(stems(self._text)),
+            tuple(self._names),
+            tuple(self._numbers),
+            tuple(self._dates),
+            tuple(self._day_words),
+            tuple(self._links),
+            tuple(self._code),
+            tuple(self._implied),
+            frozenset(self._units),
+        )
+
+    def _other(self, at: int, token: _Token) -> None:
+        match token.kind:
+            case "rest":
+                self._word(at, token)
+            case "number" | "digits":
+                self._number(at, token)
+            case "date":
+                self._date(token)
+            case "mixed":
+                self._mixed(token)
+            case "code":
+                self._code_token(at, token)
+            case "tag":
+                if ACTIVE_TAG.match(token.text):
+                    self._links.append(" ".join(token.text.lower().split()))
+            case _:
+                self._links.append(_canonical_link(token.text))
+
+    def _code_token(self, at: int, token: _Token) -> None:
+        parts = token.text.split(".")
+        if all(len(part) == 1 for part in parts if part):
+            if "".join(parts).isupper():
+                self._names.append(Name(token.text, run_of(token.text)))
+        elif len(parts) == 2 and parts[0].isalpha() and parts[1].istitle():
+            # The space behind a full stop was forgotten.
+            for part in parts:
+                self._word(at, token._replace(text=part))
+        else:
+            self._code.append(fold(token.text).rstrip("."))
+
+    def _mixed(self, token: _Token) -> None:
+        numbers = in_digits(token.text[1:]) if token.text[0] in "vV" else ()
+        if numbers:
+            self._numbers += numbers
+        else:
+            self._names.append(Name(token.text, run_of(token.text)))
+
+    def _date(self, token: _Token) -> None:
+        meanings = read_date(token.text, opening=token.start in self._openings)
+        if not meanings:
+            if token.text.rstrip(".").isalpha():
+                self._words.append(token._replace(text=token.text.rstrip(".")))
+            else:
+                self._code.append(fold(token.text))
+            return
+        self._dates.append(meanings)
+        for date in meanings:
+            if date.day:
+                self._implied += [Number(str(date.day), ""), Number(str(date.day), ORDINAL)]
+            if date.year:
+                self._implied.append(Number(str(date.year), ""))
+
+    def _number(self, at: int, token: _Token) -> None:
+        if LISTED.search(self._text, max(0, token.start - 40), token.start):
+            return
+        written = token.text.replace(" ", "")
+        numbers = in_digits(written.lstrip("-"))
+        if not numbers:
+            self._names.append(Name(token.text, run_of(token.text)))
+            return
+        if written[0] == "-":
+            numbers = (numbers[0]._replace(value=f"-{numbers[0].value}"), *numbers[1:])
+        numbers = _full_years(numbers)
+        last = self._counted(at, numbers[-1])
+        if last.unit:
+            # In "5-10 days", both are days.
+            numbers = tuple(number if number.unit else number._replace(unit=last.unit) for number in numbers[:-1])
+            numbers = (*numbers, last)
+        else:
+            numbers = (*numbers[:-1], last)
+        for number in numbers:
+            self._units.add(number.unit)
+            of_year = None if number.unit else year(number.value)
+            if of_year:
+                self._dates.append((of_year,))
+                self._implied.append(number)
+            else:
+                self._numbers.append(number)
+
+    def _counted(self, at: int, number: Number) -> Number:
+        """Return the number with the scale and the unit that stand in the next words."""
+        end = self._tokens[at].end
+        for following in self._tokens[at + 1 : at + 3]:
+            gap = self._text[end : following.start]
+            word = following.text.lower()
+            larger = scaled(number, word)
+            unit = "" if larger or number.unit else unit_of(word, close=not gap)
+            if gap not in ("", " ", "-") or not (larger or unit):
+                break
+            number = larger or number._replace(unit=unit)
+            end = self._read_to = following.end
+        return number
+
+    def _word(self, at: int, token: _Token) -> None:
+        if token.end <= self._read_to:
+            return
+        lowered = token.text.lower()
+        if lowered not in COUNTING or not self._counting(at, token, lowered):
+            self._words.append(token)
+
+    def _counting(self, at: int, token: _Token, lowered: str) -> bool:
+        """Read a word that can say a number or date; False when it is a word like others here."""
+        if lowered in NUMBER_WORDS:
+            return self._spelled(at, lowered)
+        if lowered in MONTHS:
+            self._date(token)
+            return True
+        if lowered in DAY_WORDS:
+            self._day_words.append(lowered.removesuffix("s"))
+            return True
+        if lowered in IMPLIED:
+            self._implied.append(Number(IMPLIED[lowered], ""))
+        elif lowered in ARTICLES:
+            self._implied.append(Number("1", unit_of(self._beside(at, 1), close=False)))
+        else:
+            self._units.add(unit_of(lowered, close=False))
+        return False
+
+    def _spelled(self, at: int, lowered: str) -> bool:
+        """Read a number in words; False when the word is none here."""
+        number, taken = spelled(self._number_words(at))
+        if not taken:
+            return False
+        last = self._tokens[at + taken - 1]
+        idiom = lowered == "one" and (self._beside(at, -1) in BEFORE_PRONOUN or self._beside(at, 1) in AFTER_PRONOUN)
+        listing = number.unit == ORDINAL and last.start in self._openings and self._text[last.end : last.end + 1] == ","
+        if taken == 1 and (idiom or listing):
+            self._implied.append(number)
+        else:
+            self._read_to = last.end
+            self._numbers.append(self._counted(at + taken - 1, number))
+        return True
+
+    def _number_words(self, at: int) -> list[str]:
+        words = [self._tokens[at].text.lower()]
+        for before, token in zip(self._tokens[at : at + 8], self._tokens[at + 1 : at + 9], strict=False):
+            word = token.text.lower()
+            if self._text[before.end : token.start] not in (" ", "-") or not (word in NUMBER_WORDS or word == "and"):
+                break
+            words.append(word)
+        return words
+
+    def _beside(self, at: int, step: int) -> str:
+        return self._tokens[at + step].text.lower() if 0 <= at + step < len(self._tokens) else ""
+
+    def _name_words(self) -> None:
+        """Tell names from other words, by their capitals where those say something."""
+        telling = [token for token in self._words if token.text.lower() not in STOP_WORDS]
+        level = self._text == self._text.lower() or (
+            len(telling) >= TITLE_WORDS and all(token.text[0].isupper() for token in telling)
+        )
+        run: list[_Token] = []
+        for token in telling:
+            if not (level or token.text[0].isupper() or not token.text.isascii()):
+                continue
+            name = self._name(token, level=level)
+            if name is None:
+                continue
+            self._names.append(name)
+            if not name.doubtful:
+                if run and self._text[run[-1].end : token.start] not in (" ", "-"):
+                    self._full_name(run)
+                    run = []
+                run.append(token)
+        self._full_name(run)
+
+    def _name(self, token: _Token, *, level: bool) -> Name | None:
+        """Return the word as a name, or None when it is an ordinary word on the face of it."""
+        bare = token.text.removesuffix("'s")
+        opening = token.start in self._openings
+        if bare.endswith(CONTRACTED) or (len(bare) == 1 and bare.islower()):
+            return None
+        if opening and bare.lower() in INTERJECTIONS:
+            return None
+        foreign = not fold(bare).isascii()
+        if not (level or bare[0].isupper() or foreign):
+            return None
+        opens = opening and not bare.isupper() and not self._before_name(token)
+        return Name(bare, run_of(bare), (level or opens) and not foreign)
+
+    def _before_name(self, token: _Token) -> bool:
+        """Tell whether nothing but a capital word, or nothing at all, stands behind the word."""
+        behind = LETTER.search(self._text, token.end)
+        return behind is None or behind[0].isupper()
+
+    def _full_name(self, run: list[_Token]) -> None:
+        if len(run) > 1:
+            text = self._text[run[0].start : run[-1].end].removesuffix("'s")
+            self._names.append(Name(text, run_of(text)))
+
+    def _quoted_code(self) -> None:
+        if FENCED.match(self._text):
+            lines = self._text.strip().split("\n")[1:]
+            self._code += [fold(" ".join(line.split())) for line in lines if line.strip() and not FENCED.match(line)]
+        elif "`" in self._text:
+            self._code += [fold(" ".join(match[1].split())) for match in QUOTED_CODE.finditer(self._text)]
+
+
+def _full_years(numbers: tuple[Number, ...]) -> tuple[Number, ...]:
+    """Write 2018-19 out as 2018-2019."""
+    first, last = numbers[0], numbers[-1]
+    short = len(numbers) == 2 and year(first.value) and len(last.value) == 2 and not last.unit
+    if short and last.value > first.value[2:]:
+        return first, last._replace(value=first.value[:2] + last.value)
+    return numbers
+
+
+def _canonical_link(token: str) -> str:
+    """Return the link without what does not change where it leads: scheme, www and the sentence's own full stop."""
+    target = re.sub(r"^(?:\]\(\s*<?|\s*\[[^\]]+\]:\s*<?)", "", token)
+    target = target.replace("[.]", ".").replace("(.)", ".").rstrip(".,;:!?*_>").lower()
+    return re.sub(r"^(?:https?:)?//(?:www\.)?|^www\.", "", target).rstrip("/")

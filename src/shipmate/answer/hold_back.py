@@ -1,0 +1,120 @@
+"""The hold-back buffer: pieces of text in, whole sentences out, the same ones however the text was cut."""
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["SENTENCE_CHARS", "HoldBack"]
+
+# Text without an end is cut here, so that it is held in bounded memory, checked and sent as well.
+SENTENCE_CHARS = 2_000
+
+# A citation marker such as [2] or [1, 3] behind the full stop belongs to the sentence. Whether one follows is
+# known only when the first character after the white space, and after "[" and its digits, has come.
+MARKERS = r"(?:[^\S\n]*\[\d[\d, ]*\])*"
+NO_MARKER_NEXT = r"(?=[^\s\[]|\[[^\d]|\[\d[\d, ]*[^\d, \]])"
+END = re.compile(
+    rf"""
+    (?P<stop>[.!?…]+)["'”’»)\]*_`]*{MARKERS}(?=[^\S\n]*\n|[^\S\n]+{NO_MARKER_NEXT})
+    | [。！？]+["”’」』）]*{MARKERS}{NO_MARKER_NEXT}
+    | (?<=\S)[^\S\n]*(?=\n\s*\S)
+    """,
+    re.VERBOSE,
+)
+# What may still become part of an end; before it, nothing does.
+PENDING = " \t\r\n\f\v\xa0.!?…。！？\"'”’»」』）)*_`[]0123456789,"
+
+FENCE = re.compile(r"\s*(`{3,}|~{3,})(?=[^`~])")
+# A line goes on in the next one when that begins in lower case.
+WRAPPED = re.compile(r"\n[^\S\n]*[a-z]")
+NEXT = re.compile(r"\s*(\S?)")
+LIST_NUMBER = re.compile(r"\s*\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})\.")
+FIRST_LETTER = re.compile(r"[^\W\d_]")
+LAST_WORD = re.compile(r"([^\s(\[\"'“‘]+)\.\Z")
+INITIALS = re.compile(r"[a-z](?:\.[a-z])*")
+# "Yes." or "It does." claims what the next sentence says, and stands or falls with it.
+ASSENT = re.compile(
+    r"""
+    \s*(?:(?:yes|no|yea|yeah|yep|nope|sure|right|correct|exactly|absolutely|certainly|definitely|indeed|of\ course)\b[\s,]*)*
+    (?:(?:i\ (?:believe|think)\ )?(?:i|it|he|she|they|that|this|there|these|those|you|we)\ (?:really\ |certainly\ )?
+    (?:is|are|was|were|do|does|did|has|have|had|can|could|may|will|would|should)(?:n't|\ not)?)?
+    \s*[.!…]+\s*
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+ABBREVIATIONS = frozenset(
+    """a.m adm approx apr assn assoc aug ave bldg blvd brig ca capt cf col corp cpl dec dept dr e.g ed eds esp et feb
+    fig figs ft gen gov hon i.e incl jan jr jul jun lt maj messrs mr mrs ms mt nov oct p.m pp prof ref rep rev sen sep
+    sept sgt sr st u.k u.n u.s univ viz vol vols vs""".split()
+)
+# "No. 5", but "The answer is no. It ..."
+BEFORE_DIGITS = frozenset("art ch max min no nos p pt sec".split())
+
+
+class HoldBack:
+    """Hold text back until a sentence is whole; joined, what comes out is what went in.
+
+    White space goes with the sentence behind it. A code block, a list item and a table row count as sentences.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        # Before this position no sentence ends.
+        self._searched = 0
+
+    def feed(self, piece: str) -> Iterator[str]:
+        """Take the next piece and yield the sentences that it completes."""
+        self._held += piece
+        while end := self._end():
+            sentence, self._held, self._searched = self._held[:end], self._held[end:], 0
+            yield sentence
+
+    def flush(self) -> str:
+        """Return what is left when no more text comes."""
+        rest, self._held, self._searched = self._held, "", 0
+        return rest
+
+    def _end(self) -> int:
+        """Return where the first held sentence ends, or 0 while that is not known."""
+        fence = FENCE.match(self._held)
+        end = self._block_end(fence) if fence else self._sentence_end()
+        if end or len(self._held) < SENTENCE_CHARS:
+            return end
+        space = max(self._held.rfind(mark, 0, SENTENCE_CHARS) for mark in " \n")
+        return space if space > 0 else SENTENCE_CHARS
+
+    def _block_end(self, fence: re.Match[str]) -> int:
+        closing = re.compile(rf"\n[^\S\n]*{fence[1]}(?=[^{fence[1][0]}])")
+        match = closing.search(self._held, fence.end(), SENTENCE_CHARS)
+        return match.end() if match else 0
+
+    def _sentence_end(self) -> int:
+        while match := END.search(self._held, self._searched, SENTENCE_CHARS):
+            if not self._runs_on(match):
+                return match.end()
+            self._searched = max(match.end(), match.start() + 1)
+        self._searched = max(self._searched, len(self._held.rstrip(PENDING)))
+        return 0
+
+    def _runs_on(self, match: re.Match[str]) -> bool:
+        """Tell whether the sentence goes on behind what looks like its end."""
+        so_far = self._held[: match.end()]
+        if ASSENT.fullmatch(so_far):
+            return True
+        if match["stop"] is None:
+            return WRAPPED.match(self._held, match.end()) is not None
+        if match["stop"] != ".":
+            return False
+        behind = NEXT.match(self._held, match.end())
+        return _abbreviates(self._held[: match.end("stop")], behind[1] if behind else "")
+
+
+def _abbreviates(so_far: str, following: str) -> bool:
+    """Tell whether the full stop at the end belongs to an abbreviation, an initial or a list's number."""
+    last = LAST_WORD.search(so_far)
+    word = last[1].lower() if last else ""
+    if word in ABBREVIATIONS or (word in BEFORE_DIGITS and following.isdigit()) or LIST_NUMBER.fullmatch(so_far):
+        return True
+    if INITIALS.fullmatch(word) and (following.isupper() or following.isdigit()):
+        return True
+    first = FIRST_LETTER.search(so_far)
+    return following.islower() and first is not None and first[0].isupper()

@@ -1,0 +1,106 @@
+"""Answers in a model's own words, of which only the sentences leave that the passages bear out."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from functools import cache
+from importlib.resources import files
+
+from shipmate.answer.grounding import Grounding
+from shipmate.answer.hold_back import HoldBack
+from shipmate.answer.plain import plain
+from shipmate.messages import Cut, Hit, Message, Question, Role, Sentence, Usage
+from shipmate.ports import ChatModel
+
+__all__ = ["checked_answer", "conversation"]
+
+# Bounds on what is sent, in characters.
+PASSAGES_CHARS = 12_000
+HISTORY_CHARS = 4_000
+QUESTION_CHARS = 8_000
+# A last sentence without one of these was cut off when the tokens ran out.
+SENTENCE_ENDS = tuple(".!?…。！？:)]\"'”’`|*")
+
+
+async def checked_answer(
+    model: ChatModel,
+    question: Question,
+    hits: Sequence[Hit],
+    *,
+    max_tokens: int,
+    deadline_s: float,
+    assistant_prompt: str,
+) -> AsyncGenerator[Sentence | Cut | Usage, None]:
+    """Yield the model's sentences as they are checked, what was cut, and at last the usage.
+
+    White space before a sentence is part of it, so that the texts joined keep the model's layout. Closing it cancels
+    the model. Raises what the model raises; until then, only whole sentences were given out.
+    """
+    grounding = Grounding(question, hits)
+    held = HoldBack()
+    messages = conversation(question, hits, assistant_prompt=assistant_prompt)
+    usage = Usage(model=model.name)
+    async with aclosing(model.stream(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Usage):
+                usage = piece
+                continue
+            for sentence in held.feed(piece):
+                yield grounding.check(sentence)
+    rest = held.flush()
+    if usage.output_tokens >= max_tokens and not rest.rstrip().endswith(SENTENCE_ENDS):
+        yield Cut(text=rest, rule="unfinished", reason=f"The model had used its {max_tokens} tokens.")
+    elif rest.strip():
+        yield grounding.check(rest)
+    yield usage
+
+
+def conversation(question: Question, hits: Sequence[Hit], *, assistant_prompt: str) -> list[Message]:
+    """Return what the model is sent: the charter's words, the conversation so far, and the passages as quoted data."""
+    passages = "\n\n".join(_passages(hits))
+    # The passages cannot close what their own content has named.
+    seal = hashlib.sha256(f"{question.text}\n{passages}".encode()).hexdigest()[:12]
+    opening, closing = f"<passages {seal}>", f"</passages {seal}>"
+    system = _template().format(assistant=assistant_prompt.strip(), opening=opening, closing=closing)
+    asked = question.text[:QUESTION_CHARS]
+    if question.standalone not in ("", question.text):
+        asked = f"{asked}\n(That is: {question.standalone[:QUESTION_CHARS]})"
+    return [
+        _message(Role.SYSTEM, system.strip()),
+        *_recent(question.history),
+        _message(Role.USER, f"{opening}\n{passages}\n{closing}\n\nQuestion: {asked}"),
+    ]
+
+
+def _passages(hits: Sequence[Hit]) -> Iterator[str]:
+    """Yield the passages with their numbers, until the room is used up."""
+    room = PASSAGES_CHARS
+    for number, hit in enumerate(hits, start=1):
+        above = " > ".join(dict.fromkeys((hit.passage.title, *hit.passage.headings)))
+        text = plain(f"[{number}] {above}\n{hit.passage.text}")[:room]
+        room -= len(text)
+        yield text
+        if room <= 0:
+            break
+
+
+def _recent(history: Sequence[Message]) -> list[Message]:
+    """Return the last messages that fit, oldest first. Those of other roles than user and assistant are left out."""
+    room = HISTORY_CHARS
+    kept: list[Message] = []
+    for message in reversed(history):
+        room -= len(message.text)
+        if room < 0:
+            break
+        if message.role in (Role.USER, Role.ASSISTANT, Role.HUMAN):
+            kept.append(_message(Role.USER if message.role is Role.USER else Role.ASSISTANT, message.text))
+    return kept[::-1]
+
+
+def _message(role: Role, text: str) -> Message:
+    return Message(role=role, text=text, at=0.0)
+
+
+@cache
+def _template() -> str:
+    return files("shipmate").joinpath("prompts", "cited_answer.md").read_text(encoding="utf-8")

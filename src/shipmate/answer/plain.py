@@ -1,0 +1,48 @@
+"""Text as a reader sees it: nothing invisible, and one way to write each digit, dash, quote and dot."""
+
+import html
+import re
+import unicodedata
+from functools import lru_cache
+
+__all__ = ["plain"]
+
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+# Composed forms that would melt into the digits before them: 10² is not 102, 1½ is not 11/2.
+BEHIND_DIGIT = re.compile(r"(?<=\d)(?=[²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞])")
+# What is drawn as nothing, besides the format characters (Unicode category Cf).
+UNDRAWN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2800\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+SIGNS = {
+    **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
+    **dict.fromkeys("‘’‚‛′ʼ", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("。․‧", "."),
+    **dict.fromkeys("⁄∕", "/"),
+    "…": "...",
+    "×": "x",
+}
+
+
+def plain(text: str) -> str:
+    """Return the text without invisible, bidirectional and compatibility characters, entities undone."""
+    if "&" in text:
+        text = html.unescape(text)
+    if text.isascii():
+        return text
+    return BEYOND_ASCII.sub(_drawn, unicodedata.normalize("NFKC", BEHIND_DIGIT.sub(" ", text)))
+
+
+def _drawn(match: re.Match[str]) -> str:
+    return _sign(match[0])
+
+
+@lru_cache(maxsize=4096)
+def _sign(character: str) -> str:
+    if character in SIGNS:
+        return SIGNS[character]
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Zs":
+        return " "
+    return "" if category == "Cf" or UNDRAWN.match(character) else character

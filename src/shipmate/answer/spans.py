@@ -1,0 +1,125 @@
+"""The spans that a sentence can stand on: the passages' sentences, found by the words they share with it."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from heapq import nlargest
+from typing import NamedTuple
+
+from shipmate.answer.plain import plain
+from shipmate.answer.support import Evidence, evidence
+from shipmate.messages import Citation, Hit
+from shipmate.text import sentence_spans, stems
+
+__all__ = ["Span", "Spans"]
+
+# A sentence stands on so many spans at most.
+SPANS = 3
+# So many beginnings are tried.
+TRIES = 4
+
+
+class Span(NamedTuple):
+    """One sentence of a passage; `text` is as `plain` makes it."""
+
+    start: int
+    end: int
+    text: str
+    stems: frozenset[str]
+
+
+@lru_cache(maxsize=512)
+def _spans_of(text: str) -> tuple[Span, ...]:
+    spans = []
+    for start, end in sentence_spans(text):
+        seen = plain(text[start:end])
+        spans.append(Span(start, end, seen, frozenset(stems(seen))))
+    return tuple(spans)
+
+
+class Spans:
+    """The spans of some hits, by number: those of one passage follow each other."""
+
+    def __init__(self, hits: Sequence[Hit], wanted: frozenset[str]) -> None:
+        """Prefer spans that hold wanted stems, those of the question, where two are as good."""
+        self._hits = hits
+        self._wanted = wanted
+        self._spans: list[Span] = []
+        # The passage of each span.
+        self._of: list[int] = []
+        self._holding: dict[str, list[int]] = {}
+        for number, hit in enumerate(hits):
+            for span in _spans_of(hit.passage.text):
+                for stem in span.stems:
+                    self._holding.setdefault(stem, []).append(len(self._spans))
+                self._spans.append(span)
+                self._of.append(number)
+        # All that the passages speak of.
+        self.stems = frozenset(self._holding)
+
+    def __getitem__(self, number: int) -> Span:
+        return self._spans[number]
+
+    def chains(self, stems: frozenset[str], passages: frozenset[int]) -> Iterator[list[int]]:
+        """Yield the spans that together hold most of the stems, best first.
+
+        A chain that begins in one of the given passages, counted from 0, comes first.
+        """
+        shared: dict[int, int] = {}
+        for stem in stems:
+            for number in self._holding.get(stem, ()):
+                shared[number] = shared.get(number, 0) + 1
+
+        def rank(number: int) -> tuple[int, int, int]:
+            return shared[number], len(self._wanted & self._spans[number].stems), -number
+
+        marked = [number for number in shared if self._of[number] in passages]
+        if marked:
+            yield self._chain(max(marked, key=rank), stems, shared)
+        for first in nlargest(TRIES, shared, key=rank):
+            yield self._chain(first, stems, shared)
+
+    def _chain(self, first: int, stems: frozenset[str], shared: dict[int, int]) -> list[int]:
+        chain = [first]
+        missing = stems - self._spans[first].stems
+        while missing and len(chain) < SPANS:
+            gains: dict[int, int] = {}
+            for stem in missing:
+                for number in self._holding.get(stem, ()):
+                    gains[number] = gains.get(number, 0) + 1
+            fit = [n for n, gain in gains.items() if gain > 1 or shared[n] > 1 or self._beside(n, chain)]
+            if not fit:
+                break
+            chain.append(max(fit, key=lambda n: (gains[n], self._beside(n, chain), shared[n], -n)))
+            missing -= self._spans[chain[-1]].stems
+        return chain
+
+    def _beside(self, number: int, chain: list[int]) -> bool:
+        return any(abs(number - other) == 1 and self._of[number] == self._of[other] for other in chain)
+
+    def evidence(self, chain: Sequence[int]) -> list[Evidence]:
+        """Return what the spans bear, and the titles and headings that stand above them."""
+        passages = dict.fromkeys(self._of[number] for number in chain)
+        above = [(self._hits[n].passage.title, *self._hits[n].passage.headings) for n in passages]
+        return [evidence(self._spans[n].text) for n in chain] + [evidence(plain("\n".join(lines))) for lines in above]
+
+    def citations(self, chain: Sequence[int]) -> tuple[Citation, ...]:
+        """Return the citations of a chain, in the order of the hits; neighbours become one."""
+        runs: list[list[int]] = []
+        for number in sorted(chain):
+            if runs and self._beside(number, runs[-1]):
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        return tuple(self._citation(run[0], run[-1]) for run in runs)
+
+    def _citation(self, first: int, last: int) -> Citation:
+        passage = self._hits[self._of[first]].passage
+        start, end = self._spans[first].start, self._spans[last].end
+        in_source = passage.in_source(start, end)
+        return Citation(
+            source=passage.source,
+            title=passage.title,
+            quote=passage.text[start:end],
+            start=in_source[0],
+            end=in_source[1],
+        )

@@ -1,0 +1,142 @@
+"""Whether what a sentence claims to the letter stands in its evidence."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from shipmate.answer.claims import Claims, Name, ordinary, read, run_of
+from shipmate.answer.dates import Date, fits
+from shipmate.answer.numerals import ORDINAL, Number
+from shipmate.text import fold, stem
+
+__all__ = ["Evidence", "Missing", "evidence", "missing"]
+
+
+# Countries and unions are written out in one place and not in the other.
+KNOWN_AS = {
+    "us": " united states ",
+    "usa": " united states ",
+    "u.s": " united states ",
+    "uk": " united kingdom ",
+    "u.k": " united kingdom ",
+    "eu": " european union ",
+    "un": " united nations ",
+}
+
+
+class Evidence(NamedTuple):
+    """One piece of text that may bear out a claim."""
+
+    says: Claims
+    # Its words as `run_of` writes them.
+    run: str
+    # The text in lower case, with single spaces.
+    folded: str
+
+
+@lru_cache(maxsize=4096)
+def evidence(text: str) -> Evidence:
+    """Read a text that `plain` has gone over as evidence."""
+    return Evidence(read(text), run_of(text), " ".join(fold(text).split()))
+
+
+class Missing(NamedTuple):
+    """A value that no evidence bears."""
+
+    rule: str
+    value: str
+
+
+def missing(claims: Claims, pieces: Sequence[Evidence]) -> Missing | None:
+    """Return the first claimed value that stands in no piece of evidence."""
+    kinds = (_missing_links, _missing_numbers, _missing_dates, _missing_names)
+    return next((found for kind in kinds for found in kind(claims, pieces)), None)
+
+
+def _missing_links(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+    for link in claims.links:
+        if not any(link in piece.says.links for piece in pieces):
+            yield Missing("link", link)
+
+
+def _missing_numbers(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+    for number in claims.numbers:
+        if not any(_counts(piece.says, number) for piece in pieces):
+            yield Missing("number", f"{number.value} {number.unit}".strip())
+
+
+def _missing_dates(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+    for meanings in claims.dates:
+        if not any(_dates(date, pieces) for date in meanings):
+            yield Missing("date", _written(meanings[0]))
+    for word in claims.day_words:
+        if not any(word in piece.says.day_words for piece in pieces):
+            yield Missing("date", word)
+
+
+def _missing_names(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+    for name in claims.names:
+        if not _names(name, pieces):
+            yield Missing("name", name.text)
+    for code in claims.code:
+        if not any(_stands(code, piece.folded) for piece in pieces):
+            yield Missing("name", code)
+
+
+def _counts(known: Claims, number: Number) -> bool:
+    for other in (*known.numbers, *known.implied):
+        if other.value == number.value and (
+            number.unit in ("", other.unit)
+            or (not other.unit and (number.unit == ORDINAL or number.unit in known.units))
+        ):
+            return True
+    return False
+
+
+def _dates(date: Date, pieces: Sequence[Evidence]) -> bool:
+    """Tell whether one date says all of it, or one the day and month and another the year."""
+    known = [other for piece in pieces for meanings in piece.says.dates for other in meanings]
+    if any(fits(date, other) for other in known):
+        return True
+    if not date.year:
+        return False
+    of_year = Number(str(date.year), "")
+    dated = any(other.year == date.year for other in known)
+    dated = dated or any(of_year in (*piece.says.numbers, *piece.says.implied) for piece in pieces)
+    rest = date._replace(year=0)
+    return dated and (rest == Date(0, 0, 0) or any(fits(rest, other) for other in known))
+
+
+def _names(name: Name, pieces: Sequence[Evidence]) -> bool:
+    if any(name.run in piece.run for piece in pieces):
+        return True
+    if name.text[-1] == "s" and name.text[:-1].isupper():
+        singular = run_of(name.text[:-1])
+        return any(singular in piece.run for piece in pieces)
+    known_as = KNOWN_AS.get(name.text.lower())
+    if known_as and any(known_as in piece.run for piece in pieces):
+        return True
+    if name.text.isupper() and any(
+        _initials(full.run) == name.text.lower() for piece in pieces for full in piece.says.names
+    ):
+        return True
+    return name.doubtful and (ordinary(name.text) or any(stem(name.text) in piece.says.stems for piece in pieces))
+
+
+def _initials(run: str) -> str:
+    return "".join(word[0] for word in run.split())
+
+
+def _stands(code: str, text: str) -> bool:
+    """Tell whether the code stands in the text as a whole: `--all` does not in `--all-users`."""
+    at = text.find(code)
+    while at >= 0:
+        around = text[at - 1 : at] + text[at + len(code) : at + len(code) + 1]
+        if not any(c.isalnum() or c == "_" for c in around):
+            return True
+        at = text.find(code, at + 1)
+    return False
+
+
+def _written(date: Date) -> str:
+    return "-".join(f"{part:02}" for part in date if part)

@@ -1,0 +1,45 @@
+"""How a text falls apart into what can be right or wrong by the letter."""
+
+import re
+
+from shipmate.answer.dates import DATE, MONTH
+
+__all__ = ["ACTIVE_TAG", "FENCED", "LISTED", "OPENING", "QUOTED_CODE", "RUN", "TOKEN"]
+
+URL_END = r"[^\s<>\"'`()\[\]{}|\\]"
+TLD = "|".join(
+    """ac ai app at au be biz br ca cc ch click cloud club cn co com de dev dk edu es eu fi fr gov gg gl ie in info int
+    io ir is it jp kr link live ly me mil mobi mx name net nl no nz online org page pl pro pt pw ro ru se sh shop site
+    store su tech tk to top tv ua uk us website wiki world xyz za zip""".split()
+)
+# The first two alternatives are for speed: a word or number with nothing beside it that could make it a part of
+# something else. Months without a day or year are left to the first.
+TOKEN = re.compile(
+    rf"""[\s,;"(]*(?:
+    (?P<word>[^\W\d_]+(?:'[^\W\d_]+)?(?=(?:-[^\W\d_]+)*(?:[ ,;!?")\n]|[.:](?:\s|$)|$))(?![.,]?\ (?:the\ |of\ )?\d))
+    | (?P<number>\d+(?=[,;!?")]|\ [^\W\d]|\.?$)(?!,\d|\ (?:of\ )?{MONTH}))
+    | (?P<tag><\s*/?[a-zA-Z!][^<>]{{0,900}}>)
+    | (?P<target>\]\(\s*<?[^)\s>]+|(?:^|(?<=\n))\[[^\]]+\]:\s*\S+)
+    | (?P<link>(?:[a-zA-Z][a-zA-Z0-9+.-]{{0,30}}:)?//[\w\[]{URL_END}*
+        | \b(?:mailto|javascript|data|vbscript|tel|file|blob|about):{URL_END}+
+        | \bwww\.{URL_END}+
+        | \b(?:[\w-]+(?:\.|\[\.\]|\(\.\)))+(?i:{TLD})\b(?![\w.@-]*\w)(?:[/?\#:]{URL_END}*)?)
+    | (?P<date>{DATE})
+    | (?P<code>[\w.+-]+@[\w-]+(?:\.[\w-]+)+ | (?<![\w-])--[a-zA-Z][\w-]+ | [@\#]?\w*[^\W\d]_\w[\w.]*
+        | \b[^\W\d]\w*(?:\.[^\W\d]\w*)+(?:\(\))? | (?<![\w.])(?:~|\.{{1,2}})?(?:/[\w.-]+){{2,}}/? | [@][\w-]+)
+    | (?P<mixed>\b[^\W\d_]+\d\w*(?:[.]\d\w*)*)
+    | (?P<digits>(?:(?<![\w.)\]-])-)?(?:[$€£¥₹]\ ?)?\d\w*(?:[.,:/'x+-][$€£¥₹]?\d\w*)*(?:\ ?(?:%|°[CF]?))?)
+    | (?P<rest>[^\W\d_]+(?:'[^\W\d_]+)?))
+    """,
+    re.VERBOSE,
+)
+QUOTED_CODE = re.compile(r"`([^`\n]+)`")
+FENCED = re.compile(r"\s*(?:```|~~~)")
+# Where a capital says nothing: at the beginning, after a full stop, colon or line break.
+OPENING = re.compile(r"(?:^|[.!?:|\n]['\")\]*_]*\s)[^\w\n]*(?:\d{1,3}[.)]\s+)?[^\w\n]*", re.MULTILINE)
+# Behind this, a number counts nothing: it numbers a list item or a step.
+LISTED = re.compile(r"(?:^|\n)[\s*+>#|-]*\(?$|\b[Ss]tep $")
+ACTIVE_TAG = re.compile(
+    r"<\s*(?:a|img|script|iframe|link|svg|form|object|embed|video|audio|meta|base)\b|.*=", re.IGNORECASE | re.DOTALL
+)
+RUN = re.compile(r"[^\W\d_]+|\d+")
