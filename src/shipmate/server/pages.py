@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import Request, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 
 from shipmate.errors import Missing
 from shipmate.server.access import device_cookie
@@ -43,7 +43,6 @@ class Pages:
         templates = Environment(
             loader=PackageLoader("shipmate.server"),
             autoescape=True,
-            undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
