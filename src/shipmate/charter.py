@@ -66,7 +66,9 @@ class Goal(Section, frozen=True, kw_only=True):
     """The outcome for people, as a SMART goal."""
 
     statement: Annotated[str, Meta(description="The goal in one sentence, with its number.")] = ""
-    metric: Annotated[str, Meta(description=f"What is measured: one of {', '.join(METRICS)}.")] = ""
+    metric: Annotated[
+        str, Meta(description="; ".join(f"{name}: {metric.means}" for name, metric in METRICS.items()))
+    ] = ""
     baseline: Annotated[float | None, Meta(description="The metric today, before the assistant.")] = None
     target: Annotated[float | None, Meta(description="The metric that is promised; shares as 0.70, not 70.")] = None
     by: Annotated[date | None, Meta(description="The day by which the target holds.")] = None

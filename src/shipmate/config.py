@@ -369,6 +369,7 @@ def _prefix(name: str) -> str:
 def _schema(record: type[Section]) -> dict[str, Any]:
     schema = msgspec.json.schema(record)
     top = schema["$defs"].pop(record.__name__)
+    top["properties"]["version"] = {"description": "Of the file's form.", "const": KNOWN_VERSION}
     top["required"] = ["version", *top["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": schema["$defs"]}
 

@@ -17,6 +17,8 @@ __all__ = ["Section", "did_you_mean", "fit"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 QUOTED_CHARS = 40
+# From here on a word is taken for a slip of the pen; "question" and "version" are no such pair.
+LIKENESS = 0.7
 WORDS: dict[type[inspect.Type], tuple[str, ...]] = {
     inspect.StrType: ("text",),
     inspect.BoolType: ("true or false",),
@@ -46,7 +48,7 @@ def fit(source: Source, record: type[T], data: Any, *, path: KeyPath = ()) -> T:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return what to do about a word that is not known: the nearest one that is, or all of them."""
     names = sorted(known)
-    near = get_close_matches(word, names, n=1)
+    near = get_close_matches(word, names, n=1, cutoff=LIKENESS)
     if near:
         return f"Did you mean `{near[0]}`?"
     return f"Known here: {', '.join(f'`{name}`' for name in names)}."

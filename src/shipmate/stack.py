@@ -72,9 +72,9 @@ class Server(Section, frozen=True, kw_only=True):
 class FreezeException(Section, frozen=True, kw_only=True):
     """Who lets a frozen layer be changed, why, and until when."""
 
-    owner: str
-    reason: str
-    expires: date
+    owner: Annotated[str, Meta(min_length=1, description="Who answers for the change.")]
+    reason: Annotated[str, Meta(min_length=1, description="Why it cannot wait.")]
+    expires: Annotated[date, Meta(description="The last day on which it holds.")]
 
 
 class Stack(Section, frozen=True, kw_only=True):
@@ -202,7 +202,7 @@ def _changes(
         elif old.release != new.release:
             what = f"`{name}` was locked with {old.release or 'no release'} and runs on {new.release or 'none'}."
             yield source.problem((name,), what, f"Try it before {until}, or put it back.", code="C060", warning=True)
-    if current.frozen_until != until:
+    if until and (current.frozen_until is None or current.frozen_until < until):
         what = f"`frozen_until` was locked as {until} and is now {current.frozen_until or 'not set'}."
         yield source.problem(("frozen_until",), what, do, code="C060", warning=excused)
 

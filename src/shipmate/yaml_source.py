@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from math import isinf
+from math import isfinite
 from typing import Any
 
 import yaml
@@ -108,7 +108,7 @@ class _Builder:
         return data
 
     def _value(self, event: Any, path: KeyPath) -> Any:
-        line = event.start_mark.line + 1
+        line = _line(event)
         if len(path) > MAX_DEPTH:
             raise _TooDeepError(line)
         self.lines.setdefault(path, line)
@@ -132,22 +132,19 @@ class _Builder:
     def _mapping(self, path: KeyPath) -> dict[str, Any]:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._key(event, path)
+            if not isinstance(event, yaml.ScalarEvent):
+                self._complain(event, "A key is no plain text.", "Write `key: value`.")
+                self._value(event, (*path, ""))
+                self._value(next(self._events), (*path, ""))
+                continue
+            key = _usable(event.value)
             if key in entries:
                 first = self.lines[*path, key]
-                self._complain(
-                    event, f"`{key}` stands here again; it first stands in line {first}.", "Keep one of the two."
-                )
-            self.lines.setdefault((*path, key), event.start_mark.line + 1)
+                what = f"`{key}` stands here again; it first stands in line {first}."
+                self._complain(event, what, "Keep one of the two.")
+            self.lines.setdefault((*path, key), _line(event))
             entries.setdefault(key, self._value(next(self._events), (*path, key)))
         return entries
-
-    def _key(self, event: Any, path: KeyPath) -> str:
-        if isinstance(event, yaml.ScalarEvent):
-            return _usable(event.value)
-        self._complain(event, "A key is no plain text.", "Write `key: value`.")
-        self._value(event, (*path, ""))
-        return ""
 
     def _scalar(self, event: Any) -> Any:
         text = _usable(event.value)
@@ -163,20 +160,22 @@ class _Builder:
             return self._number(event, text)
         return text
 
-    def _number(self, event: Any, text: str) -> int | float:
-        if not INTEGER.fullmatch(text):
-            number = float(text)
-            if isinf(number):
-                self._complain(event, f"The number {text} is too large.", "Write a smaller one, or put it in quotes.")
-            return number
-        if len(text) > MAX_DIGITS:
-            what = f"The number has more than {MAX_DIGITS} digits."
-            self._complain(event, what, "Write a smaller one, or put it in quotes.")
-            return 0
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    def _number(self, event: Any, text: str) -> int | float | None:
+        whole = INTEGER.fullmatch(text) is not None
+        if whole and len(text) <= MAX_DIGITS:
+            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        if not whole and isfinite(float(text)):
+            return float(text)
+        self._complain(event, f"The number {text[:MAX_DIGITS]}… is too large.", "Put it in quotes if it is a name.")
+        return None
 
     def _complain(self, event: Any, what: str, do: str) -> None:
-        self.problems.append(Problem(file=self._file, line=event.start_mark.line + 1, what=what, do=do))
+        self.problems.append(Problem(file=self._file, line=_line(event), what=what, do=do))
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1
 
 
 def _usable(text: str) -> str:
