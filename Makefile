@@ -53,3 +53,7 @@ $(VENV)/.real: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis
+
+constraints.txt: | $(BIN)/uv
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --group real --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o $@
