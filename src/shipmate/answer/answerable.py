@@ -1,0 +1,86 @@
+"""Know when the documents do not answer.
+
+Two things speak for an answer, and each is measured against what a question with these words could reach at best:
+that a few passages stand out from the others that share words with the question, and that a line of the best one
+says what the question says, and little else.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from shipmate.answer.outline import outline
+from shipmate.answer.wanted import Telling
+from shipmate.messages import Hit, Passage, Question
+from shipmate.ports import TermStatistics
+from shipmate.text import stems
+
+__all__ = ["ANSWER_THRESHOLD", "Signals", "confidence", "signals"]
+
+# The confidence from which on a question is answered.
+ANSWER_THRESHOLD = 0.28
+
+# The logistic formula, as `benchmarks/train_answerable.py` fits it, rounded.
+SPREAD = 3.0
+LIKENESS = 3.5
+OFFSET = -2.8
+# The best hits that are compared with each other; where fewer are found, the others score nothing.
+COMPARED = 8
+
+# Two: assistants in one process do not disturb each other, and a replaced index is let go.
+_telling = lru_cache(maxsize=2)(Telling)
+
+
+class Signals(NamedTuple):
+    """What speaks for an answer; both are 0 when nothing does."""
+
+    # How far the best scores lie apart, in units of what as many unrelated words would bring about.
+    spread: float
+    # How near a line of the best passage comes to saying what is asked and nothing else, 0-1.
+    likeness: float
+
+
+def confidence(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> float:
+    """Return how likely it is that the passages answer the question, 0-1; `hits` are the best ones, best first."""
+    spread, likeness = signals(question, hits, statistics)
+    if not likeness:
+        return 0.0
+    return 1 / (1 + math.exp(-(SPREAD * spread + LIKENESS * likeness + OFFSET)))
+
+
+def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> Signals:
+    """Return what speaks for an answer in the passages that were found."""
+    telling = _telling(statistics)  # type: ignore[arg-type]  # no protocol promises a hash, and every object has one
+    asked = {stem: telling[stem] for stem in stems(question.standalone)}
+    if not hits or not asked:
+        return Signals(spread=0.0, likeness=0.0)
+    return Signals(spread=_spread(hits, asked), likeness=_likeness(hits[0].passage, asked, telling))
+
+
+def _spread(hits: Sequence[Hit], asked: Mapping[str, float]) -> float:
+    scores = [hit.legs.get("lexical", hit.score) for hit in hits[:COMPARED]]
+    mean = sum(scores) / COMPARED
+    squares = sum((score - mean) ** 2 for score in scores) + (COMPARED - len(scores)) * mean**2
+    return math.sqrt(squares / COMPARED * len(asked)) / sum(asked.values())
+
+
+def _likeness(passage: Passage, asked: Mapping[str, float], telling: Telling) -> float:
+    """Return the highest cosine between the question and a line, in which each word counts what it tells."""
+    words = frozenset(asked)
+    whole = sum(asked.values())
+    best = 0.0
+    for line in _lines(passage):
+        said = math.fsum(map(asked.__getitem__, words & line))
+        # A line that says nothing else would be this near; most are left here.
+        if said > best * whole:
+            best = max(best, said * said / (whole * math.fsum(map(telling.__getitem__, line))))
+    return math.sqrt(best)
+
+
+@lru_cache(maxsize=1024)
+def _lines(passage: Passage) -> tuple[frozenset[str], ...]:
+    """Return the stems of each sentence, item and heading of a passage, and of what stands above it."""
+    above = (passage.title, *passage.headings, " ".join(passage.headings))
+    lines = [stems(line) for line in above] + [list(piece.stems) for piece in outline(passage).pieces]
+    return tuple({frozenset(line) for line in lines if line})
