@@ -164,28 +164,28 @@ class Finding(NamedTuple):
 
 
 def goal_is_smart(subject: Subject) -> Iterator[Finding]:
-    """C001: the goal says what, how much, by when, for whom and why."""
+    """Find what the goal leaves open: what, how much, by when, for whom or why."""
     for name in Goal.__struct_fields__:
         if getattr(subject.charter.goal, name) in ("", None):
             yield Finding(("goal",), f"The goal has no `{name}`.", f"Add `{name}:` below `goal:`.")
 
 
 def metric_is_computed(subject: Subject) -> Iterator[Finding]:
-    """C002: the goal's metric is one that Shipmate computes."""
+    """Find a metric that Shipmate does not compute."""
     metric = subject.charter.goal.metric
     if metric and metric not in METRICS:
         yield Finding(("goal", "metric"), f"`{metric}` is not measured by Shipmate.", did_you_mean(metric, METRICS))
 
 
 def date_is_ahead(subject: Subject) -> Iterator[Finding]:
-    """C003: the goal's day has not come yet."""
+    """Find a goal whose day has come."""
     by = subject.charter.goal.by
     if by and by <= subject.today:
         yield Finding(("goal", "by"), f"The goal's day, {by}, is past.", "Report on the goal, and set a new one.")
 
 
 def target_is_reachable(subject: Subject) -> Iterator[Finding]:
-    """C004: the target is better than the baseline, and not more than anybody reaches."""
+    """Find a target that is no better than the baseline, or more than anybody reaches."""
     goal = subject.charter.goal
     metric = METRICS.get(goal.metric)
     if metric is None or goal.target is None or goal.baseline is None:
@@ -200,14 +200,14 @@ def target_is_reachable(subject: Subject) -> Iterator[Finding]:
 
 
 def statement_has_a_number(subject: Subject) -> Iterator[Finding]:
-    """C005: the goal's sentence holds its number."""
+    """Find a goal's sentence without a number."""
     statement = subject.charter.goal.statement
     if statement and not re.search(r"\d", statement):
         yield Finding(("goal", "statement"), "The goal's sentence holds no number.", "Say how much, such as 70 %.")
 
 
 def intents_are_few(subject: Subject) -> Iterator[Finding]:
-    """C010: 8 to 12 intents fit on the page and can be tested well."""
+    """Find fewer than 8 intents or more than 12."""
     count = len(subject.charter.intents)
     if not FEWEST_INTENTS <= count <= MOST_INTENTS:
         do = (
@@ -220,7 +220,7 @@ def intents_are_few(subject: Subject) -> Iterator[Finding]:
 
 
 def ids_are_unique(subject: Subject) -> Iterator[Finding]:
-    """C011: each intent has its own id."""
+    """Find intents with the same id."""
     counts = Counter(intent.id for intent in subject.charter.intents)
     for path, intent in _intents(subject):
         if counts[intent.id] > 1:
@@ -229,7 +229,7 @@ def ids_are_unique(subject: Subject) -> Iterator[Finding]:
 
 
 def examples_suffice(subject: Subject) -> Iterator[Finding]:
-    """C012: each intent has at least 5 examples, each once."""
+    """Find intents with fewer than 5 different examples."""
     for path, intent in _intents(subject):
         count = len({example.casefold() for example in intent.examples})
         if count < FEWEST_EXAMPLES:
@@ -239,7 +239,7 @@ def examples_suffice(subject: Subject) -> Iterator[Finding]:
 
 
 def success_is_said(subject: Subject) -> Iterator[Finding]:
-    """C013: each intent says when it is done."""
+    """Find intents that do not say what success is."""
     for path, intent in _intents(subject):
         if not intent.success.strip():
             what = f"The intent `{intent.id}` does not say what success is."
@@ -247,7 +247,7 @@ def success_is_said(subject: Subject) -> Iterator[Finding]:
 
 
 def means_are_listed(subject: Subject) -> Iterator[Finding]:
-    """C014: each intent lists the knowledge or the tools that it needs."""
+    """Find intents that list neither knowledge nor tools."""
     for path, intent in _intents(subject):
         if not intent.tools and not intent.knowledge:
             what = f"The intent `{intent.id}` lists neither knowledge nor tools."
@@ -255,7 +255,7 @@ def means_are_listed(subject: Subject) -> Iterator[Finding]:
 
 
 def high_risk_is_confirmed(subject: Subject) -> Iterator[Finding]:
-    """C015: nothing of high risk is done without asking."""
+    """Find intents of high risk that are carried out without asking."""
     for path, intent in _intents(subject):
         if intent.risk == "high" and not intent.confirm.strip():
             what = f"The intent `{intent.id}` is of high risk, and nothing is asked before it is done."
@@ -263,7 +263,7 @@ def high_risk_is_confirmed(subject: Subject) -> Iterator[Finding]:
 
 
 def skills_are_staffed(subject: Subject) -> Iterator[Finding]:
-    """C016: some reviewer has each skill that the charter names."""
+    """Find skills that no reviewer has."""
     if subject.skills is None:
         return
     named: list[tuple[KeyPath, str]] = [((*path, "skill"), intent.skill) for path, intent in _intents(subject)]
@@ -274,7 +274,7 @@ def skills_are_staffed(subject: Subject) -> Iterator[Finding]:
 
 
 def refusals_are_written(subject: Subject) -> Iterator[Finding]:
-    """C020: what is out of scope is said, and what is replied to it."""
+    """Find a charter that refuses nothing, and refusals without a reply."""
     if not subject.charter.out_of_scope:
         what = "The charter does not say what is out of scope."
         yield Finding(("out_of_scope",), what, "Add `out_of_scope:` with a `topic` and a `reply` for each.")
@@ -285,14 +285,14 @@ def refusals_are_written(subject: Subject) -> Iterator[Finding]:
 
 
 def escalation_has_a_default(subject: Subject) -> Iterator[Finding]:
-    """C021: somebody takes over what nobody else does."""
+    """Find a charter by which nobody takes over by default."""
     if not subject.charter.escalation.default.strip():
         what = "The charter does not say who takes over by default."
         yield Finding(("escalation",), what, "Add `default:` below `escalation:` with a skill, such as support.")
 
 
 def places_are_named(subject: Subject) -> Iterator[Finding]:
-    """C022: languages and regions are named, and it runs in each region."""
+    """Find missing languages and regions, and regions in which the stack does not run."""
     for name in ("languages", "regions"):
         if not getattr(subject.charter, name):
             yield Finding((name,), f"The charter names no {name}.", f"Add `{name}:` with at least one.")

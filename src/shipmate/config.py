@@ -1,7 +1,6 @@
 """The assistant folder as one frozen Project; everything that is wrong with it is said at once."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -38,7 +37,6 @@ __all__ = [
     "schemas",
     "settings",
     "unknown_adapter",
-    "write_schemas",
 ]
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -232,14 +230,6 @@ def init(folder: Path, clock: Clock) -> list[Path]:
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each file, by the file's name, made from the records that it is read into."""
     return {name: _schema(record) for name, record in RECORDS.items()}
-
-
-def write_schemas(folder: Path) -> None:
-    """Write the schema of each file, for editors and for the reference."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in schemas().items():
-        text = json.dumps(schema, indent=2, ensure_ascii=False)
-        (folder / name).with_suffix(".json").write_text(f"{text}\n", encoding="utf-8")
 
 
 class _Reading:

@@ -302,12 +302,10 @@ def test_init_into_a_file_is_refused(tmp_path: Path) -> None:
 # schemas
 
 
-def test_the_published_schemas_are_those_of_the_records(tmp_path: Path) -> None:
-    """Mended by calling `config.write_schemas` on docs/reference/schemas."""
-    config.write_schemas(tmp_path)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        path.name: path.read_text() for path in SCHEMAS.iterdir()
-    }
+def test_the_published_schemas_are_those_of_the_records() -> None:
+    """Mended by running scripts/write_reference.py."""
+    published = {f"{path.stem}.yml": json.loads(path.read_text()) for path in SCHEMAS.iterdir()}
+    assert published == json.loads(json.dumps(config.schemas()))
 
 
 @pytest.mark.parametrize("name", sorted(config.schemas()))
