@@ -26,6 +26,7 @@ from shipmate.turn import Assistant, Parts
 
 __all__ = [
     "check",
+    "clock",
     "has_index",
     "index_digest",
     "ingest",
@@ -43,6 +44,11 @@ SUGGESTIONS = 4
 FOLLOW_S = 1.0
 
 load = config.load
+
+
+def clock() -> Clock:
+    """Return this machine's clock."""
+    return SystemClock()
 
 
 def state_folder(project: Project) -> Path:

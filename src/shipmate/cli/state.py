@@ -9,6 +9,7 @@ from rich.markup import escape
 from shipmate import bootstrap
 from shipmate.cli.options import Folder
 from shipmate.cli.screen import console
+from shipmate.doctor import examine
 
 __all__ = ["register"]
 
@@ -54,7 +55,7 @@ def upgrade(
 def doctor(folder: Folder = Path()) -> None:
     """Look at everything that an assistant needs, and say what mends what is amiss."""
     healthy = True
-    for finding in bootstrap.examine(folder):
+    for finding in examine(folder):
         mark = "[green]ok[/]  " if finding.well else "[red]amiss[/]"
         console.print(f"{mark} {escape(finding.what)}", soft_wrap=True)
         if finding.do:
