@@ -10,13 +10,16 @@ SELECT number, checksum FROM migrations ORDER BY number;
 SELECT count(*) FROM sqlite_schema;
 
 -- name: begin_conversation
--- Does nothing where the conversation exists: then it is somebody else's.
+-- Does nothing where the conversation exists.
 INSERT INTO conversations (conversation_id, caller, opened_at, last_at, issue_id, last_intent, language, consent_id)
 VALUES (:conversation_id, :caller, :opened_at, :last_at, :issue_id, :last_intent, :language, :consent_id)
 ON CONFLICT DO NOTHING;
 
+-- name: owns_conversation
+SELECT 1 FROM conversations WHERE conversation_id = :conversation_id AND caller = :caller;
+
 -- name: continue_conversation
--- Does nothing where there is none, or where it is somebody else's.
+-- Does nothing where the conversation is somebody else's.
 UPDATE conversations
 SET last_at = :last_at, issue_id = :issue_id, last_intent = :last_intent,
     language = :language, consent_id = :consent_id

@@ -66,19 +66,14 @@ class RecentConversations:
             del self._places[conversation_id]
 
     def wrote(self, conversation: Conversation, message: Message, effect: Effect) -> None:
-        """Remember what was committed: the state that `conversation` tells, and one message more."""
+        """Remember what was committed."""
         if effect is Effect.REPEATED:
             return
         known = self._places.get(conversation.conversation_id)
         if effect is Effect.BEGUN:
             self._remember(Known(msgspec.structs.replace(conversation, messages=(message,)), is_whole=True))
         elif isinstance(known, Known):
-            messages = (*known.conversation.messages, message)
-            is_whole = known.is_whole and len(messages) <= MESSAGES_KEPT
-            kept = msgspec.structs.replace(
-                conversation, opened_at=known.conversation.opened_at, messages=messages[-MESSAGES_KEPT:]
-            )
-            self._remember(Known(kept, is_whole))
+            self._remember(_appended(known, conversation if effect is Effect.CLOSED else known.conversation, message))
         elif known:
             del self._places[conversation.conversation_id]
 
@@ -98,3 +93,11 @@ class RecentConversations:
         self._places.move_to_end(conversation_id)
         if len(self._places) > CONVERSATIONS_KEPT:
             self._places.popitem(last=False)
+
+
+def _appended(known: Known, conversation: Conversation, message: Message) -> Known:
+    messages = (*known.conversation.messages, message)
+    kept = msgspec.structs.replace(
+        conversation, opened_at=known.conversation.opened_at, messages=messages[-MESSAGES_KEPT:]
+    )
+    return Known(kept, known.is_whole and len(messages) <= MESSAGES_KEPT)

@@ -1,7 +1,7 @@
 """What a turn leaves in the database; runs in the writer's thread, inside its transaction."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,6 +18,10 @@ ADD_TRACE = QUERIES["add_trace"]
 BEGIN_CONVERSATION = QUERIES["begin_conversation"]
 CONTINUE_CONVERSATION = QUERIES["continue_conversation"]
 HAS_TRACE = QUERIES["has_trace"]
+OWNS_CONVERSATION = QUERIES["owns_conversation"]
+
+# The parameters of a query; it may hold more than the query names.
+Row = dict[str, object]
 
 _encode_trace = msgspec.msgpack.Encoder().encode
 _encode_event = msgspec.json.Encoder().encode
@@ -25,51 +29,47 @@ _encode_event = msgspec.json.Encoder().encode
 
 def write_opening(connection: sqlite3.Connection, opening: TurnOpening) -> Effect:
     """Add the user's message, and begin its conversation where there is none."""
-    if not _add_message(connection, opening.conversation, opening.turn_id, opening.message):
-        return Effect.REPEATED
     conversation = msgspec.structs.asdict(opening.conversation)
-    effect = Effect.CONTINUED
-    if not _changes(connection, CONTINUE_CONVERSATION, conversation):
-        effect = Effect.BEGUN
-        if not _changes(connection, BEGIN_CONVERSATION, conversation):
-            raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
+    effect = Effect.BEGUN if _changes(connection, BEGIN_CONVERSATION, conversation) else Effect.CONTINUED
+    if effect is Effect.CONTINUED and not connection.execute(OWNS_CONVERSATION, conversation).fetchone():
+        raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
+    if not _changes(connection, ADD_MESSAGE, _row(opening.conversation, opening.turn_id, opening.message)):
+        return Effect.REPEATED
     write_events(connection, opening.events)
     return effect
 
 
 def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effect:
-    """Add the reply to a turn that was opened."""
-    conversation, trace = closing.conversation, closing.trace
-    ids = {"conversation_id": conversation.conversation_id, "turn_id": trace.turn_id}
-    if not _changes(connection, ADD_TRACE, ids | {"trace": _encode_trace(trace)}):
-        if connection.execute(HAS_TRACE, ids).fetchone():
+    """Add the reply to a turn that was opened, and bring its conversation up to date."""
+    row = _row(closing.conversation, closing.trace.turn_id, closing.message)
+    row["trace"] = _encode_trace(closing.trace)
+    if not _changes(connection, ADD_TRACE, row):
+        if connection.execute(HAS_TRACE, row).fetchone():
             return Effect.REPEATED
         raise NoTurn("There is no such turn to close.", do="Open it first: a reply needs its question.")
-    if not _changes(connection, CONTINUE_CONVERSATION, msgspec.structs.asdict(conversation)):
+    if not _changes(connection, CONTINUE_CONVERSATION, msgspec.structs.asdict(closing.conversation)):
         raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
-    _add_message(connection, conversation, trace.turn_id, closing.message)
+    connection.execute(ADD_MESSAGE, row)
     write_events(connection, closing.events)
-    return Effect.CONTINUED
+    return Effect.CLOSED
 
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> Effect:
     """Append to the journal."""
-    for event in events:
-        row = {"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()}
-        connection.execute(ADD_EVENT, row)
+    rows = ({"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()} for event in events)
+    connection.executemany(ADD_EVENT, rows)
     return Effect.CONTINUED
 
 
-def _add_message(connection: sqlite3.Connection, conversation: Conversation, turn_id: str, message: Message) -> bool:
-    row = {
+def _row(conversation: Conversation, turn_id: str, message: Message) -> Row:
+    return {
         "conversation_id": conversation.conversation_id,
         "turn_id": turn_id,
         "role": message.role.value,
         "text": message.text,
         "at": message.at,
     }
-    return _changes(connection, ADD_MESSAGE, row)
 
 
-def _changes(connection: sqlite3.Connection, query: str, row: Mapping[str, object]) -> bool:
+def _changes(connection: sqlite3.Connection, query: str, row: Row) -> bool:
     return connection.execute(query, row).rowcount > 0

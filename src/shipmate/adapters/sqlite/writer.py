@@ -22,10 +22,14 @@ IDLE_S = 1.0
 
 
 class Effect(StrEnum):
-    """What a committed write did to its conversation."""
+    """What a committed write did."""
 
+    # A first message began its conversation.
     BEGUN = "begun"
+    # A message came to a conversation that there was.
     CONTINUED = "continued"
+    # A reply came, and brought its conversation up to date.
+    CLOSED = "closed"
     # It was there already: nothing was changed.
     REPEATED = "repeated"
 
