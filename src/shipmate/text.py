@@ -7,11 +7,12 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["LINE_MARK", "STOP_WORDS", "fold", "sentence_spans", "stem", "stems", "words"]
+__all__ = ["FENCES", "LINE_MARK", "STOP_WORDS", "fold", "searched_stems", "sentence_spans", "stem", "stems", "words"]
 
 Span = tuple[int, int]
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be been but by can could did do does doing for from had has have
     he her here him his how i if in into is it its just may me might more most my no not of on or our out over she
@@ -58,18 +59,26 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
 
 
+def searched_stems(text: str) -> list[str]:
+    """Return the stems under which a passage is found: those of `stems`, less the targets of links, which nobody reads."""
+    return stems(LINK_TARGET.sub("]", text))
+
+
 def sentence_spans(text: str) -> list[Span]:
     """Return [start, end) of each sentence, in order, without the white space around it.
 
-    A heading, a table row and a line of code count as one; a line break inside a wrapped sentence ends nothing. The
-    sign before a heading or list item is part of the span (`LINE_MARK` matches it).
+    A heading, a table row and a fenced block of code count as one; a line break inside a wrapped sentence ends
+    nothing. The sign before a heading or list item is part of the span (`LINE_MARK` matches it).
     """
     return [span for block in _blocks(text) for span in _sentences(text, *block)]
 
 
 def _blocks(text: str) -> Iterator[Span]:
-    """Yield each paragraph, heading, list item, table row and line of code."""
+    """Yield each paragraph, heading, list item, table row and fenced block of code."""
     for lines in _line_runs(text):
+        if text.startswith(FENCES, lines[0][0]):
+            yield lines[0][0], lines[-1][1]
+            continue
         width = _wrap_width(lines)
         start, end = lines[0]
         last = lines[0]
@@ -83,16 +92,19 @@ def _blocks(text: str) -> Iterator[Span]:
 
 
 def _line_runs(text: str) -> Iterator[list[Span]]:
-    """Yield lines that stand together without a blank one between; a line of code stands alone."""
+    """Yield lines that stand together without a blank one between; fenced code is one run."""
     run: list[Span] = []
     fenced = False
     for match in LINE.finditer(text):
         start, end = match.span()
         fence = text.startswith(FENCES, start)
-        if run and (fence or fenced or text.count("\n", run[-1][1], start) > 1):
+        if run and not fenced and (fence or text.count("\n", run[-1][1], start) > 1):
             yield run
             run = []
         run.append((start, end))
+        if fenced and fence:
+            yield run
+            run = []
         fenced ^= fence
     if run:
         yield run
@@ -124,6 +136,9 @@ def _goes_on(text: str, line: Span, following: Span, width: int) -> bool:
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    if text.startswith(FENCES, start):
+        yield start, end
+        return
     for match in SENTENCE_END.finditer(text, start, end):
         # A line break in a table's cell is no part of the sentence before it.
         cut = match.start() if text[match.start()] == "<" else match.end()

@@ -1,6 +1,6 @@
 """The passage index on tantivy: one folder, whole commits, nothing to rebuild at start-up.
 
-Every stem of a passage is one term of the field `text`; those of title and headings are written twice, which weighs
+Every stem of a passage is one term of the field `text`; those of title and headings are written several times, which weighs
 them as BM25F would. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
 with what `sources` says of it.
 """
@@ -15,12 +15,12 @@ import tantivy
 
 from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
 from shipmate.messages import Hit, Passage
-from shipmate.text import stems
+from shipmate.text import searched_stems, stems
 
 __all__ = ["TantivyIndex"]
 
 FORMAT = "passages-1"
-TITLE_WEIGHT = 2
+TITLE_WEIGHT = 3
 WRITER_HEAP_BYTES = 32_000_000
 PASSAGES_KEPT = 8192
 TERMS_KEPT = 16384
@@ -70,7 +70,7 @@ def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iter
         if passage is not None:
             heading_stems = stems(" ".join((passage.title, *passage.headings)))
             entry.add_text("kind", PASSAGE)
-            entry.add_text("text", "\n".join(heading_stems * TITLE_WEIGHT + stems(passage.text)))
+            entry.add_text("text", "\n".join(heading_stems * TITLE_WEIGHT + searched_stems(passage.text)))
             entry.add_bytes("passage", _encode(passage))
         yield entry
 

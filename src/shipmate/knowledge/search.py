@@ -1,18 +1,108 @@
-"""Find the passages that a question needs."""
+"""Find the passages that a question needs: BM25 over the index, then a closer look at the best."""
 
-from shipmate.messages import Hit, Question
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from operator import itemgetter
+
+import msgspec
+
+from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import PassageIndex
-from shipmate.text import stems
+from shipmate.text import STOP_WORDS, stem, stems, words
 
 __all__ = ["Search"]
 
+# How many of the best are looked at closely.
+DEPTH = 20
+# What a passage gains, at most, on a lexical score of 1: for holding the question's phrases,
+PHRASES = 0.35
+# and for a title and headings that say nothing but what the question names.
+HEADED = 0.3
+# The rarest phrases of a question tell enough.
+PHRASES_SOUGHT = 8
+TEXTS_KEPT = 2048
+HEADS_KEPT = 4096
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The words of a title and headings, and how much they weigh together."""
+
+    stems: frozenset[str]
+    weight: float
+
 
 class Search:
-    """Lexical search over one index."""
+    """Lexical search over one commit of an index; made anew when the index has a newer one."""
 
     def __init__(self, index: PassageIndex) -> None:
         self._index = index
+        self._idf = lru_cache(maxsize=HEADS_KEPT)(self._inverse_frequency)
+        self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
 
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
-        """Return the best passages for the question, best first."""
-        return self._index.search(dict.fromkeys(stems(question.standalone), 1.0), limit)
+        """Return the best passages for the question, best first; of passages that say the same, one."""
+        asked = {stem: self._idf(stem) for stem in stems(question.standalone)}
+        hits = self._index.search(dict.fromkeys(asked, 1.0), max(DEPTH, limit))
+        if not hits:
+            return []
+        phrases = self._phrases(question.standalone)
+        best = hits[0].score
+        scores = [
+            hit.score / best + PHRASES * _said(hit.passage, phrases) + HEADED * self._headed(hit.passage, asked)
+            for hit in hits
+        ]
+        ranked = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
+        distinct: dict[str, Hit] = {}
+        for score, hit in ranked:
+            if hit.passage.text not in distinct:
+                legs = {**hit.legs, "reranked": score}
+                distinct[hit.passage.text] = Hit(passage=hit.passage, score=score, legs=legs)
+                if len(distinct) == limit:
+                    break
+        return list(distinct.values())
+
+    def _inverse_frequency(self, stem: str) -> float:
+        statistics = self._index.statistics
+        found = statistics.document_frequency(stem)
+        return math.log(1 + (statistics.passage_count - found + 0.5) / (found + 0.5))
+
+    def _phrases(self, text: str) -> list[tuple[str, float]]:
+        """Return the rarest phrases of a question with their weights, which are 1 together."""
+        weighed = {phrase: self._idf(first) + self._idf(second) for phrase, first, second in _pairs(text)}
+        rarest = sorted(weighed.items(), key=itemgetter(1), reverse=True)[:PHRASES_SOUGHT]
+        whole = sum(weighed.values())
+        return [(phrase, weight / whole) for phrase, weight in rarest]
+
+    def _headed(self, passage: Passage, asked: dict[str, float]) -> float:
+        """Return how much of a passage's title and headings the question names, 0-1."""
+        head = self._head((passage.title, *passage.headings))
+        named = head.stems.intersection(asked)
+        return sum(asked[stem] for stem in named) / head.weight if named else 0.0
+
+    def _weighed_head(self, head: tuple[str, ...]) -> Head:
+        named = frozenset(stems(" ".join(head)))
+        return Head(named, sum(map(self._idf, named)))
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what stretches from a content word to the beginning of the next one, with the stems of both."""
+    said = words(text.lower())
+    places = [place for place, word in enumerate(said) if word not in STOP_WORDS]
+    for first, second in pairwise(places):
+        ending = stem(said[second])
+        # "policies" is cut where its stem "polici" parts from "policy".
+        shared = ending if said[second].startswith(ending) else ending[:-1]
+        yield " ".join((*said[first:second], shared)), stem(said[first]), ending
+
+
+def _said(passage: Passage, phrases: list[tuple[str, float]]) -> float:
+    """Return the weight of the phrases that a passage holds, 0-1."""
+    text = _lowered(passage.text)
+    return sum([weight for phrase, weight in phrases if phrase in text])
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _lowered(text: str) -> str:
+    return text.lower()
