@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from shipmate import config
 from shipmate.adapters.folder import FolderLock, install_key
@@ -14,21 +15,24 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import NoIndex, Problem
+from shipmate.errors import ModelError, NoIndex, Problem
 from shipmate.journal import Journal
 from shipmate.knowledge import ingest as knowledge
+from shipmate.knowledge.documents import list_files
 from shipmate.knowledge.ingest import IngestProgress, IngestReport
 from shipmate.knowledge.search import Search
-from shipmate.messages import Hit, Question, Trace
+from shipmate.messages import Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, PassageIndex, Store
 from shipmate.router import Router, Topic
 from shipmate.turn import Assistant, Parts
 
 __all__ = [
+    "IndexState",
     "check",
     "clock",
     "has_index",
     "index_digest",
+    "index_state",
     "ingest",
     "init",
     "load",
@@ -37,11 +41,14 @@ __all__ = [
     "search",
     "state_folder",
     "trace",
+    "try_model",
 ]
 
 SUGGESTIONS = 4
 # How long a new commit of the index may go unnoticed.
 FOLLOW_S = 1.0
+# How long `doctor` waits for a model.
+TRY_MODEL_S = 10.0
 
 load = config.load
 
@@ -83,6 +90,45 @@ def ingest(project: Project, *, progress: Callable[[IngestProgress], None]) -> I
     """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
         return knowledge.ingest(project.documents, _open_index(project), progress=progress)
+
+
+class IndexState(NamedTuple):
+    """What an index holds, and how many documents are out of step with it."""
+
+    passages: int
+    sources: int
+    stale: int
+
+
+def index_state(project: Project) -> IndexState:
+    """Compare the index with the documents, reading none of them."""
+    index = _open_index(project)
+    sources = index.sources()
+    files = [file for folder in project.documents for file in list_files(folder).files]
+    here = {file.source for file in files}
+    marker = max((path.stat().st_mtime for path in _index_folder(project).rglob("meta.json")), default=0.0)
+    changed = sum(file.source in sources and file.path.stat().st_mtime > marker for file in files)
+    return IndexState(
+        passages=index.statistics.passage_count,
+        sources=len(sources),
+        stale=changed + len(here ^ sources.keys()),
+    )
+
+
+async def try_model(project: Project) -> tuple[str, str]:
+    """Ask the model for one word; return its name (empty: none is configured) and what went wrong."""
+    model = _open_model(project)
+    if model is None:
+        return "", ""
+    try:
+        hello = Message(role=Role.USER, text="Say hello.", at=0.0)
+        async for _ in model.stream([hello], max_tokens=4, deadline_s=TRY_MODEL_S):
+            pass
+    except ModelError as error:
+        return model.name, error.what
+    finally:
+        await model.close()
+    return model.name, ""
 
 
 def search(project: Project, words: str, limit: int) -> list[Hit]:

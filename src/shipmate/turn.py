@@ -1,7 +1,7 @@
 """One turn, top to bottom: from a user's message to a checked, committed reply."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -236,7 +236,7 @@ def _search(turn: Turn) -> None:
     turn.mark("search")
 
 
-async def _draft(turn: Turn) -> AsyncIterator[Sentence]:
+async def _draft(turn: Turn) -> AsyncGenerator[Sentence, None]:
     """Yield the sentences that may be said, and note everything else."""
     async with aclosing(turn.parts.drafter.draft(turn.question, turn.route, turn.hits)) as draft:
         async for part in draft:

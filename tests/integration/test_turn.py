@@ -14,8 +14,21 @@ from shipmate.answer.faq import Faq
 from shipmate.errors import ConversationBusy, Malformed, ModelUnavailable, NoConversation, TooLarge
 from shipmate.journal import Journal
 from shipmate.knowledge.search import Search
-from shipmate.messages import Ask, Card, Cited, Finished, Message, Passage, Reply, ReplyKind, Role, Started, StreamEvent
-from shipmate.messages import Token, Usage
+from shipmate.messages import (
+    Ask,
+    Card,
+    Cited,
+    Finished,
+    Message,
+    Passage,
+    Reply,
+    ReplyKind,
+    Role,
+    Started,
+    StreamEvent,
+    Token,
+    Usage,
+)
 from shipmate.ports import ChatModel
 from shipmate.router import Router, Topic
 from shipmate.testing.clock import TickingClock
@@ -89,8 +102,9 @@ class Garden:
             name="garden",
         )
 
-    async def events(self, text: str, **ask: str) -> list[StreamEvent]:
-        return [event async for event in self.assistant.turn(Ask(text=text, **ask))]
+    async def events(self, text: str, *, caller: str = "local", conversation_id: str = "") -> list[StreamEvent]:
+        ask = Ask(text=text, caller=caller, conversation_id=conversation_id)
+        return [event async for event in self.assistant.turn(ask)]
 
     async def reply(self, text: str, **ask: str) -> Reply:
         finished = (await self.events(text, **ask))[-1]

@@ -1,6 +1,6 @@
 """The path to a reply, chosen before a word leaves: verbatim, refusal, question back, quotes, or a checked model."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -57,7 +57,7 @@ class Drafter:
         self._prompt = prompt
         self._limits = limits
 
-    async def draft(self, question: Question, route: Route, hits: Sequence[Hit]) -> AsyncIterator[DraftPart]:
+    async def draft(self, question: Question, route: Route, hits: Sequence[Hit]) -> AsyncGenerator[DraftPart, None]:
         """Yield the chosen path and then its checked sentences; closing it cancels the model."""
         verbatim = self._faq.same(question.text)
         sure = confidence(question, hits, self._statistics)
@@ -96,7 +96,7 @@ class Drafter:
 
     async def _generate(
         self, model: ChatModel, question: Question, hits: Sequence[Hit], sure: float
-    ) -> AsyncIterator[DraftPart]:
+    ) -> AsyncGenerator[DraftPart, None]:
         """Relay what passes the check; when nothing does, or the model fails, fall back."""
         said = cut = 0
         failed = ""
