@@ -3,9 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from shipmate.answer.outline import Outline, outline
+from shipmate.answer.comparison import compare, comparison
+from shipmate.answer.outline import Kind, Outline, outline
 from shipmate.answer.selection import Candidate, candidates, pick
 from shipmate.answer.wanted import Telling, wanted
+from shipmate.answer.yes_no import Evidence, claim, decide
 from shipmate.messages import Citation, Draft, Hit, Passage, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
 
@@ -39,9 +41,40 @@ class Extractive:
         want = wanted(question, self._telling)
         outlines = [self._outline(hit.passage) for hit in hits]
         found = candidates(want, hits, outlines)
-        picks = pick(want, found, self._telling, max_sentences=max_sentences, max_citations=max_citations)
-        sentences = tuple(_quoted(run, hits) for run in _runs(picks))
-        return Draft(kind=ReplyKind.ANSWER, sentences=sentences, confidence=confidence)
+        word, deciding = self._decided(question.text, found, hits, outlines) if max_sentences > 1 else ("", [])
+        picks = pick(
+            want,
+            found,
+            outlines,
+            self._telling,
+            first=deciding,
+            max_sentences=max_sentences - bool(word),
+            max_citations=max_citations,
+        )
+        runs = _runs(picks)
+        sentences = [_quoted(run, hits) for run in runs]
+        if word:
+            decisive = zip(runs, sentences, strict=True)
+            cited = [quote.citations[0] for run, quote in decisive if any(candidate in deciding for candidate in run)]
+            sentences.insert(0, Sentence(text=word, citations=tuple(cited)))
+        return Draft(kind=ReplyKind.ANSWER, sentences=tuple(sentences), confidence=confidence)
+
+    def _decided(
+        self, question: str, found: Sequence[Candidate], hits: Sequence[Hit], outlines: Sequence[Outline]
+    ) -> tuple[str, list[Candidate]]:
+        """Return the "Yes." or "No." with which a reply begins, and the candidates that decide; an empty word for none."""
+        compared = comparison(question)
+        if compared:
+            decided = compare(compared, [_text(candidate, hits) for candidate in found], self._telling)
+            if decided:
+                return "Yes." if decided[0] else "No.", [found[number] for number in decided[1]]
+        claimed = claim(question)
+        if claimed:
+            for candidate in found:
+                holds = decide(claimed, _evidence(candidate, hits, outlines), self._telling)
+                if holds is not None:
+                    return claimed.reply(holds=holds), [candidate]
+        return "", []
 
     def _outline(self, passage: Passage) -> Outline:
         key = (passage.source, passage.start, hash(passage.text))
@@ -55,12 +88,27 @@ class Extractive:
         return kept
 
 
+def _text(candidate: Candidate, hits: Sequence[Hit]) -> str:
+    return hits[candidate.place[0]].passage.text[candidate.piece.start : candidate.piece.end]
+
+
+def _evidence(candidate: Candidate, hits: Sequence[Hit], outlines: Sequence[Outline]) -> Evidence:
+    hit, number = candidate.place
+    outline = outlines[hit]
+    return Evidence(
+        quote=_text(candidate, hits),
+        above=frozenset(stem for stem, places in outline.under.items() if number in places),
+        answers=number > 0 and outline.pieces[number - 1].kind is Kind.QUESTION,
+    )
+
+
 def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
     """Return the picks as a reader wants them: passage by passage, best first, neighbours joined, in their order."""
-    passages = list(dict.fromkeys(candidate.hit for candidate in picks))
+    passages = list(dict.fromkeys(candidate.place[0] for candidate in picks))
     runs: list[list[Candidate]] = []
-    for candidate in sorted(picks, key=lambda c: (passages.index(c.hit), c.number)):
-        if runs and runs[-1][-1].hit == candidate.hit and runs[-1][-1].number + 1 == candidate.number:
+    for candidate in sorted(picks, key=lambda c: (passages.index(c.place[0]), c.place[1])):
+        hit, number = candidate.place
+        if runs and runs[-1][-1].place == (hit, number - 1):
             runs[-1].append(candidate)
         else:
             runs.append([candidate])
@@ -68,7 +116,7 @@ def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
 
 
 def _quoted(run: Sequence[Candidate], hits: Sequence[Hit]) -> Sentence:
-    passage = hits[run[0].hit].passage
+    passage = hits[run[0].place[0]].passage
     start, end = run[0].piece.start, run[-1].piece.end
     quote = passage.text[start:end]
     source_start, source_end = passage.in_source(start, end)

@@ -7,7 +7,7 @@ from sys import intern
 import msgspec
 
 from shipmate.messages import Passage
-from shipmate.text import LINE_MARK, sentence_spans, stems, words
+from shipmate.text import FENCES, LINE_MARK, sentence_spans, stems, words
 
 __all__ = ["Kind", "Outline", "Piece", "outline"]
 
@@ -17,8 +17,8 @@ LEAST_WORDS = 3
 SUBSTANCE = 0.2
 ENOUGH_WORDS = 40
 # ... and against it: standing loose on the page, or beginning with a word that stands for something said before.
-LOOSE = 0.15
-POINTING = 0.05
+LOOSE = 0.25
+POINTING = 0.1
 # A line without a full stop is taken for the heading of what follows when it is as short as this.
 HEADING_WORDS = 10
 
@@ -52,6 +52,9 @@ class Kind(Enum):
     HEADING = "heading"
     QUESTION = "question"
     CODE = "code"
+
+
+QUOTABLE = frozenset((Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT))
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -110,7 +113,6 @@ class _Context:
         self._intro: frozenset[str] = frozenset()
         self.in_list = False
         self.in_table = False
-        self.fenced = False
 
     def above(self, piece: Piece) -> frozenset[str]:
         """Return the stems that a piece stands under."""
@@ -132,18 +134,46 @@ def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
     kind, start = _kind(text, start, end, context)
     body = LINK_TARGET.sub(" ", text[start:end])
     count = len(words(body))
-    own_stems = tuple(dict.fromkeys(map(intern, stems(body))))
-    says = kind in (Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT)
     furniture = FURNITURE.search(body) or (kind is Kind.FRAGMENT and MENU.search(body))
     return Piece(
         start=start,
         end=end,
         kind=kind,
-        stems=own_stems,
+        stems=tuple(dict.fromkeys(map(intern, stems(body)))),
         words=count,
-        quotable=says and count >= LEAST_WORDS and not furniture,
+        quotable=kind in QUOTABLE and count >= LEAST_WORDS and not furniture,
         worth=_worth(kind, body, count),
     )
+
+
+def _kind(text: str, start: int, end: int, context: _Context) -> tuple[Kind, int]:
+    """Return what the piece is, and where its own words begin."""
+    if text.startswith(FENCES, start):
+        return Kind.CODE, start
+    mark = LINE_MARK.match(text, start, end)
+    marked = mark is not None and mark.end() < end
+    first, last = text[start], text[end - 1]
+    in_table, context.in_table = context.in_table, first == "|"
+    kinds = (
+        # The first row of a table names its columns.
+        (first == "|", Kind.ROW if in_table else Kind.HEADING),
+        (first == "#" and marked, Kind.HEADING),
+        (last == "?", Kind.QUESTION),
+        (last == ":", Kind.INTRO),
+        (marked, Kind.ITEM),
+        (last in ".!;" or not _own_line(text, start, end), Kind.PROSE),
+        (context.in_list, Kind.ITEM),
+    )
+    kind = next((kind for holds, kind in kinds if holds), Kind.FRAGMENT)
+    return kind, mark.end() if mark and marked else start
+
+
+def _own_line(text: str, start: int, end: int) -> bool:
+    """Tell whether nothing else stands on the lines of the piece."""
+    before = text[text.rfind("\n", 0, start) + 1 : start]
+    stop = text.find("\n", end)
+    behind = text[end : stop if stop >= 0 else len(text)]
+    return not before.strip() and not behind.strip()
 
 
 def _worth(kind: Kind, body: str, count: int) -> float:
@@ -153,38 +183,3 @@ def _worth(kind: Kind, body: str, count: int) -> float:
     if kind is Kind.PROSE and POINTS_BACK.match(body):
         worth -= POINTING
     return worth
-
-
-def _kind(text: str, start: int, end: int, context: _Context) -> tuple[Kind, int]:
-    """Return what the piece is, and where its own words begin."""
-    if text.startswith(("```", "~~~"), start):
-        context.fenced = not context.fenced
-        return Kind.CODE, start
-    if context.fenced:
-        return Kind.CODE, start
-    is_first_row = text[start] == "|" and not context.in_table
-    context.in_table = text[start] == "|"
-    mark = LINE_MARK.match(text, start, end)
-    body = mark.end() if mark and mark.end() < end else start
-    if is_first_row or (text[start] == "#" and body > start):
-        # A table's first row names the columns.
-        return Kind.HEADING, body
-    if context.in_table:
-        return Kind.ROW, body
-    if text[end - 1] == "?":
-        return Kind.QUESTION, body
-    if text[end - 1] == ":":
-        return Kind.INTRO, body
-    if body > start:
-        return Kind.ITEM, body
-    if text[end - 1] in ".!;" or not _own_line(text, start, end):
-        return Kind.PROSE, start
-    return (Kind.ITEM if context.in_list else Kind.FRAGMENT), start
-
-
-def _own_line(text: str, start: int, end: int) -> bool:
-    """Tell whether nothing else stands on the lines of the piece."""
-    before = text[text.rfind("\n", 0, start) + 1 : start]
-    stop = text.find("\n", end)
-    after = text[end : stop if stop >= 0 else len(text)]
-    return not before.strip() and not after.strip()

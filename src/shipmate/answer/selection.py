@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from heapq import nlargest
+from itertools import takewhile
+from operator import attrgetter
 
 import msgspec
 
-from shipmate.answer.outline import Outline, Piece
+from shipmate.answer.outline import Kind, Outline, Piece
 from shipmate.answer.wanted import Telling, Wanted
 from shipmate.messages import Hit
 
@@ -31,6 +32,7 @@ NEWS = 1.0
 MISSING = 0.8
 # against it: words of the question that are already spoken of.
 REPEAT = 0.6
+SUPPORT = [math.log1p(count) for count in range(CLOSE_LOOK + 1)]
 # It is left out when less than this share of its words is new.
 LEAST_NEWS = 0.3
 
@@ -38,9 +40,8 @@ LEAST_NEWS = 0.3
 class Candidate(msgspec.Struct, kw_only=True, gc=False):
     """A piece that may be quoted."""
 
-    # The rank of its passage, and its number there.
-    hit: int
-    number: int
+    # The rank of its hit, and its number in that passage.
+    place: tuple[int, int]
     piece: Piece
     score: float
     # The sign of an answer stands in it.
@@ -60,16 +61,17 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
         pieces = outline.pieces
         for number in outline.quotable:
             own = coverage[number]
-            near = max(coverage[number - 1], coverage[number + 1])
+            near = coverage[number - 1] + coverage[number + 1]
             if own or near:
                 # Negative numbers: of equals, the first one in the documents wins.
                 found.append((own + NEAR * near + pieces[number].worth + of_passage, -rank, -number))
-    best_found = [
-        _candidate(want, hits[-rank], outlines[-rank], -rank, -number, score)
-        for score, rank, number in nlargest(CLOSE_LOOK, found)
+    found.sort(reverse=True)
+    close = [
+        _candidate(want, hits[-rank], outlines[-rank].pieces[-number], (-rank, -number), score)
+        for score, rank, number in found[:CLOSE_LOOK]
     ]
-    best_found.sort(key=lambda candidate: -candidate.score)
-    return best_found
+    close.sort(key=attrgetter("score"), reverse=True)
+    return close
 
 
 def _coverage(weights: Mapping[str, float], outline: Outline) -> list[float]:
@@ -84,78 +86,123 @@ def _coverage(weights: Mapping[str, float], outline: Outline) -> list[float]:
     return coverage
 
 
-def _candidate(want: Wanted, hit: Hit, outline: Outline, rank: int, number: int, score: float) -> Candidate:
-    piece = outline.pieces[number]
+def _candidate(want: Wanted, hit: Hit, piece: Piece, place: tuple[int, int], score: float) -> Candidate:
     shows = (
         want.sign is not None
         and (not want.focus or not want.focus.isdisjoint(piece.stems))
         and want.shown_in(hit.passage.text[piece.start : piece.end])
     )
-    return Candidate(hit=rank, number=number, piece=piece, score=score + SIGN * shows, shows=shows)
+    return Candidate(place=place, piece=piece, score=score + SIGN * shows, shows=shows)
 
 
 def pick(
-    want: Wanted, found: Sequence[Candidate], telling: Telling, *, max_sentences: int, max_citations: int
+    want: Wanted,
+    found: Sequence[Candidate],
+    outlines: Sequence[Outline],
+    telling: Telling,
+    *,
+    first: Sequence[Candidate] = (),
+    max_sentences: int,
+    max_citations: int,
 ) -> list[Candidate]:
-    """Return the candidates that say most together, in the order in which they were picked; the first is the best."""
-    worth = _worth(found, telling)
-    for candidate in found:
-        candidate.gain = sum(worth[stem] for stem in candidate.piece.stems)
-        candidate.news = len(candidate.piece.stems)
-    left = list(found)
+    """Return the candidates that say most together, in the order in which they were picked.
+
+    Those that have to be `first` are; else it is the best one. An introduction brings along what it introduces.
+    """
+    news = News(want, found, telling)
+    left = [*first, *(candidate for candidate in found if candidate not in first)]
     picks: list[Candidate] = []
     taken = Taken()
-    shown = False
+    missing = MISSING
     while left and len(picks) < max_sentences:
-        best = left[0] if not picks else max(left, key=lambda c: c.score + c.gain + MISSING * (c.shows and not shown))
+        if len(picks) < max(1, len(first)):
+            best = left[0]
+        else:
+            best = max(left, key=lambda c: c.score + news.scale * c.gain + missing * c.shows)
         left.remove(best)
-        if best.news < LEAST_NEWS * len(best.piece.stems) or taken.runs_with(best) > max_citations:
+        introduced = _introduced(best, outlines, max_sentences - len(picks) - 1)
+        if (
+            best.news < LEAST_NEWS * len(best.piece.stems)
+            or taken.runs_with(best) > max_citations
+            or introduced is None
+        ):
             continue
-        taken.add(best)
-        picks.append(best)
-        shown = shown or best.shows
-        _forget(best, left, worth, want)
+        for candidate in (best, *introduced):
+            taken.add(candidate)
+            picks.append(candidate)
+            missing *= not candidate.shows
+            news.forget(candidate)
+        left = [candidate for candidate in left if candidate.place not in taken.places]
     return picks
+
+
+def _introduced(candidate: Candidate, outlines: Sequence[Outline], room: int) -> list[Candidate] | None:
+    """Return what stands behind an introduction, as far as there is room; None when nothing does."""
+    if candidate.piece.kind is not Kind.INTRO:
+        return []
+    hit, number = candidate.place
+    behind = outlines[hit].pieces[number + 1 : number + 1 + room]
+    listed = list(takewhile(_is_listed, behind))
+    return [
+        Candidate(place=(hit, place), piece=piece, score=0.0, shows=False)
+        for place, piece in enumerate(listed, start=number + 1)
+    ] or None
+
+
+def _is_listed(piece: Piece) -> bool:
+    return (piece.quotable and piece.kind is not Kind.INTRO) or piece.kind is Kind.CODE
 
 
 class Taken:
     """The places that are quoted, and in how many runs."""
 
     def __init__(self) -> None:
-        self._places: set[tuple[int, int]] = set()
+        self.places: set[tuple[int, int]] = set()
         self._runs = 0
 
     def runs_with(self, candidate: Candidate) -> int:
         """Return in how many runs the quotes would stand with this one."""
-        hit, number = candidate.hit, candidate.number
-        return self._runs + 1 - ((hit, number - 1) in self._places) - ((hit, number + 1) in self._places)
+        hit, number = candidate.place
+        return self._runs + 1 - ((hit, number - 1) in self.places) - ((hit, number + 1) in self.places)
 
     def add(self, candidate: Candidate) -> None:
         """Quote it."""
-        self._runs = self.runs_with(candidate)
-        self._places.add((candidate.hit, candidate.number))
+        if candidate.place not in self.places:
+            self._runs = self.runs_with(candidate)
+            self.places.add(candidate.place)
 
 
-def _worth(found: Sequence[Candidate], telling: Telling) -> dict[str, float]:
-    """Return what each stem is worth as news: much when it is rare in the documents and common among the best."""
-    support: dict[str, float] = {}
-    for candidate in found:
-        share = candidate.score / found[0].score
-        for stem in candidate.piece.stems:
-            support[stem] = support.get(stem, 0.0) + share
-    worth = {stem: telling[stem] * math.log1p(shares) for stem, shares in support.items()}
-    most = max((sum(worth[stem] for stem in candidate.piece.stems) for candidate in found), default=0.0) or 1.0
-    return {stem: NEWS * value / most for stem, value in worth.items()}
+class News:
+    """What each candidate has to say that was not said yet; it keeps their `gain` and `news`.
 
+    A stem is worth the more, the rarer it is in the documents and the more candidates hold it.
+    """
 
-def _forget(said: Candidate, left: Sequence[Candidate], worth: dict[str, float], want: Wanted) -> None:
-    """Take from the other candidates what has been said now."""
-    fresh = {stem: worth[stem] + REPEAT * want.weights.get(stem, 0.0) for stem in said.piece.stems if stem in worth}
-    for stem in fresh:
-        del worth[stem]
-    keys = fresh.keys()
-    for candidate in left:
-        repeated = keys & candidate.piece.stems
-        if repeated:
-            candidate.news -= len(repeated)
-            candidate.gain -= sum(map(fresh.__getitem__, repeated))
+    def __init__(self, want: Wanted, found: Sequence[Candidate], telling: Telling) -> None:
+        self._asked = want.weights
+        self._holders: dict[str, list[Candidate]] = {}
+        holders = self._holders
+        for candidate in found:
+            candidate.news = len(candidate.piece.stems)
+            for stem in candidate.piece.stems:
+                if stem in holders:
+                    holders[stem].append(candidate)
+                else:
+                    holders[stem] = [candidate]
+        self._worth: dict[str, float] = {}
+        for stem, holding in holders.items():
+            self._worth[stem] = worth = telling[stem] * SUPPORT[len(holding)]
+            for candidate in holding:
+                candidate.gain += worth
+        # The candidate with most to say gains `NEWS`.
+        self.scale = NEWS / (max((candidate.gain for candidate in found), default=0.0) or 1.0)
+
+    def forget(self, said: Candidate) -> None:
+        """Take from the candidates what has been said now."""
+        for stem in said.piece.stems:
+            holding = self._holders.pop(stem, None)
+            if holding:
+                worth = self._worth[stem] + REPEAT * self._asked.get(stem, 0.0) / self.scale
+                for candidate in holding:
+                    candidate.gain -= worth
+                    candidate.news -= 1

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -94,11 +95,15 @@ class Telling(dict[str, float]):
 def wanted(question: Question, telling: Telling) -> Wanted:
     """Read a question."""
     text = question.text
-    own = stems(text)
-    focus = _focus(text)
-    weights = {key: telling[key] * CARRIED for key in stems(question.standalone)}
-    for key in own:
-        weights[key] = telling[key] * (FOCUS if key in focus else 1.0)
+    low = words(text.lower())
+    focus = _focus(low)
+    weights: dict[str, float] = {}
+    if question.standalone != text:
+        weights = {key: telling[key] * CARRIED for key in stems(question.standalone)}
+    for word in low:
+        if word not in STOP_WORDS:
+            key = stem(word)
+            weights[key] = telling[key] * (FOCUS if key in focus else 1.0)
     total = sum(weights.values()) or 1.0
     asked = ASKS.search(text)
     return Wanted(
@@ -109,11 +114,10 @@ def wanted(question: Question, telling: Telling) -> Wanted:
     )
 
 
-def _focus(text: str) -> frozenset[str]:
+def _focus(low: Sequence[str]) -> frozenset[str]:
     """Return the stems beside the last word that asks."""
-    low = words(text.lower())
-    asking = max((at for at, word in enumerate(low) if word in ASKING), default=None)
-    if asking is None:
+    if ASKING.isdisjoint(low):
         return frozenset()
+    asking = max(at for at, word in enumerate(low) if word in ASKING)
     beside = low[max(0, asking - FOCUS_BEFORE) : asking + FOCUS_BEHIND + 1]
     return frozenset(stem(word) for word in beside if word not in STOP_WORDS)

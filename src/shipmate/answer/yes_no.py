@@ -1,0 +1,210 @@
+"""Questions that ask for a yes or a no, statements to be confirmed, and the quotes that decide them."""
+
+import re
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from shipmate.text import stem, stems, words
+
+__all__ = ["Claim", "Evidence", "claim", "decide"]
+
+# A quote that decides holds so many of the claim's telling words at least, and all of them but for what the heading
+# above it says; they stand as close together as in the claim, give or take.
+DECISIVE_STEMS = 2
+CLOSE_WORDS = 2
+# A "Yes" or "No" below a question in the documents decides when that question holds this share of the claim.
+SAME_QUESTION = 0.7
+
+COURTESY = r"^\W*(?:(?:actually|also|and|but|excuse me|hello|hey|hi|oh|ok|okay|please|so|sorry|then|well)\W+)*"
+POLAR = re.compile(
+    COURTESY + r"(?P<verb>am|are|can|could|did|do|does|had|has|have|is|may|might|must|should|was|were|will|would)"
+    r"(?:n't)? (?P<claim>[^?]+)\??\s*$",
+    re.IGNORECASE,
+)
+# Such questions ask for help, not for a yes.
+REQUEST = re.compile(
+    COURTESY + r"(?:can|could|do|have|will|would) you\b|^\W*(?:can|could|may) (?:i|we) (?:ask|have|know|see)\b",
+    re.IGNORECASE,
+)
+TAGGED = re.compile(
+    r"^(?P<claim>.+?)\W+(?:am i right|correct|right|true|(?:are|can|do|does|has|is|was|will)n't (?:it|that|there|they)"
+    r"|is (?:it|that) (?:correct|right|so|true))\W*\?\s*$",
+    re.IGNORECASE,
+)
+HEARSAY = re.compile(
+    COURTESY + r"(?:i|somebody|someone|they|we)(?: am| are| have| was| were|'ve)*(?: been| just)?"
+    r" (?:believe|heard|read|said|say|tell|think|thought|told|understand|understood)(?: me| us)?(?: that)?\b"
+    r"(?P<claim>[^?]+)\??\s*$",
+    re.IGNORECASE,
+)
+DECLARED = re.compile(r"^\W*so\W+(?P<claim>(?:i|it|the|there|they|this|we|you)\b[^?]*)\?\s*$", re.IGNORECASE)
+ALTERNATIVE = re.compile(r"\bor\b", re.IGNORECASE)
+ASKING = frozenset("how what when where which who whom whose why".split())
+
+# What is only supposed decides nothing,
+SUPPOSED = re.compile(
+    r"\b(?:even if|if|in case|provided that|though|unless|until|when|whenever|whether|while)\b", re.IGNORECASE
+)
+# and neither does a quote that says "it depends".
+HEDGE = re.compile(
+    r"\b(?:depend(?:s|ing)?|except|might|rarely|sometimes|unless|usually|var(?:ies|y)|whether)\b", re.IGNORECASE
+)
+CLAUSE = re.compile(r"[;,:]|\b(?:although|because|but|if|since|though|when|whereas|which|while|who)\b", re.IGNORECASE)
+NEGATION = re.compile(
+    r"\b(?:cannot|neither|never|nobody|none|nor|not(?! (?:just|limited to|only))|no(?! (?:later|less|more) than)|unable"
+    r"|without|(?:are|ca|could|did|do|does|had|has|have|is|must|should|was|were|wo|would)n['’]t)\b",
+    re.IGNORECASE,
+)
+# Numbers and words that limit a claim: a quote with others speaks of something else.
+TERM = re.compile(
+    r"\d+(?:[.,]\d+)*|\b(?:above|after|all|always|at least|at most|before|below|each|every|fewer|instead|less|longer"
+    r"|maximum|minimum|more than|older|only|over|under|up to|younger)\b",
+    re.IGNORECASE,
+)
+# "Can I" is answered by "you can", not by "you must": how a question and how its answers put it, the first that fits.
+MOODS = [
+    (re.compile(asked, re.IGNORECASE), re.compile(answered, re.IGNORECASE))
+    for asked, answered in (
+        (r"^(?:are|is|was|were) there\b|\bthere (?:are|is)\b", r"\bthere(?: are| is|['’]s)\b"),
+        (
+            r"\b(?:able|allowed|can|could|may|possible)\b",
+            r"\b(?:able|allow(?:ed|s)?|can|could|may|possible|supports?)\b|\bcan(?:not|['’]t)",
+        ),
+        (r"\b(?:have to|must|need|required|should)\b", r"\b(?:have to|must|needs?|needed|required?|requires|should)\b"),
+        (r"^(?:did|had|has|have|was|were)\b", r"\b(?:did|had|has|have|was|were)\b"),
+        (r"\b(?:will|would)\b", r"\b(?:will|would)\b"),
+        (r"\b(?:am|are|is)\b", r"\b(?:am|are|is)\b"),
+    )
+]
+SAYS = re.compile(r"\W*(?P<word>yes|no)\b(?! (?:one|matter)\b)", re.IGNORECASE)
+# Words that make a claim no other one.
+LIGHT = frozenset(
+    map(stem, "able actually any anytime anything correct currently ever get need possible right true".split())
+)
+OPPOSITES = {
+    stem(one): stem(other)
+    for pair in (
+        ("allowed", "forbidden"),
+        ("available", "unavailable"),
+        ("enabled", "disabled"),
+        ("legal", "illegal"),
+        ("limited", "unlimited"),
+        ("required", "optional"),
+        ("supported", "unsupported"),
+        ("valid", "invalid"),
+    )
+    for one, other in (pair, pair[::-1])
+}
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a yes would affirm."""
+
+    # Its telling stems, and how many words they span.
+    stems: frozenset[str]
+    width: int
+    # Its numbers and limiting words.
+    terms: frozenset[str]
+    # What an answer's verb looks like; None when the claim's own verb is among its stems.
+    mood: re.Pattern[str] | None
+    negated: bool
+    # It was stated, or asked with a "not": a bare yes or no would leave open what is meant.
+    stated: bool
+
+    def reply(self, *, holds: bool) -> str:
+        """Return the words with which a reply begins."""
+        if self.stated:
+            return "Yes, that is so." if holds else "No, that is not so."
+        return "Yes." if holds else "No."
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A quote that may decide."""
+
+    quote: str
+    # The stems of the heading, question or introduction above it.
+    above: Collection[str]
+    # It stands below a question.
+    answers: bool
+
+
+def claim(question: str) -> Claim | None:
+    """Read a question that asks for a yes or a no, or a statement to be confirmed; None for any other."""
+    if question.count("?") > 1 or REQUEST.search(question) or not ASKING.isdisjoint(words(question.lower())):
+        return None
+    stated = TAGGED.match(question) or HEARSAY.match(question)
+    found = stated or POLAR.match(question) or DECLARED.match(question)
+    if not found or (not stated and ALTERNATIVE.search(question)):
+        return None
+    text = found["claim"]
+    verb = found.groupdict().get("verb") or ""
+    negated = NEGATION.search(text) is not None
+    return Claim(
+        stems=frozenset(stems(text)) - LIGHT,
+        width=len(words(text)),
+        terms=_terms(text),
+        mood=next((answered for asked, answered in MOODS if asked.search(f"{verb} {text}".strip())), None),
+        negated=negated,
+        stated=stated is not None or negated,
+    )
+
+
+def decide(asked: Claim, evidence: Evidence, telling: Mapping[str, float]) -> bool | None:
+    """Tell whether the claim holds by this quote; None when the quote leaves it open."""
+    said = SAYS.match(evidence.quote)
+    if said and evidence.answers:
+        same = _share(asked.stems, evidence.above, telling) >= SAME_QUESTION
+        return (said["word"].lower() == "yes") != asked.negated if same else None
+    main = _main_clause(evidence.quote)
+    if HEDGE.search(main) or _terms(main) != asked.terms or not (asked.mood is None or asked.mood.search(main)):
+        return None
+    ordered = stems(main)
+    flipped = {stem for stem in asked.stems.difference(ordered) if OPPOSITES.get(stem) in ordered}
+    own = asked.stems.intersection(ordered)
+    if len(own | flipped) < DECISIVE_STEMS or not asked.stems <= own | flipped | set(evidence.above):
+        return None
+    if not own or _width(own, main) > CLOSE_WORDS * asked.width:
+        return None
+    denied = _denied(main, own)
+    return None if denied is None else (denied != bool(flipped)) == asked.negated
+
+
+def _denied(main: str, own: frozenset[str]) -> bool | None:
+    """Tell whether the words are denied; None when it is something else that is."""
+    negations = list(NEGATION.finditer(main))
+    if not negations:
+        return False
+    clause = stems(_clause(main, negations[0].start()))
+    return True if len(negations) == 1 and 2 * len(own.intersection(clause)) > len(own) else None
+
+
+def _main_clause(text: str) -> str:
+    """Leave out what is only supposed: "if it expires"."""
+    supposed = SUPPOSED.search(text)
+    if not supposed:
+        return text
+    comma = text.find(",", supposed.end())
+    return f"{text[: supposed.start()]} {text[comma + 1 :] if comma >= 0 else ''}"
+
+
+def _clause(text: str, at: int) -> str:
+    """Return the clause around a place."""
+    start = max((match.end() for match in CLAUSE.finditer(text, 0, at)), default=0)
+    behind = CLAUSE.search(text, at)
+    return text[start : behind.start() if behind else len(text)]
+
+
+def _width(own: Collection[str], text: str) -> int:
+    """Return how many words stand from the first to the last of these stems."""
+    places = [place for place, word in enumerate(words(text)) if stem(word) in own]
+    return places[-1] - places[0] + 1
+
+
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(match.group().lower() for match in TERM.finditer(text))
+
+
+def _share(wanted: Collection[str], held: Collection[str], telling: Mapping[str, float]) -> float:
+    total = sum(telling[stem] for stem in wanted)
+    return sum(telling[stem] for stem in wanted if stem in held) / total if total else 0.0
