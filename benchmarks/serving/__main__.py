@@ -13,7 +13,9 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ async def measure(data: Path, plan: Plan, measures: Sequence[str]) -> dict[str, 
     names = [name for name in (ECHO, EMBEDDED, MODELLED, *PEERS) if name in wanted]
     load_before = os.getloadavg()
     with running(data, corpus, names) as servers:
-        questions = await answerable(servers, corpus, names)
+        questions, left_out = await answerable(servers, corpus, names)
         rounds = Rounds(servers, plan, questions)
         await rounds.warm(names)
         for measure in measures:
@@ -54,29 +56,34 @@ async def measure(data: Path, plan: Plan, measures: Sequence[str]) -> dict[str, 
         rounds.note_memory(names)
     return {
         **results(rounds, names),
-        "questions": {"in_the_set": len(corpus.questions), "asked": len(questions)},
+        "questions": {"asked": len(questions), "left_out": dict(left_out)},
         "machine": f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; servers on core {SERVER_CORE}, load on core {LOAD_CORE}",
         "load_average": {"before": load_before, "after": os.getloadavg()},
     }
 
 
-async def answerable(servers: Servers, corpus: Corpus, names: Sequence[str]) -> list[str]:
-    """Return the questions that give every server the same work."""
+async def answerable(servers: Servers, corpus: Corpus, names: Sequence[str]) -> tuple[list[str], Counter[str]]:
+    """Return the questions that give every server the same work, and why the others are left out."""
     passages = Passages(servers.index)
     asked = []
+    left_out: Counter[str] = Counter()
     for question in corpus.questions:
         said = plain_sentences("\n".join(passage.text for passage in passages.search(question)))
+        kinds = [await kind_of(servers[name].port, question) for name in {EMBEDDED, MODELLED} & set(names)]
+        reason = next((f"Shipmate's reply: {kind}" for kind in kinds if kind != "answer"), "")
         if sum(len(sentence.split()) for sentence in said) < SATURATED.tokens:
-            continue
-        for name in {EMBEDDED, MODELLED} & set(names):
-            port = servers[name].port
-            _, body = await exchange_once(port, door(port).request(question, streamed=False))
-            if msgspec.json.decode(body, type=Kind).kind != "answer":
-                break
+            reason = "the passages say too little"
+        if reason:
+            left_out[reason] += 1
         else:
             asked.append(question)
-    return asked
+    return asked, left_out
+
+
+async def kind_of(port: int, question: str) -> str:
+    status, body = await exchange_once(port, door(port).request(question, streamed=False))
+    return msgspec.json.decode(body, type=Kind).kind if status == HTTPStatus.OK else f"status {status}"
 
 
 def results(rounds: Rounds, names: Sequence[str]) -> dict[str, Any]:
