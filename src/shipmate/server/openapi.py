@@ -96,11 +96,12 @@ def describe(routes: FastAPI, *, title: str, version: str, needs_key: bool) -> S
         description="Ask an assistant that answers from its own documents, and cites them.",
         routes=routes.routes,
     )
-    document["paths"] |= {
+    hot = {
         "/chat": {"post": _chat()},
         "/ws": {"get": _socket()},
         "/v1/chat/completions": {"post": _completions()},
     }
+    document["paths"] = hot | document["paths"]
     _, schemas = msgspec.json.schema_components(RECORDS, ref_template="#/components/schemas/{name}")
     document["components"] = {"schemas": schemas}
     if needs_key:

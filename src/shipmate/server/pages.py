@@ -1,6 +1,8 @@
 """The pages for people: the chat and the doors' reference, with everything they load served from here."""
 
 import hashlib
+from collections.abc import Callable
+from functools import cached_property
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,41 +19,36 @@ __all__ = ["Pages"]
 
 SUGGESTIONS = 4
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FILE_HEADERS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 PAGE_HEADERS = {
-    "cache-control": "no-cache",
+    **FILE_HEADERS,
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "object-src 'none'",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
 
 
 class Pages:
-    """Rendered once, when the server starts."""
+    """The chat is rendered when the server starts, the reference when somebody first asks for it."""
 
-    def __init__(self, lobby: Lobby, described: dict[str, Any]) -> None:
-        assistant = lobby.assistant
+    def __init__(self, lobby: Lobby, describe: Callable[[], dict[str, Any]]) -> None:
+        self._assistant = lobby.assistant
+        self._describe = describe
         self._files = {
             file.name: file.read_bytes()
             for file in resources.files("shipmate.server").joinpath("static").iterdir()
             if PurePosixPath(file.name).suffix in MEDIA_TYPES
         }
         self._tags = {name: f'"{hashlib.sha256(data).hexdigest()[:16]}"' for name, data in self._files.items()}
-        templates = Environment(
-            loader=PackageLoader("shipmate.server"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
+        self._templates = Environment(
+            loader=PackageLoader("shipmate.server"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
-        shared = {"assistant": assistant}
-        self._home = templates.get_template("chat.html").render(
-            shared, suggestions=assistant.suggestions[:SUGGESTIONS], needs_key=lobby.access.needs_key
+        self._home = self._rendered(
+            "chat.html", suggestions=self._assistant.suggestions[:SUGGESTIONS], needs_key=lobby.access.needs_key
         )
-        self._docs = templates.get_template("docs.html").render(shared, described=described)
-        self._described = ENCODER.encode(described)
 
     async def home(self, request: Request) -> Response:
         """Return the chat, and give the browser an identity that its conversations belong to."""
@@ -62,18 +59,29 @@ class Pages:
 
     async def docs(self) -> Response:
         """Return the doors' reference."""
-        return Response(self._docs, media_type="text/html", headers=PAGE_HEADERS)
+        return Response(self._reference, media_type="text/html", headers=PAGE_HEADERS)
 
     async def openapi(self) -> Response:
         """Return the doors' description for programs."""
-        return Response(self._described, media_type="application/json", headers={"cache-control": "no-cache"})
+        return Response(ENCODER.encode(self._described), media_type="application/json", headers=FILE_HEADERS)
 
     async def static(self, name: str, request: Request) -> Response:
         """Return a file of the pages, unless the browser has it already."""
         if name not in self._files:
             raise Missing(f"There is nothing at /static/{name}.", do="See /docs.")
-        headers = {"etag": self._tags[name], "cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        headers = {**FILE_HEADERS, "etag": self._tags[name]}
         if request.headers.get("if-none-match") == self._tags[name]:
             return Response(status_code=304, headers=headers)
         media_type = MEDIA_TYPES[PurePosixPath(name).suffix]
         return Response(self._files[name], media_type=media_type, headers=headers)
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        return self._describe()
+
+    @cached_property
+    def _reference(self) -> str:
+        return self._rendered("docs.html", described=self._described)
+
+    def _rendered(self, template: str, **values: Any) -> str:
+        return self._templates.get_template(template).render(assistant=self._assistant, **values)

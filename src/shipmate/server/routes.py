@@ -85,13 +85,15 @@ def create_routes(lobby: Lobby) -> FastAPI:
     _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
-    described = describe(
-        app,
-        title=lobby.assistant.name,
-        version=lobby.assistant.release,
-        needs_key=lobby.access.needs_key,
+    pages = Pages(
+        lobby,
+        lambda: describe(
+            app,
+            title=lobby.assistant.name,
+            version=lobby.assistant.release,
+            needs_key=lobby.access.needs_key,
+        ),
     )
-    pages = Pages(lobby, described)
     for path, page in (("/", pages.home), ("/docs", pages.docs), ("/openapi.json", pages.openapi)):
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)

@@ -2,7 +2,7 @@
 
 import { openPanel, closePanel } from "./panel.js";
 import { ask, reachable, Trouble } from "./stream.js";
-import { plain, showText } from "./text.js";
+import { lines, plain, showText } from "./text.js";
 
 const TRANSCRIPT = "shipmate.transcript";
 const KEY = "shipmate.key";
@@ -87,8 +87,10 @@ function stopped(turn, view) {
 }
 
 function fail(error, turn, view) {
-  if (view.text) view.end();
-  else view.remove();
+  if (view.text) {
+    view.note("Broken off");
+    view.end();
+  } else view.remove();
   if (error.status === 401) sessionStorage.removeItem(KEY);
   if (error.status === 404) conversation.id = "";
   showTrouble({ title: error.title, detail: error.message, retryAfterS: error.retryAfterS, turn });
@@ -172,17 +174,22 @@ function sourceElement(citation, index) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "source";
-  const number = document.createElement("span");
-  number.className = "number";
-  number.textContent = index + 1;
-  const title = document.createElement("span");
-  title.className = "title";
-  title.dir = "auto";
-  title.textContent = citation.title || citation.source;
-  button.append(number, title);
+  button.append(
+    span("number", index + 1),
+    span("title", citation.title || citation.source),
+    span("quote", lines("span", citation.quote).textContent),
+  );
   button.addEventListener("click", () => openPanel(citation, index + 1, button, key()));
   item.append(button);
   return item;
+}
+
+function span(name, text) {
+  const made = document.createElement("span");
+  made.className = name;
+  made.dir = "auto";
+  made.textContent = text;
+  return made;
 }
 
 function showTrouble({ title, detail, retryAfterS = 0, turn }) {

@@ -1,6 +1,7 @@
 // The passage that a citation stands on: beside the conversation, or from below on a narrow screen.
 
 import { passagesOf } from "./stream.js";
+import { lines } from "./text.js";
 
 const panel = document.getElementById("panel");
 const body = document.getElementById("panel-body");
@@ -33,6 +34,9 @@ export async function openPanel(citation, number, from, key) {
 /** Close the panel, if it is open. */
 export function closePanel() {
   if (panel.open) panel.close();
+  opener?.removeAttribute("aria-expanded");
+  if (opener?.isConnected) opener.focus();
+  opener = null;
 }
 
 function fill(citation, passages) {
@@ -54,14 +58,10 @@ function passageElement(text, quote) {
   const place = document.createElement("div");
   place.className = "passage";
   place.dir = "auto";
-  const span = spanOf(text, quote);
-  if (!span) {
-    place.textContent = text;
-    return place;
-  }
-  const mark = document.createElement("mark");
-  mark.textContent = text.slice(...span);
-  place.append(text.slice(0, span[0]), mark, text.slice(span[1]));
+  const [start, end] = spanOf(text, quote) ?? [text.length, text.length];
+  place.append(lines("span", text.slice(0, start)));
+  if (end > start) place.append(lines("mark", text.slice(start, end)));
+  place.append(lines("span", text.slice(end)));
   return place;
 }
 
@@ -88,8 +88,4 @@ panel.addEventListener("click", (event) => {
   // Only the backdrop is the dialog itself; everything visible is inside.
   if (event.target === panel && narrow.matches) closePanel();
 });
-panel.addEventListener("close", () => {
-  opener?.removeAttribute("aria-expanded");
-  if (opener?.isConnected) opener.focus();
-  opener = null;
-});
+panel.addEventListener("close", closePanel);

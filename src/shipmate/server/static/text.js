@@ -21,6 +21,11 @@ export function showText(place, text, marker) {
   shown.set(place, sources);
 }
 
+/** Return an element with text, its emphasis and code shown, its lines as they are. */
+export function lines(tag, text) {
+  return filled(tag, text, () => null);
+}
+
 /** Return the text without its citation markers, as a person would paste it. */
 export function plain(text) {
   return text.replace(/ ?\[\d{1,3}\]/g, "");
@@ -74,7 +79,8 @@ function filled(tag, text, marker) {
   const parent = document.createElement(tag);
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
-    parent.append(text.slice(at, match.index), inline(match, marker));
+    // A marker stays on the line of the word that it belongs to.
+    parent.append(text.slice(at, match.index).replace(/ $/, match[5] ? "\u00a0" : " "), inline(match, marker));
     at = match.index + match[0].length;
   }
   parent.append(text.slice(at));
