@@ -1,6 +1,7 @@
 """A file's values as a record: every key known, every value of its kind, all problems at once."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
@@ -11,7 +12,7 @@ from msgspec import inspect
 
 from shipmate.errors import Problem, ProjectError
 from shipmate.messages import Record
-from shipmate.yaml_source import KeyPath, Source
+from shipmate.yaml_source import MOST_PROBLEMS, KeyPath, Source
 
 __all__ = ["Section", "did_you_mean", "fit"]
 
@@ -36,13 +37,14 @@ class Section(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def fit(source: Source, record: type[T], data: Any, *, path: KeyPath = ()) -> T:
     """Make a record of `data`, which stands at `path` of the source.
 
-    Raises `ProjectError` with every problem, the source's own included.
+    Raises `ProjectError` with every problem, the source's own included; after a hundred it says that there are more.
     """
     fitting = _Fitting(source)
-    made: T = fitting.value(data, record, path)
-    if source.problems or fitting.problems:
-        raise ProjectError([*source.problems, *fitting.problems])
-    return made
+    with suppress(_TooManyError):
+        made: T = fitting.value(data, record, path)
+        if not source.problems and not fitting.problems:
+            return made
+    raise ProjectError([*source.problems, *fitting.problems])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -52,6 +54,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean `{near[0]}`?"
     return f"Known here: {', '.join(f'`{name}`' for name in names)}."
+
+
+class _TooManyError(Exception):
+    pass
 
 
 class _Fitting:
@@ -103,6 +109,11 @@ class _Fitting:
 
     def _note(self, path: KeyPath, what: str, do: str) -> None:
         self.problems.append(self._source.problem(path, what[0].upper() + what[1:], do))
+        if len(self.problems) == MOST_PROBLEMS:
+            self.problems.append(
+                self._source.problem(path, "There are more problems from here on.", "Mend these first.")
+            )
+            raise _TooManyError
 
 
 @cache

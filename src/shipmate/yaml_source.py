@@ -10,11 +10,12 @@ import yaml
 from shipmate.errors import Problem
 from shipmate.messages import Record
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "KeyPath", "Source", "parse"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MOST_PROBLEMS", "KeyPath", "Source", "parse"]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_DIGITS = 15
+MOST_PROBLEMS = 100
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 NULL = re.compile(r"|~|null|Null|NULL")
@@ -78,7 +79,7 @@ def parse(file: str, content: bytes) -> Source:
     except _TooDeepError as error:
         what = f"Values are nested more than {MAX_DEPTH} deep."
         return _unreadable(file, error.line, what, "Write it flatter: no file of ours needs that many levels.")
-    return Source(file=file, data=data, lines=builder.lines, problems=tuple(builder.problems))
+    return Source(file=file, data=data, lines=builder.lines, problems=tuple(builder.problems[:MOST_PROBLEMS]))
 
 
 class _TooDeepError(Exception):

@@ -203,6 +203,12 @@ def test_a_file_over_the_limit_is_not_parsed(folder: Path) -> None:
     assert "larger than" in problem.what
 
 
+def test_a_file_of_mistakes_is_not_listed_to_the_end(folder: Path) -> None:
+    found = problems_of(folder, faq="version: 1\nfaq: [" + "1," * 400_000 + "]\n")
+    assert len(found) == 101
+    assert found[-1].what == "There are more problems from here on."
+
+
 def test_what_is_not_a_file_is_not_waited_for(folder: Path) -> None:
     (folder / "charter.yml").mkdir()
     os.mkfifo(folder / "faq.yml")
