@@ -1,7 +1,8 @@
 """The charter's intents: which one a message means, or that it is out of scope."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import log, sqrt
 
@@ -44,9 +45,11 @@ class Nearest:
 
     def find(self, text: str) -> tuple[Topic | None, float]:
         """Return the nearest topic and the cosine of its nearest example, 0-1."""
+        if not self._postings:
+            return None, 0.0
         likeness: dict[int, float] = defaultdict(float)
         square = 0.0
-        for feature in set(_features(text)):
+        for feature in frozenset(_features(text)):
             weight = self._weights.get(feature) or _scaled(feature, self._unseen)
             square += weight * weight
             for number, share in self._postings.get(feature, ()):
@@ -75,11 +78,11 @@ class Router:
         return Route(confidence=confidence)
 
 
-def _features(text: str) -> Iterable[str]:
+@lru_cache(maxsize=128)
+def _features(text: str) -> tuple[str, ...]:
+    """Return stems and pairs of stems; intents, refusals and FAQ read the same message one after the other."""
     stems = [stem(word) for word in words(text)]
-    yield from stems
-    for left, right in pairwise(stems):
-        yield f"{left} {right}"
+    return (*stems, *(f"{left} {right}" for left, right in pairwise(stems)))
 
 
 def _weight(feature: str, spread: int, examples: int) -> float:

@@ -6,10 +6,17 @@ import time
 __all__ = ["SystemClock"]
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PAIRS = [high + low for high in CROCKFORD for low in CROCKFORD]
+RANDOM_BYTES = 10
+# Randomness for so many ids is fetched at once: each fetch is a system call that costs more than a turn's search.
+IDS_AHEAD = 256
 
 
 class SystemClock:
     """The machine's clocks, and ULIDs made of its time and randomness."""
+
+    def __init__(self) -> None:
+        self._random = b""
 
     def now(self) -> float:
         """Return seconds since the epoch, UTC."""
@@ -21,5 +28,8 @@ class SystemClock:
 
     def new_id(self) -> str:
         """Return a new ULID: 48 bits of milliseconds, 80 random bits."""
-        number = int(self.now() * 1000) << 80 | secrets.randbits(80)
-        return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+        if not self._random:
+            self._random = secrets.token_bytes(RANDOM_BYTES * IDS_AHEAD)
+        random, self._random = self._random[:RANDOM_BYTES], self._random[RANDOM_BYTES:]
+        number = int(self.now() * 1000) << 80 | int.from_bytes(random)
+        return "".join([PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
