@@ -76,7 +76,8 @@ class _Fitting:
             item = get_args(bare)[0]
             return tuple(self.value(element, item, (*path, n)) for n, element in enumerate(data))
         if get_origin(bare) is dict and isinstance(data, dict):
-            return data
+            item = get_args(bare)[1]
+            return {key: self.value(element, item, (*path, key)) for key, element in data.items()}
         try:
             return msgspec.convert(data, kind)
         except msgspec.ValidationError:
@@ -89,7 +90,7 @@ class _Fitting:
         for key, value in data.items():
             if key not in fields:
                 self._note((*path, key), f"`{key}` is not known in {_place(path)}.", did_you_mean(key, fields))
-            elif value is not None or fields[key].required:
+            elif value is not None or fields[key].required or _takes_none(fields[key].type):
                 values[key] = self.value(value, fields[key].type, (*path, key))
         for key, field in fields.items():
             if field.required and key not in data:
@@ -136,6 +137,10 @@ def _bare(kind: Any, data: Any) -> Any:
     return kind
 
 
+def _takes_none(kind: Any) -> bool:
+    return NoneType in get_args(get_args(kind)[0] if get_origin(kind) is Annotated else kind)
+
+
 def _is_mapping(kind: Any) -> bool:
     return get_origin(kind) is dict or _is_record(kind)
 
@@ -154,6 +159,8 @@ def _words(kind: inspect.Type, examples: Iterable[str] = ()) -> Iterator[str]:
                 yield from _words(member, examples)
         case inspect.StrType() if examples:
             yield "text such as " + ", ".join(f"`{example}`" for example in examples)
+        case inspect.StrType() if kind.pattern:
+            yield f"text of the form {kind.pattern}"
         case inspect.IntType() | inspect.FloatType():
             yield _number_words(kind)
         case inspect.LiteralType():

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import starmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jsonschema
 import msgspec
@@ -240,8 +240,10 @@ def test_documents_of_two_folders_cannot_have_the_same_name(folder: Path) -> Non
 class Served(msgspec.Struct, frozen=True, kw_only=True):
     """An adapter's settings."""
 
-    base_url: str
+    base_url: Annotated[str, msgspec.Meta(pattern="^https?://")]
     timeout_s: float = 5.0
+    temperature: Annotated[float, msgspec.Meta(ge=0)] | None = 0.0
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def test_an_adapters_settings_are_read_with_the_same_care(folder: Path) -> None:
@@ -252,6 +254,27 @@ def test_an_adapters_settings_are_read_with_the_same_care(folder: Path) -> None:
     assert str(caught.value) == "stack.yml:5: `timout_s` is not known in `model`.\n  -> Did you mean `timeout_s`?"
     (folder / "stack.yml").write_text(stack.replace("timout", "timeout"))
     assert config.settings(load(folder), "model", Served) == Served(base_url="http://here", timeout_s=3.0)
+
+
+def test_what_an_adapters_settings_hold_is_checked_to_the_depth(folder: Path) -> None:
+    (folder / "stack.yml").write_text(
+        "version: 1\nmodel:\n  adapter: served\n  base_url: here\n  headers:\n    tenant: 5\n  temperature: -1\n"
+    )
+    with pytest.raises(ProjectError) as caught:
+        config.settings(load(folder), "model", Served)
+    assert [(problem.line, problem.do) for problem in caught.value.problems] == [
+        (4, "Write text of the form ^https?://."),
+        (6, "Write text: put it in quotes."),
+        (7, "Write a number, at least 0."),
+    ]
+
+
+def test_null_is_a_value_only_where_a_setting_takes_it(folder: Path) -> None:
+    (folder / "stack.yml").write_text(
+        "version: 1\nmodel: {adapter: served, base_url: http://here, timeout_s: null, temperature: null}\n"
+    )
+    made = config.settings(load(folder), "model", Served)
+    assert (made.timeout_s, made.temperature) == (5.0, None)
 
 
 def test_an_adapter_that_needs_settings_says_which(folder: Path) -> None:
