@@ -7,12 +7,14 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["FENCES", "LINE_MARK", "STOP_WORDS", "fold", "searched_stems", "sentence_spans", "stem", "stems", "words"]
+__all__ = ["FENCES", "LINE_MARK", "STOP_WORDS", "fold", "indexed_stems", "sentence_spans", "stem", "stems", "words"]
 
 Span = tuple[int, int]
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
+# A word of the title or of a heading counts as so many in the text.
+HEAD_WEIGHT = 3
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be been but by can could did do does doing for from had has have
     he her here him his how i if in into is it its just may me might more most my no not of on or our out over she
@@ -59,9 +61,9 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
 
 
-def searched_stems(text: str) -> list[str]:
-    """Return the stems under which a passage is found: those of `stems`, less the targets of links, which nobody reads."""
-    return stems(LINK_TARGET.sub("]", text))
+def indexed_stems(head: str, text: str) -> list[str]:
+    """Return the stems under which a passage is found: the head's several times, and no link's target, which nobody reads."""
+    return stems(head) * HEAD_WEIGHT + stems(LINK_TARGET.sub("]", text))
 
 
 def sentence_spans(text: str) -> list[Span]:

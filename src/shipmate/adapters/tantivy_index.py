@@ -1,7 +1,6 @@
 """The passage index on tantivy: one folder, whole commits, nothing to rebuild at start-up.
 
-Every stem of a passage is one term of the field `text`; those of title and headings are written several times, which weighs
-them as BM25F would. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
+Every stem of a passage is one term of the field `text`, joined by line ends: tantivy analyses nothing itself. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
 with what `sources` says of it.
 """
 
@@ -15,12 +14,11 @@ import tantivy
 
 from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
 from shipmate.messages import Hit, Passage
-from shipmate.text import searched_stems, stems
+from shipmate.text import indexed_stems
 
 __all__ = ["TantivyIndex"]
 
 FORMAT = "passages-1"
-TITLE_WEIGHT = 3
 WRITER_HEAP_BYTES = 32_000_000
 PASSAGES_KEPT = 8192
 TERMS_KEPT = 16384
@@ -68,9 +66,9 @@ def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iter
             entry.add_text("kind", HEAD)
             entry.add_bytes("head", _encode(Head(source, fingerprint)))
         if passage is not None:
-            heading_stems = stems(" ".join((passage.title, *passage.headings)))
+            head = " ".join((passage.title, *passage.headings))
             entry.add_text("kind", PASSAGE)
-            entry.add_text("text", "\n".join(heading_stems * TITLE_WEIGHT + searched_stems(passage.text)))
+            entry.add_text("text", "\n".join(indexed_stems(head, passage.text)))
             entry.add_bytes("passage", _encode(passage))
         yield entry
 

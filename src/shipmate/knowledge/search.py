@@ -92,7 +92,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
     places = [place for place, word in enumerate(said) if word not in STOP_WORDS]
     for first, second in pairwise(places):
         ending = stem(said[second])
-        # "policies" is cut where its stem "polici" parts from "policy".
+        # A stem may end otherwise than its word: "happy" and "happi".
         shared = ending if said[second].startswith(ending) else ending[:-1]
         yield " ".join((*said[first:second], shared)), stem(said[first]), ending
 
