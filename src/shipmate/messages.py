@@ -20,6 +20,7 @@ __all__ = [
     "Message",
     "Passage",
     "Question",
+    "Record",
     "Reply",
     "ReplyKind",
     "Role",
