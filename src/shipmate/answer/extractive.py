@@ -1,6 +1,5 @@
 """Answer with quotes: pick the pieces of the found passages that answer, and put them in an order that reads."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from shipmate.answer.comparison import compare, comparison
@@ -8,21 +7,17 @@ from shipmate.answer.outline import Kind, Outline, outline
 from shipmate.answer.selection import Candidate, candidates, pick
 from shipmate.answer.wanted import Telling, wanted
 from shipmate.answer.yes_no import Evidence, claim, decide
-from shipmate.messages import Citation, Draft, Hit, Passage, Question, ReplyKind, Sentence
+from shipmate.messages import Citation, Draft, Hit, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
 
 __all__ = ["Extractive"]
 
-# Outlines of the passages that were used last; one takes about 12 kB.
-OUTLINES_KEPT = 2048
-
 
 class Extractive:
-    """The answerer that needs no model; it keeps the outlines of passages that it has seen."""
+    """The answerer that needs no model."""
 
     def __init__(self, statistics: TermStatistics) -> None:
         self._telling = Telling(statistics)
-        self._outlines: OrderedDict[tuple[str, int, int], Outline] = OrderedDict()
 
     def draft(
         self,
@@ -39,7 +34,7 @@ class Extractive:
         they hold at most `max_sentences` pieces.
         """
         want = wanted(question, self._telling)
-        outlines = [self._outline(hit.passage) for hit in hits]
+        outlines = [outline(hit.passage) for hit in hits]
         found = candidates(want, hits, outlines)
         word, deciding = self._decided(question.text, found, hits, outlines) if max_sentences > 1 else ("", [])
         picks = pick(
@@ -75,17 +70,6 @@ class Extractive:
                 if holds is not None:
                     return claimed.reply(holds=holds), [candidate]
         return "", []
-
-    def _outline(self, passage: Passage) -> Outline:
-        key = (passage.source, passage.start, hash(passage.text))
-        kept = self._outlines.get(key)
-        if kept is None:
-            kept = self._outlines[key] = outline(passage)
-            if len(self._outlines) > OUTLINES_KEPT:
-                self._outlines.popitem(last=False)
-        else:
-            self._outlines.move_to_end(key)
-        return kept
 
 
 def _text(candidate: Candidate, hits: Sequence[Hit]) -> str:

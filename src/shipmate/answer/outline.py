@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum
+from functools import lru_cache
 from sys import intern
 
 import msgspec
@@ -11,6 +12,8 @@ from shipmate.text import FENCES, LINE_MARK, sentence_spans, stems, words
 
 __all__ = ["Kind", "Outline", "Piece", "outline"]
 
+# One takes about 12 kB.
+OUTLINES_KEPT = 2048
 # A piece with fewer words says nothing alone.
 LEAST_WORDS = 3
 # What speaks for a piece whatever was asked: being long enough to say something ...
@@ -85,8 +88,9 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     quotable: tuple[int, ...]
 
 
+@lru_cache(maxsize=OUTLINES_KEPT)
 def outline(passage: Passage) -> Outline:
-    """Take a passage apart."""
+    """Take a passage apart; the outlines that were used last are kept."""
     text = passage.text
     pieces: list[Piece] = []
     holding: dict[str, tuple[int, ...]] = {}
