@@ -3,11 +3,13 @@
 import fcntl
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from shipmate.errors import FolderInUse
+from shipmate.adapters.disk import disk_faults
+from shipmate.errors import Damaged, FolderInUse
 
 __all__ = ["FolderLock", "install_key"]
 
@@ -15,28 +17,27 @@ KEY_BYTES = 32
 
 
 class FolderLock:
-    """Hold a folder for one purpose while the `with` block runs; a killed process lets go by itself."""
+    """Hold a folder for one purpose while the `with` block runs; a killed process lets go by itself.
+
+    The lock is the file's, not the file: `path` stays behind, with the name of who held it last.
+    """
 
     def __init__(self, path: Path, purpose: str) -> None:
         self._path = path
         self._purpose = purpose
 
     def __enter__(self) -> Self:
-        """Take the lock; raise `FolderInUse` when another process has it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+", encoding="ascii")
+        """Take the lock; raise `FolderInUse` when another process has it, `StorageError` when it cannot be taken."""
+        with disk_faults(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+", encoding="ascii")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise FolderInUse(
-                f"Another `shipmate {self._purpose}` (process {holder}) holds {self._path.parent.parent}.",
-                do="Wait until it has ended, or end it.",
-            ) from error
+            with self._file:
+                raise self._in_use() from error
         self._file.truncate(0)
-        self._file.write(str(os.getpid()))
+        self._file.write(f"{self._purpose} {os.getpid()}")
         self._file.flush()
         return self
 
@@ -46,21 +47,41 @@ class FolderLock:
         """Let go."""
         self._file.close()
 
+    def _in_use(self) -> FolderInUse:
+        self._file.seek(0)
+        purpose, _, process = self._file.read().partition(" ")
+        holder = f"`shipmate {purpose}` (process {process})" if process else "another process"
+        return FolderInUse(
+            f"{self._path.parent.parent} is in use: {holder} holds it",
+            do=f"wait until it has ended, or end it: `kill {process}`" if process else "try again",
+        )
+
 
 def install_key(state: Path) -> bytes:
-    """Return the installation's secret, which keys the journal's hashes; it is made at the first call."""
+    """Return the installation's secret, which keys the journal's hashes; it is made at the first call.
+
+    Raises `Damaged` for one that was cut short, `StorageError` when none can be made.
+    """
     path = state / "install.key"
+    with disk_faults(path):
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise Damaged(f"{path} has {len(key)} bytes instead of {KEY_BYTES}", do="put a backup's in its place")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key all at once; where another process is faster, its key is the one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"install.key.{os.getpid()}")
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        state.mkdir(parents=True, exist_ok=True)
-    draft = state / f"install.key.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another process was first; its key is the one
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
     finally:
-        draft.unlink()
-    return path.read_bytes()
+        draft.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from shipmate.adapters.disk import disk_fault
 from shipmate.errors import Busy, Damaged, DiskFull, Malformed, ShipmateError, StorageError, TooLarge
 
 __all__ = ["Durability", "connect", "fault", "is_locked", "roll_back"]
@@ -68,10 +69,8 @@ def fault(error: Exception, path: Path) -> Exception:
             return error
         case UnicodeEncodeError():
             return Malformed("The text holds half a surrogate pair, which is no text.", do="Send valid Unicode.")
-        case OSError() if path.parent.is_dir():
-            return StorageError(f"{path} cannot be opened: {error.strerror}", do=f"check the permissions of {path}")
         case OSError():
-            return StorageError(f"{path.parent} does not exist", do="create the assistant's folder first")
+            return disk_fault(error, path)
         case sqlite3.Error():
             return _database_fault(error, path)
     return error

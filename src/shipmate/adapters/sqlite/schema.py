@@ -14,14 +14,14 @@ __all__ = ["ensure_schema", "migrate", "pending_migrations", "schema_version"]
 APPLICATION_ID = 0x5348_504D
 
 
-def ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
+def ensure_schema(connection: sqlite3.Connection, path: Path, *, known: Sequence[Migration] = MIGRATIONS) -> None:
     """Make the tables of an empty database, and let an up-to-date one pass.
 
     Raises `SchemaTooOld`, `SchemaTooNew` or `Damaged`; then nothing was changed.
     """
-    pending = pending_migrations(connection, path)
-    if pending == MIGRATIONS:
-        migrate(connection, path)
+    pending = pending_migrations(connection, path, known=known)
+    if len(pending) == len(known):
+        migrate(connection, path, known=known)
     elif pending:
         raise SchemaTooOld(
             f"{path} was written by an earlier version: {len(pending)} steps behind",

@@ -1,0 +1,142 @@
+"""Backup, restore and upgrade of a state folder, as SQLite and tantivy lay it out.
+
+A backup holds `shipmate.db`, `index/` and `install.key`, each consistent in itself: the database as of one moment, the
+index as of one commit. It is taken while the assistant serves and ingests. The two need not be of the same moment:
+a citation's words are kept with the turn, so a conversation reads well whatever the index holds.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shipmate.adapters.archive import pack, unpack
+from shipmate.adapters.disk import disk_faults
+from shipmate.adapters.folder import FolderLock
+from shipmate.adapters.sqlite.database import connect
+from shipmate.adapters.sqlite.schema import migrate, pending_migrations, schema_version
+from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
+from shipmate.adapters.tantivy_snapshot import check_index, snapshot_index
+from shipmate.errors import Missing
+from shipmate.sql import MIGRATIONS, Migration
+
+__all__ = ["Upgrade", "backup", "restore", "upgrade"]
+
+DATABASE = "shipmate.db"
+INDEX = "index"
+KEY = "install.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """What an upgrade has done, or would do."""
+
+    # The schema that was found.
+    schema: int
+    # The names of the migrations, in order; none: it is up to date.
+    steps: tuple[str, ...]
+    # Where the state from before was saved.
+    backup: Path | None
+
+
+def backup(state: Path, archive: Path) -> None:
+    """Save the state folder to one file, which replaces an older one of that name only when it is complete.
+
+    Raises `Missing` when there is nothing to save, `Damaged`, `DiskFull`, `StorageError`.
+    """
+    with disk_faults(archive), TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.") as staging:
+        copy = Path(staging)
+        if (state / DATABASE).exists():
+            snapshot_database(state / DATABASE, copy / DATABASE)
+        for index in _indexes(state):
+            snapshot_index(index, copy / index.relative_to(state))
+        if (state / KEY).exists():
+            shutil.copyfile(state / KEY, copy / KEY)
+        if not any(copy.iterdir()):
+            raise Missing(f"{state} holds nothing that could be saved", do="ingest documents or ask a question first")
+        pack(copy, archive)
+
+
+def restore(archive: Path, state: Path) -> Path | None:
+    """Put what a backup holds in the place of the state folder; return where the one from before is kept, if any.
+
+    The backup is unpacked and proven before the present state is touched. Raises `FolderInUse` while somebody serves
+    or ingests, `Missing`, `Damaged`, `SchemaTooNew`, `DiskFull`, `StorageError`; then nothing has changed.
+    """
+    with disk_faults(state), TemporaryDirectory(dir=state.parent, prefix=f"{state.name}.restore.") as staging:
+        restored = Path(staging) / state.name
+        unpack(archive, restored)
+        _prove(restored)
+        with _alone(state, "restore"):
+            return _exchange(state, restored)
+
+
+def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = MIGRATIONS) -> Upgrade:
+    """Bring the database to the present schema, after a backup inside the state folder.
+
+    Raises `FolderInUse` while somebody serves or ingests, `SchemaTooNew`, `Damaged`, `DiskFull`, `StorageError`.
+    """
+    path = state / DATABASE
+    if not path.exists():
+        return Upgrade(schema=0, steps=(), backup=None)
+    with ExitStack() as held:
+        if not dry_run:
+            held.enter_context(_alone(state, "upgrade"))
+        connection = held.enter_context(closing(connect(path)))
+        schema = schema_version(connection)
+        steps = tuple(step.name for step in pending_migrations(connection, path, known=known))
+        if dry_run or not steps:
+            return Upgrade(schema=schema, steps=steps, backup=None)
+        saved = _unused(state / "backups", f"before-schema-{schema + len(steps)}", ".tar.gz")
+        with disk_faults(saved):
+            saved.parent.mkdir(exist_ok=True)
+        backup(state, saved)
+        migrate(connection, path, known=known)
+        return Upgrade(schema=schema, steps=steps, backup=saved)
+
+
+@contextmanager
+def _alone(state: Path, purpose: str) -> Iterator[None]:
+    """Hold the folder against everybody who serves or ingests."""
+    with FolderLock(state / "serve.lock", purpose), FolderLock(state / "ingest.lock", purpose):
+        yield
+
+
+def _indexes(state: Path) -> list[Path]:
+    return sorted(commit.parent for commit in (state / INDEX).rglob("meta.json"))
+
+
+def _prove(state: Path) -> None:
+    """Open everything that was restored, and read every page of the database."""
+    path = state / DATABASE
+    if path.exists():
+        check_integrity(path)
+        with closing(connect(path)) as connection:
+            pending_migrations(connection, path)
+    for index in _indexes(state):
+        check_index(index)
+
+
+def _exchange(state: Path, restored: Path) -> Path | None:
+    """Move the present state aside and the restored one in its place; on failure, put it back."""
+    aside = _unused(state.parent, f"{state.name}.before-restore", "")
+    # Whatever it is called, git leaves it alone.
+    (state / ".gitignore").write_text("*\n", encoding="ascii")
+    state.rename(aside)
+    try:
+        restored.rename(state)
+    except OSError:
+        aside.rename(state)
+        raise
+    if any(entry.suffix != ".lock" and entry.name != ".gitignore" for entry in aside.iterdir()):
+        return aside
+    shutil.rmtree(aside)
+    return None
+
+
+def _unused(folder: Path, name: str, suffix: str) -> Path:
+    """Return the first of name-1, name-2, ... that does not exist."""
+    return next(path for number in count(1) if not (path := folder / f"{name}-{number}{suffix}").exists())
