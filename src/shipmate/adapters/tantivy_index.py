@@ -6,8 +6,10 @@ with what `sources` says of it.
 
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 import tantivy
@@ -20,7 +22,8 @@ __all__ = ["TantivyIndex"]
 
 FORMAT = "passages-1"
 WRITER_HEAP_BYTES = 32_000_000
-PASSAGES_KEPT = 8192
+PROBE_BYTES = 1_000_000
+PASSAGES_KEPT = 4096
 TERMS_KEPT = 16384
 
 PASSAGE = "passage"
@@ -131,14 +134,13 @@ class TantivyIndex:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FORMAT
-        self._folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(SCHEMA, str(self._folder))
+        except OSError as error:
+            raise self._refused(error) from error
         except ValueError as error:
-            raise Damaged(
-                f"the search index in {self._folder} does not open: {error}",
-                do=f"delete {self._folder} and run `shipmate ingest`: it is made from your documents",
-            ) from error
+            raise self._damaged(error) from error
         lines = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[^\n]+")).build()
         self._index.register_tokenizer("lines", lines)
         self._index.config_reader("manual")
@@ -163,7 +165,7 @@ class TantivyIndex:
 
     def refresh(self) -> bool:
         """Read from the newest commit, also another process's; return whether there was a newer one."""
-        if self._commit_on_disk() == self._commit:
+        if self._commit_on_disk() in {self._commit, None}:
             return False
         self._open_commit()
         return True
@@ -179,10 +181,16 @@ class TantivyIndex:
                 for entry in _entries(source, fingerprint, passages):
                     writer.add_document(entry)
             writer.commit()
-            # Merges run on after a commit; leaving now would throw them away each time.
-            writer.wait_merging_threads()
-        except (ValueError, OSError) as error:
-            raise self._failure(error) from error
+        except BaseException as error:
+            refused = self._refused(error) if isinstance(error, ValueError | OSError) else None
+            with suppress(ValueError):
+                writer.rollback()
+            self._close(writer)
+            self._sweep()
+            if refused is None:
+                raise
+            raise refused from error
+        self._close(writer)
         self._open_commit()
 
     def _writer(self) -> tantivy.IndexWriter:
@@ -191,28 +199,62 @@ class TantivyIndex:
         except ValueError as error:
             if "LockBusy" in str(error):
                 raise FolderInUse(
-                    f"another process writes to {self._folder}", do="wait until its `shipmate ingest` has ended"
+                    f"Another process writes to {self._folder}.", do="Wait until its `shipmate ingest` has ended."
                 ) from error
-            raise self._failure(error) from error
+            raise self._refused(error) from error
 
-    def _failure(self, error: Exception) -> StorageError:
-        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-        if full:
+    @staticmethod
+    def _close(writer: tantivy.IndexWriter) -> None:
+        """Let merges finish, which would be thrown away otherwise, and give back the lock, now and not some time."""
+        with suppress(ValueError):
+            writer.wait_merging_threads()
+
+    def _sweep(self) -> None:
+        """Delete what a broken write left; the files of the last commit stay."""
+        with suppress(ValueError, FolderInUse, StorageError):
+            writer = self._writer()
+            writer.garbage_collect_files()
+            self._close(writer)
+
+    def _refused(self, error: Exception) -> StorageError:
+        if "No space left" in str(error) or self._is_full():
             return DiskFull(
-                f"no space is left for the search index in {self._folder}",
-                do="free some space and run `shipmate ingest` again: it goes on where it stopped",
+                f"No space is left for the search index in {self._folder}.",
+                do="Free some space and run `shipmate ingest` again: it goes on where it stopped.",
             )
         return StorageError(
-            f"the search index in {self._folder} cannot be written: {error}",
-            do="check the folder's permissions, then run `shipmate ingest` again",
+            f"The search index in {self._folder} cannot be written: {error}.",
+            do="Check the folder's permissions, then run `shipmate ingest` again.",
         )
 
-    def _commit_on_disk(self) -> tuple[int, int]:
-        stat = (self._folder / "meta.json").stat()
+    def _is_full(self) -> bool:
+        """Try it: when tantivy's writing thread dies of a full disk, its error does not say so."""
+        try:
+            with TemporaryFile(dir=self._folder) as probe:
+                probe.write(bytes(PROBE_BYTES))
+        except OSError as error:
+            return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        return False
+
+    def _damaged(self, error: Exception) -> Damaged:
+        return Damaged(
+            f"The search index in {self._folder} does not open: {error}.",
+            do=f"Delete {self._folder} and run `shipmate ingest`: it is made from your documents alone.",
+        )
+
+    def _commit_on_disk(self) -> tuple[int, int] | None:
+        """Return what tells the newest commit from others, or nothing while somebody rebuilds the folder."""
+        try:
+            stat = (self._folder / "meta.json").stat()
+        except FileNotFoundError:
+            return None
         return stat.st_ino, stat.st_mtime_ns
 
     def _open_commit(self) -> None:
         # The mark is taken first: a commit that comes between is then seen by the next refresh.
         self._commit = self._commit_on_disk()
-        self._index.reload()
-        self._snapshot = Snapshot(self._index.searcher())
+        try:
+            self._index.reload()
+            self._snapshot = Snapshot(self._index.searcher())
+        except ValueError as error:
+            raise self._damaged(error) from error
