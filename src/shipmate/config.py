@@ -1,6 +1,7 @@
 """The assistant folder as one frozen Project; everything that is wrong with it is said at once."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -204,7 +205,10 @@ def init(folder: Path, clock: Clock) -> list[Path]:
 
     Raises `UsageError` when one of them exists, and then writes none.
     """
-    words = {"name": folder.resolve().name, "by": str(_today(clock) + timedelta(days=PROMISE_DAYS))}
+    words = {
+        "name": json.dumps(folder.resolve().name, ensure_ascii=False),
+        "by": str(_today(clock) + timedelta(days=PROMISE_DAYS)),
+    }
     starter = {
         folder / file.relative_to(STARTER): Template(file.read_text(encoding="utf-8")).safe_substitute(words)
         for file in sorted(STARTER.rglob("*"))
@@ -217,8 +221,8 @@ def init(folder: Path, clock: Clock) -> list[Path]:
     try:
         for path, text in starter.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            written.append(path)
             with path.open("x", encoding="utf-8") as file:
+                written.append(path)
                 file.write(text)
     except OSError as error:
         for path in written:
@@ -268,7 +272,7 @@ class _Reading:
 
     def documents(self) -> tuple[DocumentFolder, ...]:
         """Return the folders of documents; each exists, and none holds another."""
-        sources = self.record("sources.yml", SourcesFile)
+        sources = self.record("sources.yml", SourcesFile, _nowhere)
         if sources is None and "sources.yml" in self.names:
             return ()
         sources = sources or SourcesFile()
@@ -276,10 +280,9 @@ class _Reading:
         found: dict[Path, DocumentFolder] = {}
         for number, name in enumerate(sources.folders):
             path = Path(os.path.normpath(self._folder.resolve() / name))
-            what = _unfit(name, path, found)
-            if what:
-                do = "Make it and put documents into it: .md, .html or .txt." if "no folder" in what else "Name one."
-                self.problems.append(source.problem(("folders", number), what, do))
+            unfit = _unfit(name, path, found)
+            if unfit:
+                self.problems.append(source.problem(("folders", number), *unfit))
             found[path] = DocumentFolder(path=path, prefix=_prefix(name))
         return tuple(found.values())
 
@@ -334,16 +337,22 @@ def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
             yield source.problem(("faq", number), "This answer has no question.", "Add `question: ` beside it.")
 
 
-def _unfit(name: str, path: Path, others: Mapping[Path, DocumentFolder]) -> str:
-    """Say why a folder cannot be a source of documents, or nothing."""
+def _nowhere(file: SourcesFile, source: Source) -> Iterator[Problem]:
+    """Yield that there is no folder at all."""
+    if not file.folders:
+        yield source.problem(("folders",), "No folder of documents is named.", f"Name one, such as {KNOWLEDGE}.")
+
+
+def _unfit(name: str, path: Path, others: Mapping[Path, DocumentFolder]) -> tuple[str, str] | None:
+    """Say why a folder cannot be a source of documents, and what to do; None when it can."""
     if not _is_folder(path):
-        return f"There is no folder `{name}`."
+        return f"There is no folder `{name}`.", "Make it and put documents into it: .md, .html or .txt."
     for other, folder in others.items():
         if path.is_relative_to(other) or other.is_relative_to(path):
-            return f"`{name}` and `{other.name}` hold the same documents."
+            return f"`{name}` and `{other.name}` hold the same documents.", "Name one of them."
         if folder.prefix == _prefix(name):
-            return f"The documents of `{name}` would be called like those of another folder."
-    return ""
+            return f"The documents of `{name}` would be called like those of another folder.", "Rename one folder."
+    return None
 
 
 def _is_folder(path: Path) -> bool:

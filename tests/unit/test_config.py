@@ -124,6 +124,7 @@ WRONG: tuple[tuple[str, str | bytes, int, str, str], ...] = (
     ("sources", "version: 1\nfolders:\n- knowledge\n- nowhere\n", 4, "no folder `nowhere`", "put documents into it"),
     ("sources", "version: 1\nfolders:\n- knowledge\n- ./knowledge\n", 4, "hold the same documents", "Name one"),
     ("sources", "version: 1\nfolders:\n- knowledge\n- .\n", 4, "hold the same documents", "Name one"),
+    ("sources", "version: 1\nfolders: []\n", 2, "No folder of documents", "knowledge"),
     ("stack", "version: 1\nmodel: a\nmodel: b\n", 3, "first stands in line 2", "Keep one"),
     ("stack", "version: 1\nserver:\n\tport: 1\n", 3, "A tab indents", "spaces"),
     ("faq", "version: 1\nfaq:\n- question: what: that\n", 3, "not valid YAML", "in quotes"),
@@ -312,6 +313,12 @@ def test_a_new_assistant_loads_and_has_no_problems(tmp_path: Path) -> None:
     assert project.name == "mine"
     assert config.check(project, CLOCK, releases={}) == []
     assert {str(path.relative_to(target)) for path in written} >= {"charter.yml", "stack.yml", "knowledge/welcome.md"}
+
+
+@pytest.mark.parametrize("name", ["2026", "no", "a: b", '"quoted"', "$by", "über uns"])
+def test_a_new_assistant_may_have_any_name(tmp_path: Path, name: str) -> None:
+    config.init(tmp_path / name, CLOCK)
+    assert load(tmp_path / name).name == name
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
