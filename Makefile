@@ -19,7 +19,8 @@ demo: $(VENV)/.run
 	$(BIN)/shipmate serve $(DEMO)
 
 ask: $(VENV)/.run
-	@$(BIN)/shipmate ask $(DEMO) "$(Q)"
+	@$(BIN)/shipmate ingest $(DEMO) >/dev/null
+	@$(BIN)/shipmate ask "$(Q)" $(DEMO)
 
 test: $(VENV)/.dev lint
 	$(BIN)/pytest -q -n 2 -m "not real"

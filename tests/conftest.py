@@ -7,7 +7,13 @@ import subprocess
 from collections.abc import Callable
 from importlib import metadata, util
 
+import hypothesis
 import pytest
+
+# A failure prints the blob that repeats it; CI tries the same examples every time.
+hypothesis.settings.register_profile("laptop", print_blob=True, deadline=None)
+hypothesis.settings.register_profile("ci", print_blob=True, deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 
 CHROMIUM = shutil.which("chromium")
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from shipmate import config
 from shipmate.adapters.folder import FolderLock, install_key
+from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import ModelError, NoIndex, Problem
+from shipmate.errors import ModelError, NoIndex, Problem, ProjectError
 from shipmate.journal import Journal
 from shipmate.knowledge import ingest as knowledge
 from shipmate.knowledge.documents import list_files
@@ -71,8 +72,13 @@ def init(folder: Path) -> Sequence[Path]:
 def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
-    _open_model(project)
-    return config.check(project, SystemClock(), releases=_releases(project))
+    problems = config.check(project, SystemClock(), releases=_releases(project))
+    for settle in (_open_model, _store_settings):
+        try:
+            settle(project)
+        except ProjectError as error:
+            problems += error.problems
+    return problems
 
 
 def lock_stack(folder: Path) -> None:
@@ -266,11 +272,12 @@ def _open_index(project: Project) -> PassageIndex:
 def _open_store(project: Project) -> Store:
     match project.stack.layer("store").adapter:
         case "sqlite":
-            from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
-
-            settings = config.settings(project, "store", SqliteSettings)
-            return SqliteStore.open(state_folder(project) / "shipmate.db", durable=settings.durable)
+            return SqliteStore.open(state_folder(project) / "shipmate.db", durable=_store_settings(project).durable)
     raise config.unknown_adapter(project, "store", ["sqlite"])
+
+
+def _store_settings(project: Project) -> SqliteSettings:
+    return config.settings(project, "store", SqliteSettings)
 
 
 def _open_model(project: Project) -> ChatModel | None:
