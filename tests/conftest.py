@@ -44,10 +44,10 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def required() -> Callable[[bool, str], None]:
+def required() -> Callable[[object, str], None]:
     """Skip where a real system is missing on a laptop; fail in CI."""
 
-    def require(present: bool, what: str) -> None:
+    def require(present: object, what: str) -> None:
         if present:
             return
         if os.environ.get("CI"):
