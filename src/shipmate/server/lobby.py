@@ -24,7 +24,7 @@ class Assistant(Protocol):
 
     @property
     def release(self) -> str:
-        """Return the release that answers."""
+        """Return the release that answers; it may change while the server runs."""
 
     @property
     def disclosure(self) -> str:
@@ -55,7 +55,7 @@ class Lobby:
         self.settings = settings
         self.clock = clock
         self.access = Access(settings)
-        self.metrics = Metrics(name=assistant.name, release=assistant.release)
+        self.metrics = Metrics()
         # The server shuts down: running turns end, no new one begins.
         self.leaving = False
 

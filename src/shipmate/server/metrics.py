@@ -37,8 +37,7 @@ Sample = tuple[str, float]
 class Metrics:
     """Plain counters of one process."""
 
-    def __init__(self, *, name: str, release: str) -> None:
-        self._info = f'name="{_escaped(name)}",release="{_escaped(release)}"'
+    def __init__(self) -> None:
         self.turns: Counter[tuple[str, str]] = Counter()
         self.abandoned: Counter[str] = Counter()
         self.active = 0
@@ -66,10 +65,10 @@ class Metrics:
             self._tokens["output"] += usage.output_tokens
             self._cost_usd += usage.cost_usd
 
-    def render(self) -> str:
+    def render(self, *, name: str, release: str) -> str:
         """Return everything in Prometheus's text format."""
         samples: dict[str, list[Sample]] = {
-            "shipmate_info": [(f"{{{self._info}}}", 1)],
+            "shipmate_info": [(f'{{name="{_escaped(name)}",release="{_escaped(release)}"}}', 1)],
             "shipmate_turns_total": [
                 (f'{{door="{door}",kind="{kind}"}}', count) for (door, kind), count in sorted(self.turns.items())
             ],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from starlette.types import Receive, Send
 
-from shipmate.errors import Invalid, RateLimited
+from shipmate.errors import Invalid, Malformed, RateLimited
 from shipmate.messages import Ask, Citation, Finished, Message, Reply, Role, Started, StreamEvent, Token
 from shipmate.server.access import consent, language
 from shipmate.server.flow import Presence
@@ -157,7 +157,7 @@ class OpenAIDoor:
         """Answer one request; raise only before anything was sent."""
         settings = self._lobby.settings
         body = await read_json(headers, receive, limit_bytes=settings.body_bytes, timeout_s=settings.body_timeout_s)
-        request = decode(DECODER, body)
+        request = _decoded(body)
         ask = _ask(request, headers, caller)
         self._lobby.admit()
         if request.stream:
@@ -238,17 +238,25 @@ class ChunkFraming:
         )
 
 
+def _decoded(body: bytes) -> CompletionRequest:
+    """Return the request; OpenAI's clients know 400 for whatever is wrong with one."""
+    try:
+        return decode(DECODER, body)
+    except Invalid as error:
+        raise Malformed(error.what, do=error.do) from None
+
+
 def _ask(request: CompletionRequest, headers: Headers, caller: str) -> Ask:
     if request.n is not None and request.n != 1:
-        raise Invalid(f"n is {request.n}.", do="Leave n out: an assistant gives one answer.")
+        raise Malformed(f"n is {request.n}.", do="Leave n out: an assistant gives one answer.")
     if request.response_format is not None and request.response_format.type != "text":
-        raise Invalid(
+        raise Malformed(
             f"response_format {request.response_format.type!r} is not written here.",
             do="Leave it out: answers are text.",
         )
     last = max((i for i, message in enumerate(request.messages) if message.role == "user"), default=-1)
     if last < 0:
-        raise Invalid("There is no user message.", do='Send the question as the last message, with role "user".')
+        raise Malformed("There is no user message.", do='Send the question as the last message, with role "user".')
     return Ask(
         text=_text(request.messages[last]),
         caller=caller,
@@ -264,12 +272,12 @@ def _ask(request: CompletionRequest, headers: Headers, caller: str) -> Ask:
 
 
 def _text(message: ClientMessage) -> str:
-    """Return a message's words; raise `Invalid` for pictures and sounds."""
+    """Return a message's words; raise `Malformed` for pictures and sounds."""
     if isinstance(message.content, str):
         return message.content
     foreign = [part.type for part in message.content or () if part.type not in ("text", "refusal")]
     if foreign:
-        raise Invalid(f"A message holds {foreign[0]!r}.", do="Send text parts only.")
+        raise Malformed(f"A message holds {foreign[0]!r}.", do="Send text parts only.")
     return "\n".join(part.text for part in message.content or ())
 
 

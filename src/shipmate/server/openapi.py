@@ -6,6 +6,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shipmate import __version__
 from shipmate.messages import Card, Cited, Finished, Passage, Reply, Started, Token, Trace
 from shipmate.server.access import is_public
 from shipmate.server.chat import ChatRequest
@@ -87,11 +88,11 @@ def openai_problems(*statuses: int) -> dict[int | str, Schema]:
     return {status: {"description": TITLES[status], "content": json_of("OpenAIError")} for status in statuses}
 
 
-def describe(routes: FastAPI, *, title: str, version: str, needs_key: bool) -> Schema:
+def describe(routes: FastAPI, *, title: str, needs_key: bool) -> Schema:
     """Return the whole description."""
     document = get_openapi(
         title=title,
-        version=version,
+        version=__version__,
         openapi_version="3.1.0",
         description="Ask an assistant that answers from its own documents, and cites them.",
         routes=routes.routes,

@@ -32,7 +32,7 @@ PAGE_HEADERS = {
 
 
 class Pages:
-    """The chat is rendered when the server starts, the reference when somebody first asks for it."""
+    """The chat is rendered for each visit, because the release may change; the reference once, when it is first wanted."""
 
     def __init__(self, lobby: Lobby, describe: Callable[[], dict[str, Any]]) -> None:
         self._assistant = lobby.assistant
@@ -46,13 +46,13 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("shipmate.server"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
-        self._home = self._rendered(
-            "chat.html", suggestions=self._assistant.suggestions[:SUGGESTIONS], needs_key=lobby.access.needs_key
-        )
+        self._needs_key = lobby.access.needs_key
 
     async def home(self, request: Request) -> Response:
         """Return the chat, and give the browser an identity that its conversations belong to."""
-        response = Response(self._home, media_type="text/html", headers=PAGE_HEADERS)
+        suggestions = self._assistant.suggestions[:SUGGESTIONS]
+        page = self._rendered("chat.html", suggestions=suggestions, needs_key=self._needs_key)
+        response = Response(page, media_type="text/html", headers=PAGE_HEADERS)
         if cookie := device_cookie(dict(request.headers.raw)):
             response.headers["set-cookie"] = cookie
         return response

@@ -48,7 +48,9 @@ class Quiet:
 
     async def metrics(self) -> Response:
         """Return the counters in Prometheus's text format."""
-        return Response(self._lobby.metrics.render(), media_type=PROMETHEUS)
+        assistant = self._lobby.assistant
+        counted = self._lobby.metrics.render(name=assistant.name, release=assistant.release)
+        return Response(counted, media_type=PROMETHEUS)
 
     async def models(self) -> Response:
         """List the assistant as the one model."""
@@ -85,15 +87,7 @@ def create_routes(lobby: Lobby) -> FastAPI:
     _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
-    pages = Pages(
-        lobby,
-        lambda: describe(
-            app,
-            title=lobby.assistant.name,
-            version=lobby.assistant.release,
-            needs_key=lobby.access.needs_key,
-        ),
-    )
+    pages = Pages(lobby, lambda: describe(app, title=lobby.assistant.name, needs_key=lobby.access.needs_key))
     for path, page in (("/", pages.home), ("/docs", pages.docs), ("/openapi.json", pages.openapi)):
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
