@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shipmate import config
 from shipmate.adapters.folder import FolderLock, install_key
@@ -27,9 +27,14 @@ from shipmate.ports import ChatModel, Clock, PassageIndex, Store
 from shipmate.router import Router, Topic
 from shipmate.turn import Assistant, Parts
 
+if TYPE_CHECKING:
+    from shipmate.adapters.upkeep import Upgrade
+
 __all__ = [
     "IndexState",
+    "backup",
     "check",
+    "check_store",
     "clock",
     "has_index",
     "index_digest",
@@ -39,12 +44,16 @@ __all__ = [
     "load",
     "lock_stack",
     "open_assistant",
+    "restore",
     "search",
+    "serving",
     "state_folder",
     "trace",
     "try_model",
+    "upgrade",
 ]
 
+STATE = ".shipmate"
 SUGGESTIONS = 4
 # How long a new commit of the index may go unnoticed.
 FOLLOW_S = 1.0
@@ -61,7 +70,7 @@ def clock() -> Clock:
 
 def state_folder(project: Project) -> Path:
     """Return where the assistant keeps what it makes itself; never in git."""
-    return project.folder / ".shipmate"
+    return project.folder / STATE
 
 
 def init(folder: Path) -> Sequence[Path]:
@@ -135,6 +144,42 @@ async def try_model(project: Project) -> tuple[str, str]:
     finally:
         await model.close()
     return model.name, ""
+
+
+def serving(project: Project) -> FolderLock:
+    """Hold the folder as its one server while a `with` block runs; raise `FolderInUse` while there is another."""
+    return FolderLock(state_folder(project) / "serve.lock", "serve")
+
+
+def backup(folder: Path, archive: Path) -> None:
+    """Save what the assistant in `folder` remembers, though its files may have problems; also while it serves."""
+    from shipmate.adapters import upkeep
+
+    upkeep.backup(folder / STATE, archive)
+
+
+def restore(folder: Path, archive: Path) -> Path | None:
+    """Put a backup in the place of the present state; return where that is kept."""
+    from shipmate.adapters import upkeep
+
+    return upkeep.restore(archive, folder / STATE)
+
+
+def upgrade(folder: Path, *, dry_run: bool = False) -> "Upgrade":
+    """Bring the state of an earlier version to this one, after a backup."""
+    from shipmate.adapters import upkeep
+
+    return upkeep.upgrade(folder / STATE, dry_run=dry_run)
+
+
+def check_store(project: Project) -> "Upgrade":
+    """Read every page of the database and return what an upgrade would do; raise `Damaged`, `SchemaTooNew`."""
+    from shipmate.adapters.sqlite.snapshot import check_integrity
+
+    path = state_folder(project) / "shipmate.db"
+    if path.exists():
+        check_integrity(path)
+    return upgrade(project.folder, dry_run=True)
 
 
 def search(project: Project, words: str, limit: int) -> list[Hit]:

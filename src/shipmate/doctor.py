@@ -84,11 +84,11 @@ def _index(project: Project) -> Iterator[Finding]:
 
 
 def _store(project: Project) -> Iterator[Finding]:
-    damage = bootstrap.store_damage(project)
+    pending = bootstrap.check_store(project).steps
     yield Finding(
-        well=not damage,
-        what=damage or "The database is whole.",
-        do="Restore a backup: `shipmate restore`." if damage else "",
+        well=not pending,
+        what="The database was written by an earlier version." if pending else "The database is whole.",
+        do=f"Run `shipmate upgrade {project.folder}`." if pending else "",
     )
 
 

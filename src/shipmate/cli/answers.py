@@ -1,137 +1,73 @@
-"""Commands that ask: ask, chat, search, explain."""
+"""Commands that ask: ask, search, explain."""
 
 import asyncio
-import sys
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
-import typer
-from rich.markup import escape
+import click
 
 from shipmate import bootstrap
-from shipmate.cli.options import Folder, Json, index_first
-from shipmate.cli.screen import complain, console, show_citations, show_hits, show_trace
+from shipmate.cli.options import command, folder, index_first, json_option, question_first
+from shipmate.cli.reports import show_hits, show_trace
+from shipmate.cli.screen import say, say_json, terminal
+from shipmate.cli.turns import print_turn, show_citations
 from shipmate.config import Project
-from shipmate.errors import ShipmateError
-from shipmate.messages import Ask, Card, Finished, Reply, ReplyKind, Token
-from shipmate.turn import Assistant
+from shipmate.messages import Ask, Reply
 
-__all__ = ["register"]
+__all__ = ["ask", "explain", "search"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add this room's commands."""
-    app.command(epilog="Example: `shipmate ask 'How do I add documents?' my-assistant`")(ask)
-    app.command(epilog="Example: `shipmate chat my-assistant`")(chat)
-    app.command(epilog="Example: `shipmate search 'api key' my-assistant`")(search)
-    app.command(epilog="Example: `shipmate explain 01K... my-assistant`")(explain)
+@command("shipmate ask 'How do I add documents?' my-assistant")
+@click.argument("question", help="What you want to know.")
+@folder
+@json_option
+@click.option("--conversation", default="", metavar="ID", help="Go on with this conversation.")
+def ask(question: str, folder: Path, *, as_json: bool, conversation: str) -> None:
+    """Answer one question, with citations, and exit.
 
-
-def ask(
-    question: Annotated[str, typer.Argument(help="What you want to know.")],
-    folder: Folder = Path(),
-    *,
-    json: Json = False,
-    conversation: Annotated[str, typer.Option(help="Continue this conversation.")] = "",
-) -> None:
-    """Answer one question from the documents, with citations, and exit."""
+    Where nothing was ingested yet, the documents are read first. Works while the assistant is serving.
+    """
+    question_first(question, folder)
     project = index_first(folder)
-    reply = asyncio.run(_ask_once(project, Ask(text=question, conversation_id=conversation), quiet=json))
-    if json:
-        typer.echo(msgspec.json.encode(reply).decode())
-    else:
-        show_citations(reply.citations)
+    reply = asyncio.run(_ask(project, Ask(text=question, conversation_id=conversation), shown=not as_json))
+    if as_json:
+        say_json(reply)
+        return
+    show_citations(reply)
+    if terminal() and reply.turn_id:
+        say((f"Why this answer: shipmate explain {reply.turn_id} {folder}", "dim"))
 
 
-async def _ask_once(project: Project, ask: Ask, *, quiet: bool) -> Reply:
+async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:
     async with bootstrap.open_assistant(project) as assistant:
-        return await _print_turn(assistant, ask, quiet=quiet)
+        return await print_turn(assistant, ask, shown=shown)
 
 
-async def _print_turn(assistant: Assistant, ask: Ask, *, quiet: bool = False) -> Reply:
-    """Print the reply as it comes; return it whole."""
-    async for event in assistant.turn(ask):
-        match event:
-            case Token() | Card() if not quiet:
-                sys.stdout.write(event.text)
-                sys.stdout.flush()
-            case Finished(reply=reply):
-                if not quiet:
-                    sys.stdout.write("\n\n" if reply.citations else "\n")
-                return reply
-    raise AssertionError("a turn ends with Finished")
-
-
-def chat(folder: Folder = Path()) -> None:
-    """Talk with the assistant; follow-up questions are understood."""
-    project = index_first(folder)
-    asyncio.run(_chat(project))
-
-
-async def _chat(project: Project) -> None:
-    async with bootstrap.open_assistant(project) as assistant:
-        console.print(f"[bold]{escape(assistant.name)}[/]  {escape(assistant.disclosure)}")
-        console.print("[dim]/new starts over, /why explains the last answer, /quit or Ctrl-D leaves[/]\n")
-        last: Reply | None = None
-        while (line := await _read_line()) is not None:
-            try:
-                last = await _chat_line(assistant, line, last)
-            except ShipmateError as error:
-                complain(error)
-
-
-async def _read_line() -> str | None:
-    """Return what the person typed, or None when they leave."""
-    try:
-        line = (await asyncio.to_thread(input, "> ")).strip()
-    except EOFError:
-        return None
-    return None if line in {"/quit", "/exit"} else line
-
-
-async def _chat_line(assistant: Assistant, line: str, last: Reply | None) -> Reply | None:
-    """Carry one line out; return the reply that a follow-up refers to."""
-    match line:
-        case "":
-            return last
-        case "/new":
-            console.print("[dim]a new conversation[/]")
-            return None
-        case "/why":
-            if last and last.turn_id:
-                show_trace(await assistant.trace(last.turn_id, "local"))
-            return last
-    reply = await _print_turn(assistant, Ask(text=line, conversation_id=last.conversation_id if last else ""))
-    show_citations(reply.citations)
-    console.print()
-    return last if reply.kind is ReplyKind.WAIT else reply
-
-
-def search(
-    words: Annotated[str, typer.Argument(help="What to look for.")],
-    folder: Folder = Path(),
-    *,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 8,
-    json: Json = False,
-) -> None:
-    """Show the passages that a question finds, with their scores."""
+@command("shipmate search 'api key' my-assistant")
+@click.argument("words", help="What to look for.")
+@folder
+@click.option("--limit", type=click.IntRange(1, 100), default=8, show_default=True, help="How many passages.")
+@json_option
+def search(words: str, folder: Path, *, limit: int, as_json: bool) -> None:
+    """Show the passages that a question finds, with scores."""
+    question_first(words, folder)
     hits = bootstrap.search(index_first(folder), words, limit)
-    if json:
-        typer.echo(msgspec.json.encode(hits).decode())
+    if as_json:
+        say_json(hits)
     else:
         show_hits(hits)
 
 
-def explain(
-    turn: Annotated[str, typer.Argument(help="The turn_id of a reply.")],
-    folder: Folder = Path(),
-    *,
-    json: Json = False,
-) -> None:
-    """Tell why a turn ended as it did: intent, passages with scores, what was cut, time per step."""
+@command("shipmate explain 01KAP3W8Z5Q7T2N4M6R8V0X1Y3 my-assistant")
+@click.argument("turn", help="The turn_id of a reply.")
+@folder
+@json_option
+def explain(turn: str, folder: Path, *, as_json: bool) -> None:
+    """Tell why a turn ended as it did.
+
+    Shows the intent, each passage with its scores, what was cut and by which rule, and the time of each step.
+    """
     trace = asyncio.run(bootstrap.trace(bootstrap.load(folder), turn, "local"))
-    if json:
-        typer.echo(msgspec.json.encode(trace).decode())
+    if as_json:
+        say_json(trace)
     else:
         show_trace(trace)

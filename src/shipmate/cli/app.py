@@ -1,67 +1,78 @@
-"""The command line: how commands are found, how errors end, and what an exit code means."""
+"""The command line: which commands there are, how errors end, and what an exit code means."""
 
+import io
+import os
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from shipmate import __version__
-from shipmate.cli import answers, folder, service, state
+from shipmate.cli.answers import ask, explain, search
+from shipmate.cli.chat import chat
+from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.screen import complain
+from shipmate.cli.service import serve
+from shipmate.cli.state import backup, doctor, restore, upgrade
 from shipmate.errors import ShipmateError
 
-__all__ = ["EXIT_CODES", "app", "main"]
+__all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
+
+# In the order in which a newcomer meets them.
+COMMANDS = (init, ask, chat, serve, ingest, search, check, explain, backup, restore, upgrade, doctor)
 
 # What each exit code means; the reference page is made of this.
 EXIT_CODES = {
     0: "done; for `ask` also when the documents do not answer",
     1: "an error in Shipmate itself",
     2: "the command or a setting cannot be carried out as given",
-    3: "the assistant's folder has problems, all listed",
+    3: "the assistant's folder has problems; all of them are listed",
     4: "busy: another process holds the folder, the conversation or the port",
     5: "what was named does not exist",
     6: "the disk or the database refuses",
     7: "the language model failed",
-    130: "interrupted",
+    130: "interrupted by Ctrl-C",
 }
+INTERRUPTED = 130
 
-app = typer.Typer(
-    name="shipmate",
-    help="Turn a folder of plain files into an assistant that answers with citations.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
+
+class Commands(click.Group):
+    """The commands in their order, not in the alphabet's."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        """Return the commands' names."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    commands={command.name or "": command for command in COMMANDS},
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nStart here:\n  shipmate init my-assistant\n"
+    "  shipmate ask 'How do I add documents?' my-assistant\n\n"
+    "`shipmate COMMAND --help` explains a command with an example.",
 )
-for room in (answers, folder, service, state):
-    room.register(app)
-
-
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the flag over so
-    if wanted:
-        typer.echo(f"shipmate {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+@click.version_option(__version__, message="shipmate %(version)s", help="Print the version.")
+def app() -> None:
     """Turn a folder of plain files into an assistant that answers with citations."""
 
 
 def main() -> None:
     """Run one command; every expected error is printed with what to do next."""
+    # What the terminal's encoding lacks is shown as `?`.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app()
+        code = app.main(prog_name="shipmate", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except ShipmateError as error:
         complain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        # Who reads has seen enough; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,46 +1,57 @@
 """Commands about the assistant's folder: init, check, ingest."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from shipmate import bootstrap
-from shipmate.cli.options import Folder, ingest_shown
-from shipmate.cli.screen import complain, console
+from shipmate.cli.options import command, folder, ingest_shown
+from shipmate.cli.screen import complain, say
 from shipmate.errors import ProjectError
 
-__all__ = ["register"]
+__all__ = ["check", "ingest", "init"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add this room's commands."""
-    app.command(epilog="Example: `shipmate init my-assistant`")(init)
-    app.command(epilog="Example: `shipmate check my-assistant`")(check)
-    app.command(epilog="Example: `shipmate ingest my-assistant`")(ingest)
+@command("shipmate init my-assistant")
+@click.argument("folder", type=click.Path(path_type=Path), help="The folder to make.")
+def init(folder: Path) -> None:
+    """Make a new assistant that answers at once.
 
-
-def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
-    """Make a new assistant: a charter to fill in, a stack, an FAQ and a first document."""
+    Writes a charter to fill in, a stack, an FAQ and a first document; it never writes over a file.
+    """
     bootstrap.init(folder)
-    console.print(f"Made {folder}. Put documents into {folder / 'knowledge'}, then:", soft_wrap=True)
-    console.print(f'  shipmate ask "What can you tell me?" {folder}', soft_wrap=True)
+    say(f"Made {folder}. Put your documents into {folder / 'knowledge'}, or try it as it is:")
+    say(f'  shipmate ask "How do I add documents?" {folder}')
 
 
-def check(folder: Folder = Path()) -> None:
-    """Check every file of the folder; print all problems at once, each with its line."""
+@command("shipmate check my-assistant")
+@folder
+@click.option("--lock", is_flag=True, help="Write stack.lock, which freezes the stack as it is.")
+def check(folder: Path, *, lock: bool) -> None:
+    """Find what is wrong with the folder's files.
+
+    Prints all problems at once, each with its line and what to do: unknown keys, wrong values, the charter's rules,
+    a frozen stack that was changed. Warnings alone do not count as a failure.
+    """
+    if lock:
+        bootstrap.lock_stack(folder)
     problems = bootstrap.check(folder)
-    if problems:
-        complain(ProjectError(problems))
+    complain(ProjectError(problems))
     if any(not problem.warning for problem in problems):
-        raise typer.Exit(ProjectError.exit_code)
-    console.print(f"{len(problems)} warnings, no errors." if problems else "No problems.")
+        raise click.exceptions.Exit(ProjectError.exit_code)
+    say("No errors." if problems else "No problems.")
 
 
-def ingest(folder: Folder = Path()) -> None:
-    """Bring the index in step with the documents: only what has changed is read again."""
+@command("shipmate ingest my-assistant")
+@folder
+def ingest(folder: Path) -> None:
+    """Bring the index in step with the documents.
+
+    Reads only what has changed, and forgets what was removed. A running server answers from the new index at once.
+    Files that cannot be read are named and passed over.
+    """
     report = ingest_shown(bootstrap.load(folder))
-    console.print(
+    say(
         f"{report.added} added, {report.changed} changed, {report.removed} removed, "
-        f"{report.unchanged} unchanged, {len(report.skipped)} skipped; {report.passages} passages."
+        f"{report.unchanged} unchanged, {len(report.skipped)} skipped; {report.passages} new passages."
     )

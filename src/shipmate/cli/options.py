@@ -1,28 +1,37 @@
-"""What several commands share: their common arguments, and an index before the first question."""
+"""What several commands share: how one is declared, their common arguments, an index before the first question."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from shipmate import bootstrap
-from shipmate.cli.screen import complain, error_console, progress_bar
+from shipmate.cli.screen import complain, progress_bar, say
 from shipmate.config import Project
-from shipmate.errors import ProjectError
+from shipmate.errors import ProjectError, UsageError
 from shipmate.knowledge.ingest import IngestReport
 
-__all__ = ["Folder", "Json", "index_first", "ingest_shown"]
+__all__ = ["command", "folder", "index_first", "ingest_shown", "json_option", "question_first"]
 
-Folder = Annotated[Path, typer.Argument(help="The assistant's folder.", show_default="this folder")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Function = Callable[..., Any]
+
+folder = click.argument(
+    "folder", type=click.Path(path_type=Path), default=Path(), help="The assistant's folder; by default this one."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def command(example: str) -> Callable[[Function], click.Command]:
+    """Declare a command; its docstring is its help, which ends with the example."""
+    return click.command(epilog=f"\b\nExample:\n  {example}")
 
 
 def ingest_shown(project: Project) -> IngestReport:
     """Bring the index up to date, with a progress bar for people; skipped files are named on standard error."""
     with progress_bar("Reading documents") as show:
         report = bootstrap.ingest(project, progress=show)
-    if report.skipped:
-        complain(ProjectError(report.skipped))
+    complain(ProjectError(report.skipped))
     return report
 
 
@@ -30,6 +39,12 @@ def index_first(folder: Path) -> Project:
     """Load the folder; when nothing was ingested yet, do that first and say so."""
     project = bootstrap.load(folder)
     if not bootstrap.has_index(project):
-        error_console.print("[dim]No index yet: reading the documents first.[/]")
+        say(("No index yet: reading the documents first.", "dim"), err=True)
         ingest_shown(project)
     return project
+
+
+def question_first(words: str, folder: Path) -> None:
+    """Refuse a folder in the question's place."""
+    if Path(words).is_dir() and not folder.is_dir():
+        raise UsageError(f"{words} is a folder, and {folder} is none.", do="The question comes first, then the folder.")

@@ -1,103 +1,97 @@
-"""What the terminal shows: colour only for people, plain text for pipes."""
+"""What a terminal shows: styles for people, plain text for pipes, and no control character of anybody's but ours."""
 
 import sys
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+import msgspec
 
 from shipmate.errors import ProjectError, ShipmateError
 from shipmate.knowledge.ingest import IngestProgress
-from shipmate.messages import Citation, Hit, Trace
 
-__all__ = ["complain", "console", "error_console", "progress_bar", "show_citations", "show_hits", "show_trace"]
+if TYPE_CHECKING:
+    from rich.console import Console
 
-error_console = Console(stderr=True, highlight=False)
-console = Console(highlight=False)
+__all__ = ["Span", "clean", "complain", "progress_bar", "say", "say_json", "terminal"]
+
+# A text, or a text with its style.
+Span = str | tuple[str, str]
+
+# Documents, models and file names must not steer the terminal: only lines and tabs are let through.
+CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
+
+
+def clean(text: str) -> str:
+    """Return the text without control characters."""
+    return text.translate(CONTROLS)
+
+
+def say(*spans: Span, err: bool = False) -> None:
+    """Print one line on standard output or standard error: styled on a terminal, plain elsewhere."""
+    parts = [(clean(text), style) for text, style in ((s, "") if isinstance(s, str) else s for s in spans)]
+    if console := terminal(err=err):
+        from rich.text import Text
+
+        console.print(Text.assemble(*parts), soft_wrap=True)
+    else:
+        print("".join(text for text, _ in parts), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as one line of JSON, in UTF-8 wherever it goes."""
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def complain(error: ShipmateError) -> None:
     """Print an error on standard error: what happened, then what to do."""
-    if isinstance(error, ProjectError):
-        for problem in error.problems:
-            colour = "yellow" if problem.warning else "red"
-            error_console.print(f"[{colour}]{escape(str(problem))}[/]", soft_wrap=True)
+    if not isinstance(error, ProjectError):
+        _complain(error.what, error.do, "red")
         return
-    error_console.print(f"[red]{escape(error.what)}[/]", soft_wrap=True)
-    if error.do:
-        error_console.print(f"  -> {escape(error.do)}", soft_wrap=True)
+    for problem in error.problems:
+        what, _, _ = str(problem).partition("\n  -> ")
+        _complain(what, problem.do, "yellow" if problem.warning else "red")
 
 
-def show_citations(citations: tuple[Citation, ...]) -> None:
-    """Print the numbered sources of a reply."""
-    for number, citation in enumerate(citations, 1):
-        place = f"{citation.source}, characters {citation.start}-{citation.end}"
-        console.print(f"[cyan][{number}][/] {escape(citation.title)}  [dim]{escape(place)}[/]", soft_wrap=True)
+def _complain(what: str, do: str, style: str) -> None:
+    say((what, style), f"\n  -> {do}" if do else "", err=True)
+
+
+@cache
+def _console(*, err: bool) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=err, highlight=False, emoji=False)
+
+
+def terminal(*, err: bool = False) -> "Console | None":
+    """Return the terminal that a stream is shown on; None when a pipe or a file takes it."""
+    stream = sys.stderr if err else sys.stdout
+    return _console(err=err) if stream.isatty() else None
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
-    """Show how far an ingest is, on standard error: a bar for people, nothing for pipes."""
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title, total=None)
+    """Show on standard error how far an ingest is, how fast and how long it will take; nothing in a pipe."""
+    console = terminal(err=True)
+    if console is None:
+        yield lambda _: None
+        return
+    from rich import progress
 
-        def show(progress: IngestProgress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total)
+    columns = (
+        progress.TextColumn(title),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[done]}/{task.fields[files]}"),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None, done=0, files=0)
+
+        def show(state: IngestProgress) -> None:
+            bar.update(task, completed=state.done_bytes, total=state.total_bytes, done=state.done, files=state.total)
 
         yield show
-
-
-def show_hits(hits: Sequence[Hit]) -> None:
-    """Print passages with their scores."""
-    if not hits:
-        console.print("Nothing found.")
-    for number, hit in enumerate(hits, 1):
-        passage = hit.passage
-        legs = ", ".join(f"{leg} {score:.3f}" for leg, score in sorted(hit.legs.items()))
-        path = " > ".join((passage.title, *passage.headings))
-        console.print(f"[cyan]{number}.[/] {escape(path)}  [dim]{hit.score:.3f} ({legs})[/]", soft_wrap=True)
-        console.print(f"   [dim]{escape(passage.source)}, characters {passage.start}-{passage.end}[/]", soft_wrap=True)
-        console.print(escape(textwrap.indent(textwrap.shorten(passage.text, 300), "   ")), soft_wrap=True)
-
-
-def show_trace(trace: Trace) -> None:
-    """Print why a turn ended as it did."""
-    reply = trace.reply
-    console.print(f"[bold]{escape(trace.question)}[/]")
-    if trace.standalone != trace.question:
-        console.print(f"understood as: {escape(trace.standalone)}")
-    route = trace.route.intent or (trace.route.out_of_scope and f"out of scope: {trace.route.out_of_scope}") or "none"
-    console.print(f"intent: {escape(route)} ({trace.route.confidence:.2f})")
-    console.print(f"reply: {reply.kind}, confidence {reply.confidence:.2f}, release {reply.release}")
-    if trace.fault:
-        console.print(f"fault: {escape(trace.fault)}")
-    console.print(_passages(trace))
-    for cut in trace.cuts:
-        console.print(f"cut by rule {cut.rule!r} ({escape(cut.reason)}): {escape(cut.text)}")
-    console.print(_steps(trace))
-
-
-def _passages(trace: Trace) -> Table:
-    legs = sorted({leg for passage in trace.passages for leg in passage.legs})
-    table = Table("passage", *legs, "score", "cited", title="passages", title_justify="left")
-    for passage in trace.passages:
-        cited = any(
-            citation.source == passage.source and passage.start <= citation.start < passage.end
-            for citation in trace.reply.citations
-        )
-        scores = [f"{passage.legs[leg]:.3f}" if leg in passage.legs else "" for leg in legs]
-        place = f"{passage.source}:{passage.start}-{passage.end}"
-        table.add_row(escape(place), *scores, f"{passage.score:.3f}", "yes" if cited else "")
-    return table
-
-
-def _steps(trace: Trace) -> Table:
-    table = Table("step", "ms", title="time", title_justify="left")
-    for step in trace.steps:
-        table.add_row(step.name, f"{step.ms:.3f}")
-    return table

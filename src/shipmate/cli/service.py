@@ -1,33 +1,37 @@
 """The command that serves."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from shipmate.cli.options import Folder, index_first
-from shipmate.cli.screen import console
+from shipmate import bootstrap
+from shipmate.cli.options import command, folder, index_first
+from shipmate.cli.screen import say
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this room's command."""
-    app.command(epilog="Example: `shipmate serve my-assistant --port 8080`")(serve)
+__all__ = ["serve"]
 
 
-def serve(
-    folder: Folder = Path(),
-    *,
-    host: Annotated[str, typer.Option(help="Address to listen on; stack.yml's by default.")] = "",
-    port: Annotated[int, typer.Option(min=-1, max=65535, help="0 takes a free one; stack.yml's by default.")] = -1,
-) -> None:
-    """Serve the chat page, REST, WebSocket and the OpenAI-compatible door until Ctrl-C or SIGTERM."""
+@command("shipmate serve my-assistant --port 8090")
+@folder
+@click.option("--host", default="", metavar="ADDRESS", help="Where to listen; by default what stack.yml says.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="NUMBER",
+    help="0 takes a free one; by default what stack.yml says.",
+)
+def serve(folder: Path, *, host: str, port: int | None) -> None:
+    """Serve the chat page and the doors for programs.
+
+    REST, WebSocket and the OpenAI protocol; runs until Ctrl-C or SIGTERM. Another address than this machine's own
+    needs API keys and allowed origins.
+    """
     from shipmate.server.run import serve_project
 
-    project = index_first(folder)
-    serve_project(project, host=host, port=port, listening=_announce)
+    with bootstrap.serving(bootstrap.load(folder)):
+        project = index_first(folder)
+        serve_project(project, host=host, port=-1 if port is None else port, listening=_announce)
 
 
 def _announce(name: str, address: str) -> None:
-    console.print(f"[bold]{name}[/] is ready at [cyan]{address}[/]  (Ctrl-C stops it)", soft_wrap=True)
+    say((name, "bold"), " is ready at ", (address, "cyan"), "  (Ctrl-C stops it)")

@@ -1,65 +1,73 @@
 """Commands about what an assistant remembers: backup, restore, upgrade, doctor."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.markup import escape
+import click
 
 from shipmate import bootstrap
-from shipmate.cli.options import Folder
-from shipmate.cli.screen import console
+from shipmate.cli.options import command, folder
+from shipmate.cli.screen import say
 from shipmate.doctor import examine
+from shipmate.errors import ProjectError
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this room's commands."""
-    app.command(epilog="Example: `shipmate backup monday.tar.gz my-assistant`")(backup)
-    app.command(epilog="Example: `shipmate restore monday.tar.gz my-assistant`")(restore)
-    app.command(epilog="Example: `shipmate upgrade my-assistant --dry-run`")(upgrade)
-    app.command(epilog="Example: `shipmate doctor my-assistant`")(doctor)
+__all__ = ["backup", "doctor", "restore", "upgrade"]
 
 
-def backup(
-    archive: Annotated[Path, typer.Argument(help="The file to write, such as monday.tar.gz.")],
-    folder: Folder = Path(),
-) -> None:
-    """Save conversations, journal and index to one file; also while the assistant is serving."""
+@command("shipmate backup monday.tar.gz my-assistant")
+@click.argument("archive", type=click.Path(path_type=Path), help="The file to write, such as monday.tar.gz.")
+@folder
+def backup(archive: Path, folder: Path) -> None:
+    """Save conversations, journal and index to one file.
+
+    Also while the assistant is serving. Documents and settings are not in it: they belong under version control.
+    """
     bootstrap.backup(folder, archive)
-    console.print(f"Saved to {escape(str(archive))} ({archive.stat().st_size:,} bytes).", soft_wrap=True)
+    say(f"Saved to {archive} ({archive.stat().st_size:,} bytes).")
 
 
-def restore(
-    archive: Annotated[Path, typer.Argument(help="A file that `shipmate backup` wrote.")],
-    folder: Folder = Path(),
-) -> None:
-    """Put a backup in the place of the present state, which is kept beside it."""
+@command("shipmate restore monday.tar.gz my-assistant")
+@click.argument("archive", type=click.Path(path_type=Path), help="A file that `shipmate backup` wrote.")
+@folder
+def restore(archive: Path, folder: Path) -> None:
+    """Put a backup in the place of the present state.
+
+    The backup is proven first, and the state from before is kept beside it. Not while the assistant is serving.
+    """
     kept = bootstrap.restore(folder, archive)
-    console.print(f"Restored from {escape(str(archive))}.", soft_wrap=True)
+    say(f"Restored from {archive}.")
     if kept:
-        console.print(f"The state that stood there before is in {escape(str(kept))}.", soft_wrap=True)
+        say(f"The state from before is kept in {kept}.")
 
 
-def upgrade(
-    folder: Folder = Path(),
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
-) -> None:
-    """Bring the state of an earlier version to this one, after an automatic backup."""
-    for line in bootstrap.upgrade(folder, dry_run=dry_run):
-        console.print(escape(line), soft_wrap=True)
+@command("shipmate upgrade my-assistant --dry-run")
+@folder
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def upgrade(folder: Path, *, dry_run: bool) -> None:
+    """Bring the state of an earlier version to this one.
+
+    It is saved before anything is changed. Not while the assistant is serving.
+    """
+    upgraded = bootstrap.upgrade(folder, dry_run=dry_run)
+    for step in upgraded.steps:
+        say(f"{'Would do' if dry_run else 'Done'}: {step}")
+    if upgraded.backup:
+        say(f"The state from before is saved in {upgraded.backup}.")
+    if not upgraded.steps:
+        say("Nothing to do: the state is of this version.")
 
 
-def doctor(folder: Folder = Path()) -> None:
-    """Look at everything that an assistant needs, and say what mends what is amiss."""
+@command("shipmate doctor my-assistant")
+@folder
+def doctor(folder: Path) -> None:
+    """Look at everything that an assistant needs.
+
+    Says what mends what is amiss: settings, disk, index, database, model.
+    """
     healthy = True
     for finding in examine(folder):
-        mark = "[green]ok[/]  " if finding.well else "[red]amiss[/]"
-        console.print(f"{mark} {escape(finding.what)}", soft_wrap=True)
+        say(("ok    ", "green") if finding.well else ("amiss ", "red"), finding.what)
         if finding.do:
-            console.print(f"      -> {escape(finding.do)}", soft_wrap=True)
+            say(f"  -> {finding.do}")
         healthy = healthy and finding.well
     if not healthy:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(ProjectError.exit_code)

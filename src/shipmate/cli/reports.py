@@ -1,0 +1,79 @@
+"""What search and explain print."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from shipmate.cli.screen import say
+from shipmate.messages import Hit, Scored, Trace
+
+__all__ = ["show_hits", "show_trace"]
+
+EXCERPT_CHARS = 300
+
+
+def show_hits(hits: Sequence[Hit]) -> None:
+    """Print passages with their scores."""
+    if not hits:
+        say("Nothing found.")
+    for number, hit in enumerate(hits, 1):
+        passage = hit.passage
+        legs = ", ".join(f"{leg} {score:.3f}" for leg, score in sorted(hit.legs.items()))
+        path = " > ".join((passage.title, *passage.headings))
+        say((f"{number}.", "cyan"), f" {path}  ", (f"{hit.score:.3f} ({legs})", "dim"))
+        say((f"   {passage.source}, characters {passage.start}-{passage.end}", "dim"))
+        say(f"   {textwrap.shorten(passage.text, EXCERPT_CHARS, placeholder=' ...')}")
+
+
+def show_trace(trace: Trace) -> None:
+    """Print why a turn ended as it did."""
+    reply = trace.reply
+    say(("Question  ", "bold"), trace.question)
+    if trace.standalone != trace.question:
+        say(("Taken as  ", "bold"), trace.standalone)
+    say(("Intent    ", "bold"), _intent(trace))
+    say(("Reply     ", "bold"), f"{reply.kind}, confidence {reply.confidence:.2f}, release {reply.release}")
+    if trace.fault:
+        say(("Fault     ", "bold"), (trace.fault, "red"))
+    if trace.passages:
+        say(("\nPassages", "bold"))
+        _table(_passages(trace))
+    if trace.cuts:
+        say(("\nCut", "bold"))
+    for cut in trace.cuts:
+        say(f"  {cut.rule}: {cut.text!r}", (f"  {cut.reason}", "dim"))
+    say(("\nTime", "bold"))
+    _table((f"{step.ms:.3f} ms", step.name) for step in trace.steps)
+
+
+def _intent(trace: Trace) -> str:
+    route = trace.route
+    if route.out_of_scope:
+        return f"out of scope: {route.out_of_scope} ({route.confidence:.2f})"
+    return f"{route.intent} ({route.confidence:.2f})" if route.intent else "none of the charter's"
+
+
+def _passages(trace: Trace) -> Iterable[Sequence[str]]:
+    """Yield a row for each passage: its scores, its citations, its place."""
+    legs = sorted({leg for passage in trace.passages for leg in passage.legs})
+    yield "score", *legs, "cited", "passage"
+    for passage in trace.passages:
+        scores = [f"{passage.legs[leg]:.3f}" if leg in passage.legs else "" for leg in legs]
+        place = f"{passage.source}, characters {passage.start}-{passage.end}"
+        yield f"{passage.score:.3f}", *scores, _numbers(passage, trace), place
+
+
+def _numbers(passage: Scored, trace: Trace) -> str:
+    """Return the numbers of the citations that lie in the passage."""
+    return "".join(
+        f"[{number}]"
+        for number, citation in enumerate(trace.reply.citations, 1)
+        if citation.source == passage.source and passage.start <= citation.start < passage.end
+    )
+
+
+def _table(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows in columns; figures are to be read from the right, and the last column takes what is left."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for *figures, last in table:
+        say("  ", *(f"{figure:>{width}}  " for figure, width in zip(figures, widths, strict=False)), last)
