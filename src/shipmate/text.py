@@ -29,9 +29,12 @@ LINE = re.compile(r"\S(?:[^\n]*\S)?")
 FENCES = ("```", "~~~")
 SENTENCE_END = re.compile(r"[.!?]['\")\]”’]*(?=\s+['\"(\[“‘]?[A-Z0-9])|(?:<br\s*/?>\s*)+")
 ABBREVIATIONS = frozenset(
-    """al apr approx art aug cf co col corp dec dept dr ed eds e.g est feb fig figs ft gen gov hon i.e inc jan jr jul
-    jun lt ltd mr mrs ms mt no nos nov oct ph.d pp prof rep rev sec sen sep sept sgt sr st u.k u.s vol vs""".split()
+    """al apr approx aug cf co col corp dec dept dr ed eds e.g est feb ft gen gov hon i.e inc jan jr jul jun lt ltd mr
+    mrs ms mt nov oct ph.d prof rep rev sen sep sept sgt sr st u.k u.s vs""".split()
 )
+# These abbreviate before a number only: "No. 7", but "No. It is not."
+NUMBERED = frozenset("art fig figs no nos pp sec vol".split())
+NUMBER_BEHIND = re.compile(r"\s*\d")
 # Lines of such a width are taken for wrapped text; longer ones are whole paragraphs, shorter ones are lists.
 NARROW, WIDE = 50, 130
 
@@ -128,6 +131,9 @@ def _goes_on(text: str, line: Span, following: Span, width: int) -> bool:
     next_start, next_end = following
     if text[end - 1] in ".!?:;|" or text[start] in "#|" or LINE_MARK.match(text, next_start):
         return False
+    # "Opening hours | City Library" is a page's title.
+    if " | " in text[start:end]:
+        return False
     if text[next_start].islower() or text[next_start] in "(,&" or text[end - 1] == ",":
         return True
     last_word = text[start:end].rsplit(None, 1)[-1]
@@ -144,19 +150,21 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
     for match in SENTENCE_END.finditer(text, start, end):
         # A line break in a table's cell is no part of the sentence before it.
         cut = match.start() if text[match.start()] == "<" else match.end()
-        if text[match.start()] == "." and _abbreviates(text, start, match.start()):
+        if text[match.start()] == "." and _abbreviates(text, start, match):
             continue
         yield from _trimmed(text, start, cut)
         start = match.end()
     yield from _trimmed(text, start, end)
 
 
-def _abbreviates(text: str, start: int, stop: int) -> bool:
+def _abbreviates(text: str, start: int, stop: re.Match[str]) -> bool:
     """Tell whether the full stop ends an abbreviation, an initial or the number of a list item."""
-    before = text[start:stop].split()
+    before = text[start : stop.start()].split()
     if not before:
         return False
     word = before[-1].lstrip("(\"'[“‘").lower()
+    if word in NUMBERED:
+        return NUMBER_BEHIND.match(text, stop.end()) is not None
     return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or (len(before) == 1 and word.isdigit())
 
 

@@ -87,7 +87,10 @@ def _evidence(candidate: Candidate, hits: Sequence[Hit], outlines: Sequence[Outl
 
 
 def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Return the picks as a reader wants them: passage by passage, best first, neighbours joined, in their order."""
+    """Return the picks as a reader wants them: neighbours joined, passage by passage, in the order of the document.
+
+    The best one leads its passage, unless it stands in a list, where what comes first has to stay first.
+    """
     passages = list(dict.fromkeys(candidate.place[0] for candidate in picks))
     runs: list[list[Candidate]] = []
     for candidate in sorted(picks, key=lambda c: (passages.index(c.place[0]), c.place[1])):
@@ -96,6 +99,8 @@ def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
             runs[-1].append(candidate)
         else:
             runs.append([candidate])
+    if picks and picks[0].piece.kind is Kind.PROSE:
+        runs.sort(key=lambda run: picks[0] not in run)
     return runs
 
 

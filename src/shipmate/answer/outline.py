@@ -1,6 +1,7 @@
 """What of a passage can be quoted: its sentences, list items and table rows, and what they stand under."""
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
 from sys import intern
@@ -8,7 +9,7 @@ from sys import intern
 import msgspec
 
 from shipmate.messages import Passage
-from shipmate.text import FENCES, LINE_MARK, sentence_spans, stems, words
+from shipmate.text import FENCES, LINE_MARK, STOP_WORDS, sentence_spans, stems, words
 
 __all__ = ["Kind", "Outline", "Piece", "outline"]
 
@@ -19,9 +20,15 @@ LEAST_WORDS = 3
 # What speaks for a piece whatever was asked: being long enough to say something ...
 SUBSTANCE = 0.2
 ENOUGH_WORDS = 40
-# ... and against it: standing loose on the page, or beginning with a word that stands for something said before.
+# ... and against it: standing loose on the page; beginning with a word that leans on something said before; being so
+# long that it is no sentence any more; and having so few small words that it is a list of names rather than language.
 LOOSE = 0.25
-POINTING = 0.1
+LEANING = 0.1
+LONG = 0.4
+LONG_WORDS = 70
+STIFF = 0.3
+STIFF_WORDS = 8
+LEAST_SMALL_SHARE = 0.2
 # A line without a full stop is taken for the heading of what follows when it is as short as this.
 HEADING_WORDS = 10
 
@@ -37,8 +44,10 @@ FURNITURE = re.compile(
 MENU = re.compile(
     r"(?i)\b(?:log|sign) ?(?:in|out|up)\b|subscribe|newsletter|follow us|contact us|site ?map|privacy policy|search"
 )
-POINTS_BACK = re.compile(
-    r"(?i)(?:it|its|this|these|those|that|they|their|he|she|his|her|such|however|but|also|then|therefore)\b"
+LEANS = re.compile(
+    r"(?i)(?:also|as (?:a result|an example|an added)|but|consequently|finally|for (?:example|instance)|furthermore"
+    r"|hence|he|her|his|however|in (?:addition|contrast|other words|this case)|instead|it|its|moreover|next|otherwise|she"
+    r"|no|similarly|such|that|the (?:above|former|latter)|their|then|therefore|these|they|this|those|thus|yes)\b"
 )
 
 
@@ -137,16 +146,16 @@ class _Context:
 def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
     kind, start = _kind(text, start, end, context)
     body = LINK_TARGET.sub(" ", text[start:end])
-    count = len(words(body))
+    written = words(body)
     furniture = FURNITURE.search(body) or (kind is Kind.FRAGMENT and MENU.search(body))
     return Piece(
         start=start,
         end=end,
         kind=kind,
         stems=tuple(dict.fromkeys(map(intern, stems(body)))),
-        words=count,
-        quotable=kind in QUOTABLE and count >= LEAST_WORDS and not furniture,
-        worth=_worth(kind, body, count),
+        words=len(written),
+        quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not furniture,
+        worth=_worth(kind, body, written),
     )
 
 
@@ -180,10 +189,15 @@ def _own_line(text: str, start: int, end: int) -> bool:
     return not before.strip() and not behind.strip()
 
 
-def _worth(kind: Kind, body: str, count: int) -> float:
+def _worth(kind: Kind, body: str, written: Sequence[str]) -> float:
+    count = len(written)
     worth = SUBSTANCE * min(count, ENOUGH_WORDS) / ENOUGH_WORDS
     if kind is Kind.FRAGMENT:
         worth -= LOOSE
-    if kind is Kind.PROSE and POINTS_BACK.match(body):
-        worth -= POINTING
+    if kind is Kind.PROSE and LEANS.match(body):
+        worth -= LEANING
+    if count > LONG_WORDS:
+        worth -= LONG
+    if count >= STIFF_WORDS and sum(word.lower() in STOP_WORDS for word in written) < LEAST_SMALL_SHARE * count:
+        worth -= STIFF
     return worth

@@ -22,9 +22,9 @@ UNDER = 0.6
 # words in the piece before or behind it,
 NEAR = 0.3
 # the score of its passage, next to the best one's,
-PASSAGE = 0.5
+PASSAGE = 0.6
 # and the sign of an answer beside a word of the question's focus.
-SIGN = 0.15
+SIGN = 0.2
 
 # What speaks for a further piece: its new words, as far as the other candidates speak of them too,
 NEWS = 1.0
@@ -35,6 +35,8 @@ REPEAT = 0.6
 SUPPORT = [math.log1p(count) for count in range(CLOSE_LOOK + 1)]
 # It is left out when less than this share of its words is new.
 LEAST_NEWS = 0.3
+# ... or when it comes so far behind the first.
+LEAST_SCORE = 0.4
 
 
 class Candidate(msgspec.Struct, kw_only=True, gc=False):
@@ -122,9 +124,10 @@ def pick(
         left.remove(best)
         introduced = _introduced(best, outlines, max_sentences - len(picks) - 1)
         if (
-            best.news < LEAST_NEWS * len(best.piece.stems)
+            introduced is None
+            or best.news < LEAST_NEWS * len(best.piece.stems)
+            or best.score < LEAST_SCORE * found[0].score
             or taken.runs_with(best) > max_citations
-            or introduced is None
         ):
             continue
         for candidate in (best, *introduced):

@@ -14,25 +14,32 @@ __all__ = ["Telling", "Wanted", "wanted"]
 
 # So many stems are remembered with their weight.
 STEMS_KEPT = 100_000
-# What a follow-up leans on counts less than what it says itself,
+# What a follow-up leans on counts less than what it says itself.
 CARRIED = 0.7
-# and the words beside "what", "who" or "how" count more than the story around them.
-FOCUS = 1.5
-FOCUS_BEFORE, FOCUS_BEHIND = 2, 3
+# So many telling words before and behind "what", "who" or "how" tell what is asked; the rest is the story around it.
+FOCUS_BEFORE, FOCUS_BEHIND = 2, 2
 
 ASKING = frozenset("how what when where which who whom whose why".split())
-ASKS = re.compile(
-    r"""(?ix)
-    (?P<date> \bwhen\b | \b(?:what|which)\ (?:was\ the\ )?(?:year|date|day|time|month)\b | \bhow\ (?:long|often|old)\b
-        | \bdeadline\b)
-    | (?P<number> \bhow\ (?:many|much|far|big|large|tall|high|fast)\b | \b(?:number|amount)\ of\b
-        | \b(?:population|costs?|price|fee|length)\b)
-    | (?P<person> \bwho(?:m|se)?\b)
-    | (?P<place> \bwhere\b | \b(?:what|which)\ (?:city|country|county|state|town|place)\b)
-    | (?P<reason> \bwhy\b | \b(?:reason|purpose|benefit|benefits|advantages?)\b)
-    | (?P<step> \bhow\ (?:do|can|to|should|would|could)\b | \b(?:steps?|process|procedure)\b)
-    | (?P<name> \b(?:what|which)\ (?!about|are|can|could|did|do|does|else|has|have|if|is|should|was|were|will)\w+)
-    """
+# What tells the kind of answer; the first one that is found counts.
+ASKS = {
+    kind: re.compile(pattern, re.IGNORECASE)
+    for kind, pattern in {
+        "date": r"\bwhen\b|\b(?:what|which)(?: was the)? (?:date|day|month|time|year)\b|\bhow (?:long|often|old)\b|\bdeadline\b",
+        "number": r"\bhow (?:big|far|fast|high|large|many|much|tall)\b|\b(?:amount|number) of\b"
+        r"|\b(?:costs?|fee|length|population|price)\b",
+        "person": r"\bwho(?:m|se)?\b",
+        "place": r"\bwhere\b|\b(?:what|which) (?:city|country|county|place|state|town)\b",
+        "reason": r"\bwhy\b|\b(?:advantages?|benefits?|purpose|reason)\b",
+        "step": r"\bhow (?:can|could|do|should|to|would)\b|\b(?:procedure|process|steps?)\b",
+        "meaning": r"\bwhat(?:['’]s| are| does| is| was| were)\b|\b(?:define|definition|explain|mean|meaning)\b"
+        r"|\btell me (?:more )?about\b",
+        "name": r"\b(?:what|which) (?!about|can|could|did|do|else|has|have|if|should|will)\w+",
+    }.items()
+}
+# "A tide is a rise ...": the subject stands before the verb that explains it.
+MEANING = re.compile(
+    r"(?P<subject>(?:\S+\s+){1,10}?)(?:is|are|was|were|means?|refers? to|stands? for|consists? of|describes?|represents?"
+    r"|allows?|enables?|lets?|provides?)\b"
 )
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w&-]*")
 SIGNS = {
@@ -54,7 +61,12 @@ SIGNS = {
         |create|enter|follow|go|install|log|open|run|select|set|submit|use|visit)\b"""
     ),
     "name": NAME,
+    "meaning": MEANING,
 }
+# A question of so few words is the name of something; what it is stands in its definition.
+NAME_WORDS = 4
+# So much of the question has to stand in the subject of a sentence that defines.
+SUBJECT = 0.6
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +85,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether the sign stands in the quote, and not because the question holds the same words."""
         if self.sign is None:
             return False
+        if self.sign is MEANING:
+            found = MEANING.match(quote)
+            return (
+                found is not None and sum(self.weights.get(key, 0.0) for key in set(stems(found["subject"]))) >= SUBJECT
+            )
         return any(match.group().lower() not in self.said for match in self.sign.finditer(quote))
 
 
@@ -103,21 +120,23 @@ def wanted(question: Question, telling: Telling) -> Wanted:
     for word in low:
         if word not in STOP_WORDS:
             key = stem(word)
-            weights[key] = telling[key] * (FOCUS if key in focus else 1.0)
+            weights[key] = telling[key]
     total = sum(weights.values()) or 1.0
-    asked = ASKS.search(text)
+    named = "meaning" if len(low) <= NAME_WORDS else ""
+    kind = next((kind for kind, asked in ASKS.items() if asked.search(text)), named)
     return Wanted(
         weights={key: weight / total for key, weight in weights.items()},
         focus=focus,
-        sign=SIGNS[asked.lastgroup] if asked and asked.lastgroup else None,
+        sign=SIGNS[kind] if kind else None,
         said=question.standalone.lower(),
     )
 
 
 def _focus(low: Sequence[str]) -> frozenset[str]:
-    """Return the stems beside the last word that asks."""
+    """Return the stems of the telling words around the last word that asks."""
     if ASKING.isdisjoint(low):
         return frozenset()
     asking = max(at for at, word in enumerate(low) if word in ASKING)
-    beside = low[max(0, asking - FOCUS_BEFORE) : asking + FOCUS_BEHIND + 1]
-    return frozenset(stem(word) for word in beside if word not in STOP_WORDS)
+    before = [word for word in low[:asking] if word not in STOP_WORDS]
+    behind = [word for word in low[asking + 1 :] if word not in STOP_WORDS]
+    return frozenset(map(stem, before[-FOCUS_BEFORE:] + behind[:FOCUS_BEHIND]))
