@@ -69,7 +69,12 @@ class HouseServer(uvicorn.Server):
             async with asyncio.timeout(self._grace_s):
                 while self._lobby.metrics.active and not self.force_exit:  # noqa: ASYNC110 - once in a life
                     await asyncio.sleep(DRAIN_TICK_S)
+        if self._lobby.metrics.active:
+            for task in self.server_state.tasks:
+                task.cancel()
         await super().shutdown(sockets)
+        # A turn that was cut off still commits what it said.
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
 
 def bind(settings: ServerSettings) -> socket.socket:
