@@ -93,8 +93,8 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     holding: dict[str, tuple[int, ...]]
     # The pieces that do not hold a stem, but stand under a heading, question or introduction that does.
     under: dict[str, tuple[int, ...]]
-    # The pieces that may be quoted.
-    quotable: tuple[int, ...]
+    # The pieces that may be quoted, each with its worth.
+    quotable: tuple[tuple[int, float], ...]
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)
@@ -114,7 +114,7 @@ def outline(passage: Passage) -> Outline:
             under[stem] = under.get(stem, ()) + at
         pieces.append(piece)
         context.follow(piece)
-    quotable = tuple(number for number, piece in enumerate(pieces) if piece.quotable)
+    quotable = tuple((number, piece.worth) for number, piece in enumerate(pieces) if piece.quotable)
     return Outline(pieces=tuple(pieces), holding=holding, under=under, quotable=quotable)
 
 

@@ -60,18 +60,19 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
     for rank, (hit, outline) in enumerate(zip(hits, outlines, strict=True)):
         coverage = _coverage(want.weights, outline)
         of_passage = PASSAGE * hit.score / best if best > 0 else 0.0
-        pieces = outline.pieces
-        for number in outline.quotable:
-            own = coverage[number]
-            near = coverage[number - 1] + coverage[number + 1]
+        for number, worth in outline.quotable:
+            own, near = coverage[number], coverage[number - 1] + coverage[number + 1]
             if own or near:
                 # Negative numbers: of equals, the first one in the documents wins.
-                found.append((own + NEAR * near + pieces[number].worth + of_passage, -rank, -number))
+                found.append((own + NEAR * near + worth + of_passage, -rank, -number))
     found.sort(reverse=True)
-    close = [
-        _candidate(want, hits[-rank], outlines[-rank].pieces[-number], (-rank, -number), score)
-        for score, rank, number in found[:CLOSE_LOOK]
-    ]
+    close = []
+    for score, rank, number in found[:CLOSE_LOOK]:
+        piece = outlines[-rank].pieces[-number]
+        shows = (not want.focus or not want.focus.isdisjoint(piece.stems)) and want.shown_in(
+            hits[-rank].passage.text, piece.start, piece.end
+        )
+        close.append(Candidate(place=(-rank, -number), piece=piece, score=score + SIGN * shows, shows=shows))
     close.sort(key=attrgetter("score"), reverse=True)
     return close
 
@@ -86,15 +87,6 @@ def _coverage(weights: Mapping[str, float], outline: Outline) -> list[float]:
         for number in under.get(stem, ()):
             coverage[number] += UNDER * weight
     return coverage
-
-
-def _candidate(want: Wanted, hit: Hit, piece: Piece, place: tuple[int, int], score: float) -> Candidate:
-    shows = (
-        want.sign is not None
-        and (not want.focus or not want.focus.isdisjoint(piece.stems))
-        and want.shown_in(hit.passage.text[piece.start : piece.end])
-    )
-    return Candidate(place=place, piece=piece, score=score + SIGN * shows, shows=shows)
 
 
 def pick(

@@ -36,11 +36,12 @@ ASKS = {
         "name": r"\b(?:what|which) (?!about|can|could|did|do|else|has|have|if|should|will)\w+",
     }.items()
 }
-# "A tide is a rise ...": the subject stands before the verb that explains it.
+# "A tide is a rise ...": the verb that explains its subject stands near the beginning.
 MEANING = re.compile(
-    r"(?P<subject>(?:\S+\s+){1,10}?)(?:is|are|was|were|means?|refers? to|stands? for|consists? of|describes?|represents?"
-    r"|allows?|enables?|lets?|provides?)\b"
+    r"\s(?:is|are|was|were|means?|refers? to|stands? for|consists? of|describes?|represents?|allows?|enables?|lets?"
+    r"|provides?)\b"
 )
+SUBJECT_CHARS = 80
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w&-]*")
 SIGNS = {
     "date": re.compile(
@@ -81,16 +82,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     # The question in small letters.
     said: str
 
-    def shown_in(self, quote: str) -> bool:
-        """Tell whether the sign stands in the quote, and not because the question holds the same words."""
-        if self.sign is None:
-            return False
+    def shown_in(self, text: str, start: int, end: int) -> bool:
+        """Tell whether the sign stands in a part of a text, and not because the question holds the same words."""
         if self.sign is MEANING:
-            found = MEANING.match(quote)
-            return (
-                found is not None and sum(self.weights.get(key, 0.0) for key in set(stems(found["subject"]))) >= SUBJECT
-            )
-        return any(match.group().lower() not in self.said for match in self.sign.finditer(quote))
+            verb = MEANING.search(text, start, min(end, start + SUBJECT_CHARS))
+            subject = stems(text[start : verb.start()]) if verb else []
+            return sum(self.weights.get(key, 0.0) for key in set(subject)) >= SUBJECT
+        found = self.sign.finditer(text, start, end) if self.sign else ()
+        return any(match.group().lower() not in self.said for match in found)
 
 
 class Telling(dict[str, float]):
