@@ -70,7 +70,8 @@ class MemoryStore:
             self._threads[conversation.conversation_id] = Thread(conversation)
         thread = self._thread(conversation.conversation_id, conversation.caller)
         if key not in thread.messages:
-            self._add(thread, key, opening)
+            thread.messages[key] = opening.message
+            self._events.extend(opening.events)
 
     def _close(self, closing: TurnClosing) -> None:
         conversation = closing.conversation
@@ -81,14 +82,10 @@ class MemoryStore:
         if known is None or not any(turn_id == turn for turn, _ in known.messages):
             raise NoTurn("There is no such turn to close.", do="Open it first: a reply needs its question.")
         thread = self._thread(conversation.conversation_id, conversation.caller)
+        thread.conversation = msgspec.structs.replace(conversation, opened_at=thread.conversation.opened_at)
+        thread.messages[turn_id, closing.message.role] = closing.message
         self._traces[turn_id] = closing.trace
-        self._add(thread, (turn_id, closing.message.role), closing)
-
-    def _add(self, thread: Thread, key: tuple[str, Role], written: TurnOpening | TurnClosing) -> None:
-        opened_at = thread.conversation.opened_at
-        thread.conversation = msgspec.structs.replace(written.conversation, opened_at=opened_at)
-        thread.messages[key] = written.message
-        self._events.extend(written.events)
+        self._events.extend(closing.events)
 
     def _thread(self, conversation_id: str, caller: str) -> Thread:
         thread = self._threads.get(conversation_id)

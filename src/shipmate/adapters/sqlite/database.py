@@ -52,9 +52,10 @@ def _create(path: Path) -> None:
 
 
 def roll_back(connection: sqlite3.Connection) -> None:
-    """Undo what is not committed; SQLite may have done so by itself."""
+    """Undo what is not committed; SQLite may have done so by itself, and what it cannot undo now it will undo later."""
     if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
 
 
 def is_locked(error: Exception) -> bool:

@@ -117,6 +117,7 @@ class SqliteStore:
             await asyncio.to_thread(self._reader.shutdown)
             self._reading.close()
         await self._writer.close()
+        self._recent.forget()
 
     async def _read_conversation(self, conversation_id: str, messages: int) -> Conversation | None:
         reading = self._recent.reading(conversation_id)

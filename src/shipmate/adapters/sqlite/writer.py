@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +60,8 @@ class Writer:
         self._connection = connection
         self._path = path
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._count = 0
+        # Who finds the queue full waits in line for a group to be taken from it.
+        self._line = asyncio.Lock()
         self._room = asyncio.Event()
         self._late: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -72,7 +74,7 @@ class Writer:
 
     def submit(self, write: Write, committed: Committed) -> Awaitable[None]:
         """Queue a write; the result is there after its commit. Where the queue is full, it is queued as places free."""
-        if self._count < CAPACITY and not self._late:
+        if self._queue.qsize() < CAPACITY and not self._late:
             return self._enqueue(write, committed)
         late = asyncio.ensure_future(self._enqueue_late(write, committed))
         self._late.add(late)
@@ -87,6 +89,8 @@ class Writer:
         if self._working.acquire(blocking=False):
             try:
                 self._look()
+            except sqlite3.Error:
+                self._others_wrote = True
             finally:
                 self._working.release()
         wrote = self._others_wrote
@@ -106,22 +110,23 @@ class Writer:
         if self._is_closed:
             raise StorageError("the store is closed", do="send it to the server that runs now")
         job = Job(write, committed, asyncio.get_running_loop().create_future())
-        self._count += 1
         self._queue.put(job)
         return job.settled
 
     async def _enqueue_late(self, write: Write, committed: Committed) -> None:
-        while self._count >= CAPACITY:
-            self._room.clear()
-            await self._room.wait()
-        settled = self._enqueue(write, committed)
-        self._late.discard(asyncio.current_task())
+        try:
+            async with self._line:
+                while self._queue.qsize() >= CAPACITY:
+                    self._room.clear()
+                    await self._room.wait()
+                settled = self._enqueue(write, committed)
+        finally:
+            self._late.discard(asyncio.current_task())
         await settled
 
-    def _hand_back(self, jobs: Sequence[Job], results: Sequence[Effect | Exception]) -> None:
-        self._count -= len(jobs)
+    def _hand_back(self, settled: Sequence[tuple[Job, Effect | Exception]]) -> None:
         self._room.set()
-        for job, result in zip(jobs, results, strict=True):
+        for job, result in settled:
             if isinstance(result, Effect):
                 job.committed(result)
             if job.settled.done():
@@ -140,15 +145,14 @@ class Writer:
             jobs = [job for job in group if job]
             is_open = len(jobs) == len(group)
             with self._working:
-                if jobs:
-                    results = self._settle(jobs)
-                elif has_log:
+                results = self._settle(jobs)
+                if has_log and not group:
                     self._checkpoint()
             has_log = bool(jobs)
-            if jobs:
-                # A loop that is closed has nobody left who waits.
+            for loop, settled in groupby(zip(jobs, results, strict=True), key=_loop):
+                # On a loop that is closed nobody waits any more.
                 with suppress(RuntimeError):
-                    jobs[0].settled.get_loop().call_soon_threadsafe(self._hand_back, jobs, results)
+                    loop.call_soon_threadsafe(self._hand_back, list(settled))
         # Never given back: there is nothing left to look at.
         self._working.acquire()
         self._connection.close()
@@ -163,6 +167,8 @@ class Writer:
 
     def _settle(self, jobs: Sequence[Job]) -> list[Effect | Exception]:
         """Commit the jobs as one; if that fails, each by itself, so that only the guilty fail."""
+        if not jobs:
+            return []
         try:
             return self._commit(jobs)
         except Exception as error:  # noqa: BLE001 - who asked for the write gets its error, whatever it is
@@ -192,3 +198,7 @@ class Writer:
         # What a full disk or a reader keeps from being brought over stays in the log, and is tried again later.
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _loop(settled: tuple[Job, object]) -> asyncio.AbstractEventLoop:
+    return settled[0].settled.get_loop()

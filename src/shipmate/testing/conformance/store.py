@@ -159,11 +159,13 @@ async def keeps_the_order(store: JournalledStore) -> None:
 
 
 async def updates_the_conversation(store: JournalledStore) -> None:
-    """The latest turn's word on intent, episode, language and consent holds; the beginning stays."""
+    """The last closed turn's word on intent, episode, language and consent holds; the beginning stays."""
     await store.open_turn(opening("t1"))
     later = Conversation(
         conversation_id="c1", caller="ada", opened_at=7.0, last_at=8.0, issue_id="i2", last_intent="", language="fr"
     )
+    await store.open_turn(opening("t2", of=later))
+    assert (await store.conversation("c1", "ada")).issue_id == "i1"
     await store.close_turn(closing("t1", of=later))
     thread = await store.conversation("c1", "ada")
     assert (thread.opened_at, thread.last_at, thread.issue_id) == (1.0, 8.0, "i2")
