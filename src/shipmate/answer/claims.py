@@ -16,20 +16,31 @@ __all__ = ["Claims", "Name", "ordinary", "read", "run_of"]
 BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
 AFTER_PRONOUN = frozenset("another by can could is may might must of on should that to was which who will".split())
 # Words that bear a number without claiming it.
-IMPLIED = {
-    **dict.fromkeys("alone once only single sole".split(), "1"),
-    **dict.fromkeys("both couple double pair pairs twice twin twins".split(), "2"),
-    **dict.fromkeys("thrice trio triple".split(), "3"),
-    "dozen": "12",
-}
+IMPLIED = {"once": "1", "single": "1", "sole": "1", "twice": "2", "dozen": "12"}
 ARTICLES = ("a", "an")
 COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
 
-LETTER = re.compile(r"[^\W_]")
+LOWER_CASE_WORD = re.compile(r"\b[a-z]")
 CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
-INTERJECTIONS = frozenset("absolutely ah certainly exactly indeed oh ok okay right sure well wow yeah yes".split())
-# From so many words on, a text with a capital on each is a title.
-TITLE_WORDS = 4
+# A capital on these says nothing where a sentence begins; on any other word it may make a name.
+OPENERS = STOP_WORDS | frozenset(
+    """above absolutely according across add additional additionally afterwards again against ah almost along already
+    alternatively although always among another anybody anyone anything apart apply ask aside as avoid because before
+    behind below beside besides between beyond both bring call can't cannot certainly change check choose clear click
+    close compare configure confirm connect consequently consider contact continue copy create currently delete despite
+    different don't download drag during each earlier either else enable enter even eventually every everybody everyone
+    everything exactly except fewer fill finally find first firstly follow following for fortunately further furthermore
+    generally get give go hence here hold however if include including indeed initially insert install instead keep
+    lastly later least less let like likewise look make many maybe meanwhile moreover mostly move much near neither
+    never nevertheless next nobody none nonetheless nor normally note nothing now occasionally often oh ok okay once
+    only open originally other others otherwise overall paste perhaps pick please plus presumably press previously put
+    rather recently regardless remember remove repeat replace restart return review right run save second secondly see
+    select send set several shortly sign similarly since some somebody someone something sometimes soon start still
+    stop subsequently such sure switch take tap the then there thereafter therefore third though through throughout
+    thus together toward towards try turn type typically ultimately under unfortunately unless unlike until upload upon
+    use usually various verify visit wait watch well whenever whereas wherever whether while within without wow write
+    yea yeah yes yet""".split()
+)
 
 
 class Name(NamedTuple):
@@ -38,7 +49,7 @@ class Name(NamedTuple):
     text: str
     # As `run_of` writes it.
     run: str
-    # Its capital may come from its place alone: then it is a name only when it is no ordinary word.
+    # It may be an ordinary word after all; then it stands in the evidence in any of its forms.
     doubtful: bool = False
 
 
@@ -105,6 +116,7 @@ class _Reader:
             if (kind := m.lastgroup)
         ]
         self._openings = {match.end() for match in OPENING.finditer(text)}
+        self._listed = {match.start(1) for match in LISTED.finditer(text)}
         # What stands before this was read together with an earlier token.
         self._read_to = 0
         self._words: list[_Token] = []
@@ -190,7 +202,7 @@ class _Reader:
                 self._implied.append(Number(str(date.year), ""))
 
     def _number(self, at: int, token: _Token) -> None:
-        if LISTED.search(self._text, max(0, token.start - 40), token.start):
+        if token.start in self._listed:
             return
         written = token.text.replace(" ", "")
         numbers = in_digits(written.lstrip("-"))
@@ -250,7 +262,8 @@ class _Reader:
         if lowered in IMPLIED:
             self._implied.append(Number(IMPLIED[lowered], ""))
         elif lowered in ARTICLES:
-            self._implied.append(Number("1", unit_of(self._beside(at, 1), close=False)))
+            unit = unit_of(self._beside(at, 1), close=False)
+            self._implied += [Number("1", unit)] if unit else []
         else:
             self._units.add(unit_of(lowered, close=False))
         return False
@@ -284,12 +297,9 @@ class _Reader:
 
     def _name_words(self) -> None:
         """Tell names from other words, by their capitals where those say something."""
-        telling = [token for token in self._words if token.text.lower() not in STOP_WORDS]
-        level = self._text == self._text.lower() or (
-            len(telling) >= TITLE_WORDS and all(token.text[0].isupper() for token in telling)
-        )
+        level = self._text == self._text.lower() or self._text.lstrip()[:1] == "#"
         run: list[_Token] = []
-        for token in telling:
+        for token in self._words:
             if not (level or token.text[0].isupper() or not token.text.isascii()):
                 continue
             name = self._name(token, level=level)
@@ -304,23 +314,21 @@ class _Reader:
         self._full_name(run)
 
     def _name(self, token: _Token, *, level: bool) -> Name | None:
-        """Return the word as a name, or None when it is an ordinary word on the face of it."""
+        """Return the word as a name, or None when it is none on the face of it."""
         bare = token.text.removesuffix("'s")
-        opening = token.start in self._openings
-        if bare.endswith(CONTRACTED) or (len(bare) == 1 and bare.islower()):
+        if bare == "I" or bare.endswith(CONTRACTED) or (len(bare) == 1 and bare.islower()):
             return None
-        if opening and bare.lower() in INTERJECTIONS:
+        if not fold(bare).isascii():
+            return Name(bare, run_of(bare))
+        if level:
+            return None if ordinary(bare) else Name(bare, run_of(bare), doubtful=True)
+        if not bare[0].isupper():
             return None
-        foreign = not fold(bare).isascii()
-        if not (level or bare[0].isupper() or foreign):
+        # A capital that its place explains; in "Stone" or "May Flower" there is nothing else to explain.
+        opening = token.start in self._openings and LOWER_CASE_WORD.search(self._text, token.end) is not None
+        if opening and bare.lower() in OPENERS:
             return None
-        opens = opening and not bare.isupper() and not self._before_name(token)
-        return Name(bare, run_of(bare), (level or opens) and not foreign)
-
-    def _before_name(self, token: _Token) -> bool:
-        """Tell whether nothing but a capital word, or nothing at all, stands behind the word."""
-        behind = LETTER.search(self._text, token.end)
-        return behind is None or behind[0].isupper()
+        return Name(bare, run_of(bare), opening and not bare.isupper() and ordinary(bare))
 
     def _full_name(self, run: list[_Token]) -> None:
         if len(run) > 1:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from shipmate.answer.claims import Claims, read
 from shipmate.answer.plain import plain
-from shipmate.answer.polarity import contradicted, denied
+from shipmate.answer.polarity import contradicted, polarity
 from shipmate.answer.small_talk import claims_nothing, only_assents
 from shipmate.answer.spans import Spans
-from shipmate.answer.support import evidence, missing
+from shipmate.answer.support import Missing, evidence, missing
 from shipmate.messages import Cut, Hit, Question, Role, Sentence
 
 __all__ = ["Grounding"]
@@ -25,7 +25,7 @@ class Grounding:
     def __init__(self, question: Question, hits: Sequence[Hit]) -> None:
         texts = (question.text, question.standalone, *(m.text for m in question.history if m.role is Role.USER))
         self._words = [evidence(plain(text)) for text in dict.fromkeys(texts)]
-        self._said = frozenset().union(*(piece.says.stems for piece in self._words))
+        self._said = frozenset[str]().union(*(piece.says.stems for piece in self._words))
         self._asked = read(plain(question.standalone)).stems
         self._spans = Spans(hits, self._asked)
 
@@ -37,35 +37,45 @@ class Grounding:
         shown = MARKER.sub("", sentence)
         text = plain(shown)
         claims = read(text)
-        valued = claims.to_the_letter() and missing(claims, self._words) is not None
-        if not valued and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.stems):
+        invents = claims.to_the_letter() and missing(claims, self._words) is not None
+        if not invents and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.stems):
             return Sentence(text=shown, factual=False)
-        # A bare "yes" claims what was asked.
-        stems = self._asked if only_assents(claims.stems) and not valued else claims.stems
-        return self._grounded(shown, text, stems, claims, _marked(sentence))
+        if not invents and only_assents(claims.stems):
+            # A bare "yes" claims what was asked.
+            claims = claims._replace(stems=self._asked)
+        return self._grounded(shown, text, claims, _marked(sentence))
 
-    def _grounded(
-        self, shown: str, text: str, stems: frozenset[str], claims: Claims, marked: frozenset[int]
-    ) -> Sentence | Cut:
+    def _grounded(self, shown: str, text: str, claims: Claims, marked: frozenset[int]) -> Sentence | Cut:
         failed = Cut(text=shown, rule="no_span", reason="No passage says this.")
-        for chain in self._spans.chains(stems, marked):
-            spans = [self._spans[number] for number in chain]
-            held = frozenset().union(*(span.stems for span in spans))
-            if len(stems & held) + ECHO * len((stems & self._said) - held) < ENOUGH * len(stems):
+        for chain in self._spans.chains(claims.stems, marked):
+            if not self._covered(claims.stems, chain):
                 continue
-            lacking = missing(claims, [*self._spans.evidence(chain), *self._words])
-            flipped = contradicted(stems, denied(text), [(span.stems, denied(span.text)) for span in spans])
+            lacking, whole = self._completed(claims, chain)
+            flipped = contradicted(polarity(text), self._spans.polarities(whole))
             if lacking:
                 failed = Cut(text=shown, rule=lacking.rule, reason=f"“{lacking.value}” stands in no cited passage.")
             elif flipped:
                 failed = Cut(text=shown, rule="negation", reason=f"The cited passage says the opposite of “{flipped}”.")
             else:
-                return Sentence(text=shown, citations=self._spans.citations(chain))
+                return Sentence(text=shown, citations=self._spans.citations(whole))
         return failed
+
+    def _covered(self, stems: frozenset[str], chain: Sequence[int]) -> bool:
+        held = frozenset[str]().union(*(self._spans[number].stems for number in chain))
+        echoed = (stems & self._said) - held
+        return len(stems & held) + ECHO * len(echoed) >= ENOUGH * len(stems)
+
+    def _completed(self, claims: Claims, chain: list[int]) -> tuple[Missing | None, list[int]]:
+        """Return the first value that stands nowhere, and the chain with those of its neighbours that bear another."""
+        lacking = missing(claims, [*self._spans.evidence(chain), *self._words])
+        for number in self._spans.neighbours(chain) if lacking else ():
+            longer = [*chain, number]
+            still = missing(claims, [*self._spans.evidence(longer), *self._words])
+            if still != lacking:
+                lacking, chain = still, longer
+        return lacking, chain
 
 
 def _marked(sentence: str) -> frozenset[int]:
     """Return the passages that the model's markers name, counted from 0."""
-    return frozenset(
-        int(digits) - 1 for match in MARKER.finditer(sentence) for digits in re.findall(r"\d{1,3}", match[1])
-    )
+    return frozenset(int(digits) - 1 for m in MARKER.finditer(sentence) for digits in re.findall(r"\d{1,3}", m[1]))

@@ -1,48 +1,70 @@
 """Whether a sentence says yes where its spans say no, or the other way round."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
-from shipmate.text import STOP_WORDS, stem
+from shipmate.text import STOP_WORDS, stem, stems
 
-__all__ = ["contradicted", "denied"]
+__all__ = ["Polarity", "contradicted", "polarity"]
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:.!?()]")
+MAY_DENY = re.compile(r"n[o'e]|hardly|without", re.IGNORECASE)
 DENYING = frozenset("not no never cannot without neither nor none nobody nothing nowhere hardly".split())
 # Behind a "no" or "not", these do not deny what follows.
-NO_DENIAL = frozenset("only just later more less fewer longer earlier sooner necessarily matter doubt one".split())
+NO_DENIAL = frozenset("only just later more less fewer longer earlier sooner necessarily really matter doubt".split())
+# Who says "not" may mean one of these.
+LIMITING = re.compile(
+    r"\b(?:abst|avoid|ban|ceas|declin|den[iy]|except|exclu|fail|forb|lack|only|prevent|prohibit|refus|reject|restrict"
+    r"|stop|turn(?:s|ed)? down|unless|until|instead|rather|un[a-z]{4}|non-?[a-z]{3}|less than)",
+    re.IGNORECASE,
+)
 # So far behind the denying word stands what it denies.
-REACH = 4
+REACH = 6
+
+
+class Polarity(NamedTuple):
+    """What a text speaks of, and what of that it denies."""
+
+    stems: frozenset[str]
+    # The content word behind each "not", "no" or "never".
+    denied: frozenset[str]
+    # It draws a line in other words: "only", "except", "unable".
+    limits: bool
 
 
 @lru_cache(maxsize=4096)
-def denied(text: str) -> frozenset[str]:
-    """Return the stem of the content word that each "not", "no" or "never" denies."""
-    lowered = text.lower()
-    if "n't" not in lowered and not any(word in lowered for word in ("no", "hardly", "without")):
-        return frozenset()
-    tokens = WORD.findall(lowered)
+def polarity(text: str) -> Polarity:
+    """Read what a text denies; `plain` has gone over it."""
+    denied = frozenset(_denied(WORD.findall(text))) if MAY_DENY.search(text) else frozenset[str]()
+    return Polarity(frozenset(stems(text)), denied, LIMITING.search(text) is not None)
+
+
+def _denied(tokens: list[str]) -> set[str]:
     found = set()
     for at, token in enumerate(tokens):
-        if token not in DENYING and not token.endswith("n't"):
+        # "Never Shout Never" is the name of a band, and "No" before a comma an answer.
+        named = at > 0 and token.istitle() and tokens[at - 1][0].isalnum()
+        answer = at == 0 and token.lower() == "no" and tokens[1:2] and tokens[1].lower() in STOP_WORDS
+        if named or answer or not (token.lower() in DENYING or token.lower().endswith("n't")):
             continue
-        for following in tokens[at + 1 : at + 1 + REACH]:
+        for following in map(str.lower, tokens[at + 1 : at + 1 + REACH]):
             if following in NO_DENIAL or not following[0].isalnum():
                 break
-            if following not in STOP_WORDS:
+            if following not in STOP_WORDS and following not in DENYING:
                 found.add(stem(following))
                 break
-    return frozenset(found)
+    return found
 
 
-def contradicted(
-    said: frozenset[str], denied_here: frozenset[str], spans: list[tuple[frozenset[str], frozenset[str]]]
-) -> str:
-    """Return a stem that a sentence denies and its spans affirm, or the other way round; empty when there is none.
-
-    `said` are the sentence's stems; each span comes with its stems and those that it denies.
-    """
-    denied_there = frozenset().union(*(denied for _, denied in spans))
-    affirmed = frozenset().union(*(stems - denied for stems, denied in spans))
-    flipped = sorted((denied_here & affirmed - denied_there) | ((denied_there - affirmed - denied_here) & said))
-    return flipped[0] if flipped else ""
+def contradicted(said: Polarity, spans: Sequence[Polarity]) -> str:
+    """Return a stem that a sentence denies and its spans affirm, or the other way round; empty when there is none."""
+    denied = frozenset[str]().union(*(span.denied for span in spans))
+    if not (said.denied or denied):
+        return ""
+    if not denied and not any(span.limits for span in spans):
+        return min(said.denied)
+    affirmed = frozenset[str]().union(*(span.stems - span.denied for span in spans))
+    flipped = (said.denied & affirmed - denied) | ((denied - affirmed - said.denied) & said.stems)
+    return min(flipped, default="")

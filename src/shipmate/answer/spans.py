@@ -6,6 +6,7 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from shipmate.answer.plain import plain
+from shipmate.answer.polarity import Polarity, polarity
 from shipmate.answer.support import Evidence, evidence
 from shipmate.messages import Citation, Hit
 from shipmate.text import sentence_spans, stems
@@ -93,8 +94,19 @@ class Spans:
             missing -= self._spans[chain[-1]].stems
         return chain
 
-    def _beside(self, number: int, chain: list[int]) -> bool:
+    def _beside(self, number: int, chain: Sequence[int]) -> bool:
         return any(abs(number - other) == 1 and self._of[number] == self._of[other] for other in chain)
+
+    def neighbours(self, chain: Sequence[int]) -> list[int]:
+        """Return the spans that stand next to one of a chain's, in the same passage."""
+        beside = (other for number in chain for other in (number - 1, number + 1))
+        return [
+            n for n in dict.fromkeys(beside) if 0 <= n < len(self._spans) and n not in chain and self._beside(n, chain)
+        ]
+
+    def polarities(self, chain: Sequence[int]) -> list[Polarity]:
+        """Return what each span says yes and no to."""
+        return [polarity(self._spans[number].text) for number in chain]
 
     def evidence(self, chain: Sequence[int]) -> list[Evidence]:
         """Return what the spans bear, and the titles and headings that stand above them."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.claims import Claims, Name, ordinary, read, run_of
+from shipmate.answer.claims import Claims, Name, read, run_of
 from shipmate.answer.dates import Date, fits
 from shipmate.answer.numerals import ORDINAL, Number
 from shipmate.text import fold, stem
@@ -85,10 +85,11 @@ def _missing_names(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missi
 
 def _counts(known: Claims, number: Number) -> bool:
     for other in (*known.numbers, *known.implied):
-        if other.value == number.value and (
-            number.unit in ("", other.unit)
-            or (not other.unit and (number.unit == ORDINAL or number.unit in known.units))
-        ):
+        if other.value != number.value:
+            continue
+        if number.unit == other.unit or (not number.unit and other.unit != ORDINAL):
+            return True
+        if not other.unit and (number.unit == ORDINAL or number.unit in known.units):
             return True
     return False
 
@@ -120,7 +121,7 @@ def _names(name: Name, pieces: Sequence[Evidence]) -> bool:
         _initials(full.run) == name.text.lower() for piece in pieces for full in piece.says.names
     ):
         return True
-    return name.doubtful and (ordinary(name.text) or any(stem(name.text) in piece.says.stems for piece in pieces))
+    return name.doubtful and any(stem(name.text) in piece.says.stems for piece in pieces)
 
 
 def _initials(run: str) -> str:

@@ -37,8 +37,8 @@ QUOTED_CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"\s*(?:```|~~~)")
 # Where a capital says nothing: at the beginning, after a full stop, colon or line break.
 OPENING = re.compile(r"(?:^|[.!?:|\n]['\")\]*_]*\s)[^\w\n]*(?:\d{1,3}[.)]\s+)?[^\w\n]*", re.MULTILINE)
-# Behind this, a number counts nothing: it numbers a list item or a step.
-LISTED = re.compile(r"(?:^|\n)[\s*+>#|-]*\(?$|\b[Ss]tep $")
+# The number of a list item or step counts nothing.
+LISTED = re.compile(r"(?:(?:\A|(?<=\n))[\s*+>#|-]*\(?(?=\d{1,3}[.)]\s)|\b[Ss]tep\ (?=\d))(\d+)")
 ACTIVE_TAG = re.compile(
     r"<\s*(?:a|img|script|iframe|link|svg|form|object|embed|video|audio|meta|base)\b|.*=", re.IGNORECASE | re.DOTALL
 )
