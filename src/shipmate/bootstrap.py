@@ -16,7 +16,7 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import ModelError, NoIndex, Problem, ProjectError
+from shipmate.errors import ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
 from shipmate.knowledge import ingest as knowledge
 from shipmate.knowledge.documents import list_files
@@ -25,6 +25,7 @@ from shipmate.knowledge.search import Search
 from shipmate.messages import Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, PassageIndex, Store
 from shipmate.router import Router, Topic
+from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts
 
 if TYPE_CHECKING:
@@ -82,11 +83,14 @@ def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
     problems = config.check(project, SystemClock(), releases=_releases(project))
-    for settle in (_open_model, _store_settings):
+    for settle in (_open_model, _index_settings, _store_settings):
         try:
             settle(project)
         except ProjectError as error:
             problems += error.problems
+        except UsageError as error:
+            # A key that is not here may be where the assistant is served.
+            problems.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
     return problems
 
 
@@ -105,6 +109,10 @@ def ingest(project: Project, *, progress: Callable[[IngestProgress], None]) -> I
     """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
         return knowledge.ingest(project.documents, _open_index(project), progress=progress)
+
+
+class NoSettings(Section, frozen=True, kw_only=True):
+    """What an adapter takes that has nothing to be set."""
 
 
 class IndexState(NamedTuple):
@@ -306,28 +314,34 @@ def _ingested(project: Project) -> PassageIndex:
 
 
 def _open_index(project: Project) -> PassageIndex:
+    _index_settings(project)
+    from shipmate.adapters.tantivy_index import TantivyIndex
+
+    return TantivyIndex(_index_folder(project))
+
+
+def _index_settings(project: Project) -> NoSettings:
     match project.stack.layer("index").adapter:
         case "tantivy":
-            from shipmate.adapters.tantivy_index import TantivyIndex
-
-            return TantivyIndex(_index_folder(project))
+            return config.settings(project, "index", NoSettings)
     raise config.unknown_adapter(project, "index", ["tantivy"])
 
 
 def _open_store(project: Project) -> Store:
-    match project.stack.layer("store").adapter:
-        case "sqlite":
-            return SqliteStore.open(state_folder(project) / "shipmate.db", durable=_store_settings(project).durable)
-    raise config.unknown_adapter(project, "store", ["sqlite"])
+    return SqliteStore.open(state_folder(project) / "shipmate.db", durable=_store_settings(project).durable)
 
 
 def _store_settings(project: Project) -> SqliteSettings:
-    return config.settings(project, "store", SqliteSettings)
+    match project.stack.layer("store").adapter:
+        case "sqlite":
+            return config.settings(project, "store", SqliteSettings)
+    raise config.unknown_adapter(project, "store", ["sqlite"])
 
 
 def _open_model(project: Project) -> ChatModel | None:
     match project.stack.layer("model").adapter:
         case "extractive":
+            config.settings(project, "model", NoSettings)
             return None
         case "openai_compatible":
             from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings

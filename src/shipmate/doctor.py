@@ -12,7 +12,7 @@ import msgspec
 
 from shipmate import __version__, bootstrap
 from shipmate.config import Project
-from shipmate.errors import ShipmateError
+from shipmate.errors import Problem, ProjectError, ShipmateError
 
 __all__ = ["Finding", "examine"]
 
@@ -34,17 +34,11 @@ def examine(folder: Path) -> Iterator[Finding]:
         well=True, what=f"Shipmate {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     )
     try:
-        problems = bootstrap.check(folder)
         project = bootstrap.load(folder)
-    except ShipmateError as error:
-        yield Finding(well=False, what=error.what, do=error.do or "Mend the files; `shipmate check` lists them all.")
+    except ProjectError as error:
+        yield from map(_told, error.problems)
         return
-    yield Finding(
-        well=not any(not problem.warning for problem in problems),
-        what=f"The folder reads well, with {len(problems)} remarks." if problems else "The folder reads well.",
-        do="`shipmate check` prints them." if problems else "",
-    )
-    for look in (_disk, _index, _store, _model):
+    for look in (_files, _disk, _index, _store, _model):
         yield from _looked(look, project)
 
 
@@ -53,6 +47,18 @@ def _looked(look: Callable[[Project], Iterator[Finding]], project: Project) -> I
         yield from look(project)
     except ShipmateError as error:
         yield Finding(well=False, what=error.what, do=error.do)
+
+
+def _files(project: Project) -> Iterator[Finding]:
+    problems = bootstrap.check(project.folder)
+    if all(problem.warning for problem in problems):
+        yield Finding(well=True, what="The folder's files read well.")
+    yield from map(_told, problems)
+
+
+def _told(problem: Problem) -> Finding:
+    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    return Finding(well=problem.warning, what=f"{place}: {problem.what}", do=problem.do)
 
 
 def _disk(project: Project) -> Iterator[Finding]:
@@ -72,13 +78,13 @@ def _index(project: Project) -> Iterator[Finding]:
     state = bootstrap.index_state(project)
     yield Finding(
         well=state.passages > 0,
-        what=f"The index holds {state.passages:,} passages of {state.sources:,} documents.",
+        what=f"The index holds {_counted(state.passages, 'passage')} of {_counted(state.sources, 'document')}.",
         do="" if state.passages else f"Put documents into the folder and run `shipmate ingest {project.folder}`.",
     )
     if state.stale:
         yield Finding(
             well=False,
-            what=f"{state.stale:,} documents were added, changed or removed since they were read.",
+            what=f"Since they were read, {_counted(state.stale, 'document')} came, changed or went.",
             do=f"Run `shipmate ingest {project.folder}`.",
         )
 
@@ -102,3 +108,7 @@ def _model(project: Project) -> Iterator[Finding]:
 
 def _mend_model(fault: str) -> str:
     return "Check `model` in stack.yml, and that its server runs; until then answers are quotes." if fault else ""
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)

@@ -1,6 +1,7 @@
 """Commands that ask: ask, search, explain."""
 
 import asyncio
+import shlex
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def ask(question: str, folder: Path, *, as_json: bool, conversation: str) -> Non
         return
     show_citations(reply)
     if terminal() and reply.turn_id:
-        say((f"Why this answer: shipmate explain {reply.turn_id} {folder}", "dim"))
+        say((f"Why this answer: {shlex.join(('shipmate', 'explain', reply.turn_id, str(folder)))}", "dim"))
 
 
 async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shipmate import bootstrap
 from shipmate.cli.options import command, folder, index_first
+from shipmate.cli.prose import Prose
 from shipmate.cli.reports import show_trace
 from shipmate.cli.screen import complain, say
 from shipmate.cli.turns import print_turn, show_citations
@@ -50,7 +51,8 @@ class Talk:
         if self._is_watched:
             import readline  # noqa: F401 - gives the prompt editing and history
 
-            say((self._assistant.name, "bold"), f"  {self._assistant.disclosure}")
+            say((self._assistant.name, "bold"))
+            Prose().write(f"{self._assistant.disclosure}\n")
             say((KEYS, "dim"))
         while (line := self._read()) is not None:
             try:

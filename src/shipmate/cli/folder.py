@@ -1,5 +1,6 @@
 """Commands about the assistant's folder: init, check, ingest."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def init(folder: Path) -> None:
     """
     bootstrap.init(folder)
     say(f"Made {folder}. Put your documents into {folder / 'knowledge'}, or try it as it is:")
-    say(f'  shipmate ask "How do I add documents?" {folder}')
+    say(f"  shipmate ask 'How do I add documents?' {shlex.quote(str(folder))}")
 
 
 @command("shipmate check my-assistant")
@@ -35,6 +36,7 @@ def check(folder: Path, *, lock: bool) -> None:
     """
     if lock:
         bootstrap.lock_stack(folder)
+        say("Wrote stack.lock.")
     problems = bootstrap.check(folder)
     complain(ProjectError(problems))
     if any(not problem.warning for problem in problems):

@@ -1,5 +1,6 @@
 """What several commands share: how one is declared, their common arguments, an index before the first question."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import click
 from shipmate import bootstrap
 from shipmate.cli.screen import complain, progress_bar, say
 from shipmate.config import Project
-from shipmate.errors import ProjectError, UsageError
+from shipmate.errors import NoIndex, ProjectError, UsageError
 from shipmate.knowledge.ingest import IngestReport
 
 __all__ = ["command", "folder", "index_first", "ingest_shown", "json_option", "question_first"]
@@ -40,11 +41,12 @@ def index_first(folder: Path) -> Project:
     project = bootstrap.load(folder)
     if not bootstrap.has_index(project):
         say(("No index yet: reading the documents first.", "dim"), err=True)
-        ingest_shown(project)
+        if not ingest_shown(project).documents:
+            raise NoIndex(f"There is nothing to answer from in {project.folder}.", do="Do what is said above.")
     return project
 
 
 def question_first(words: str, folder: Path) -> None:
     """Refuse a folder in the question's place."""
-    if Path(words).is_dir() and not folder.is_dir():
+    if os.path.isdir(words) and not folder.is_dir():  # noqa: PTH112 - Path.is_dir raises on words that are too long
         raise UsageError(f"{words} is a folder, and {folder} is none.", do="The question comes first, then the folder.")
