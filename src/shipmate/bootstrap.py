@@ -91,7 +91,7 @@ def check(folder: Path) -> list[Problem]:
         except UsageError as error:
             # A key that is not here may be where the assistant is served.
             problems.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
-    return problems
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
 
 
 def lock_stack(folder: Path) -> None:

@@ -50,6 +50,8 @@ def fit(source: Source, record: type[T], data: Any, *, path: KeyPath = ()) -> T:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return what to do about a word that is not known: the nearest one that is, or all of them."""
     names = sorted(known)
+    if not names:
+        return "There is nothing to set here: take it away."
     near = get_close_matches(word, names, n=1, cutoff=LIKENESS)
     if near:
         return f"Did you mean `{near[0]}`?"
