@@ -66,7 +66,7 @@ class Extractive:
         claimed = claim(question)
         if claimed:
             for candidate in found:
-                holds = decide(claimed, _evidence(candidate, hits, outlines), self._telling)
+                holds = decide(claimed, _evidence(candidate, hits, outlines))
                 if holds is not None:
                     return claimed.reply(holds=holds), [candidate]
         return "", []

@@ -1,7 +1,7 @@
 """Questions that ask for a yes or a no, statements to be confirmed, and the quotes that decide them."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -46,9 +46,11 @@ ASKING = frozenset("how what when where which who whom whose why".split())
 SUPPOSED = re.compile(
     r"\b(?:even if|if|in case|provided that|though|unless|until|when|whenever|whether|while)\b", re.IGNORECASE
 )
-# and neither does a quote that says "it depends".
+# and neither does a quote that says "it depends" or "all but this".
 HEDGE = re.compile(
-    r"\b(?:depend(?:s|ing)?|except|might|rarely|sometimes|unless|usually|var(?:ies|y)|whether)\b", re.IGNORECASE
+    r"\b(?:(?:all|anything|everything|nothing) but|apart from|depend(?:s|ing)?|except|excluding|might|other than|rarely"
+    r"|sometimes|unless|usually|var(?:ies|y)|whether)\b",
+    re.IGNORECASE,
 )
 CLAUSE = re.compile(r"[;,:]|\b(?:although|because|but|if|since|though|when|whereas|which|while|who)\b", re.IGNORECASE)
 NEGATION = re.compile(
@@ -56,12 +58,14 @@ NEGATION = re.compile(
     r"|without|(?:are|ca|could|did|do|does|had|has|have|is|must|should|was|were|wo|would)n['’]t)\b",
     re.IGNORECASE,
 )
-# Numbers and words that limit a claim: a quote with others speaks of something else.
-TERM = re.compile(
-    r"\d+(?:[.,]\d+)*|\b(?:above|after|all|always|at least|at most|before|below|each|every|fewer|instead|less|longer"
-    r"|maximum|minimum|more than|older|only|over|under|up to|younger)\b",
+PERSONAL = re.compile(r"\W*(?:i|it|they|we|you)\b", re.IGNORECASE)
+# Words that limit a claim: a quote with others speaks of something else.
+LIMIT = re.compile(
+    r"\b(?:above|after|all|always|at least|at most|before|below|each|every|fewer|instead|less|longer|maximum|minimum"
+    r"|more than|older|only|over|under|up to|younger)\b",
     re.IGNORECASE,
 )
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # "Can I" is answered by "you can", not by "you must": how a question and how its answers put it, the first that fits.
 MOODS = [
     (re.compile(asked, re.IGNORECASE), re.compile(answered, re.IGNORECASE))
@@ -101,11 +105,15 @@ OPPOSITES = {
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What a yes would affirm."""
 
-    # Its telling stems, and how many words they span.
-    stems: frozenset[str]
+    # Its telling stems in their order, and how many words they span.
+    stems: tuple[str, ...]
     width: int
-    # Its numbers and limiting words.
-    terms: frozenset[str]
+    # It speaks of you or me, so that nobody else can be taken for who does it: "you download files", "files you
+    # download"; where it does not, a quote has to keep the order.
+    personal: bool
+    # Its limiting words, and its numbers: a quote that decides has the same, but may add a number to a claim with none.
+    limits: frozenset[str]
+    numbers: frozenset[str]
     # What an answer's verb looks like; None when the claim's own verb is among its stems.
     mood: re.Pattern[str] | None
     negated: bool
@@ -124,7 +132,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     quote: str
     # The stems of the heading, question or introduction above it.
-    above: Collection[str]
+    above: frozenset[str]
     # It stands below a question.
     answers: bool
 
@@ -141,42 +149,62 @@ def claim(question: str) -> Claim | None:
     verb = found.groupdict().get("verb") or ""
     negated = NEGATION.search(text) is not None
     return Claim(
-        stems=frozenset(stems(text)) - LIGHT,
+        stems=tuple(dict.fromkeys(key for key in stems(text) if key not in LIGHT)),
         width=len(words(text)),
-        terms=_terms(text),
+        personal=PERSONAL.match(text) is not None,
+        limits=_limits(text),
+        numbers=frozenset(NUMBER.findall(text)),
         mood=next((answered for asked, answered in MOODS if asked.search(f"{verb} {text}".strip())), None),
         negated=negated,
         stated=stated is not None or negated,
     )
 
 
-def decide(asked: Claim, evidence: Evidence, telling: Mapping[str, float]) -> bool | None:
+def decide(asked: Claim, evidence: Evidence) -> bool | None:
     """Tell whether the claim holds by this quote; None when the quote leaves it open."""
     said = SAYS.match(evidence.quote)
-    if said and evidence.answers:
-        same = _share(asked.stems, evidence.above, telling) >= SAME_QUESTION
+    if said and evidence.answers and asked.stems:
+        same = len(evidence.above.intersection(asked.stems)) >= SAME_QUESTION * len(asked.stems)
         return (said["word"].lower() == "yes") != asked.negated if same else None
     main = _main_clause(evidence.quote)
-    if HEDGE.search(main) or _terms(main) != asked.terms or not (asked.mood is None or asked.mood.search(main)):
+    if not _is_as_exact(asked, main):
         return None
-    ordered = stems(main)
-    flipped = {stem for stem in asked.stems.difference(ordered) if OPPOSITES.get(stem) in ordered}
-    own = asked.stems.intersection(ordered)
-    if len(own | flipped) < DECISIVE_STEMS or not asked.stems <= own | flipped | set(evidence.above):
+    ordered = list(dict.fromkeys(stems(main)))
+    opposed = {key for key in asked.stems if key not in ordered and OPPOSITES.get(key) in ordered}
+    own = [key for key in ordered if key in asked.stems]
+    if (
+        len(own) + len(opposed) < DECISIVE_STEMS
+        or not own
+        or not evidence.above.union(own, opposed).issuperset(asked.stems)
+    ):
         return None
-    if not own or _width(own, main) > CLOSE_WORDS * asked.width:
+    if not (opposed or _puts_it_so(asked, own, main)) or _width(own, main) > CLOSE_WORDS * asked.width:
         return None
     denied = _denied(main, own)
-    return None if denied is None else (denied != bool(flipped)) == asked.negated
+    return None if denied is None else (denied != bool(opposed)) == asked.negated
 
 
-def _denied(main: str, own: frozenset[str]) -> bool | None:
+def _is_as_exact(asked: Claim, main: str) -> bool:
+    """Tell whether a quote says neither more nor less than the claim, by its numbers and limiting words."""
+    if HEDGE.search(main) or _limits(main) != asked.limits:
+        return False
+    return not asked.numbers or asked.numbers == set(NUMBER.findall(main))
+
+
+def _puts_it_so(asked: Claim, own: Sequence[str], main: str) -> bool:
+    """Tell whether a quote speaks in the claim's mood, and names the same things in the same order."""
+    if asked.mood and not asked.mood.search(main):
+        return False
+    return asked.personal or own == [key for key in asked.stems if key in own]
+
+
+def _denied(main: str, own: Collection[str]) -> bool | None:
     """Tell whether the words are denied; None when it is something else that is."""
     negations = list(NEGATION.finditer(main))
     if not negations:
         return False
     clause = stems(_clause(main, negations[0].start()))
-    return True if len(negations) == 1 and 2 * len(own.intersection(clause)) > len(own) else None
+    return True if len(negations) == 1 and 2 * sum(key in clause for key in own) > len(own) else None
 
 
 def _main_clause(text: str) -> str:
@@ -201,10 +229,5 @@ def _width(own: Collection[str], text: str) -> int:
     return places[-1] - places[0] + 1
 
 
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(match.group().lower() for match in TERM.finditer(text))
-
-
-def _share(wanted: Collection[str], held: Collection[str], telling: Mapping[str, float]) -> float:
-    total = sum(telling[stem] for stem in wanted)
-    return sum(telling[stem] for stem in wanted if stem in held) / total if total else 0.0
+def _limits(text: str) -> frozenset[str]:
+    return frozenset(match.group().lower() for match in LIMIT.finditer(text))
