@@ -3,16 +3,26 @@
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import NamedTuple
 
 from shipmate.answer.dates import DAY_WORDS, MONTHS, Date, read_date, year
-from shipmate.answer.numerals import NUMBER_WORDS, ORDINAL, UNIT_WORDS, Number, in_digits, scaled, spelled, unit_of
+from shipmate.answer.numerals import (
+    NUMBER_WORDS,
+    ORDINAL,
+    UNIT_WORDS,
+    Number,
+    in_digits,
+    same_word,
+    scaled,
+    spelled,
+    unit_of,
+)
 from shipmate.answer.tokens import ACTIVE_TAG, FENCED, LISTED, OPENING, QUOTED_CODE, RUN, TOKEN
-from shipmate.text import STOP_WORDS, fold, stem, stems
+from shipmate.text import STOP_WORDS, fold, stem, words
 
-__all__ = ["Claims", "Name", "ordinary", "read", "run_of"]
+__all__ = ["Claims", "Name", "content", "content_stem", "ordinary", "read", "run_of"]
 
-# "one" says a number, unless it stands for a thing or person.
 BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
 AFTER_PRONOUN = frozenset("another by can could is may might must of on should that to was which who will".split())
 # Words that bear a number without claiming it.
@@ -85,6 +95,19 @@ def ordinary(word: str) -> bool:
     return stem(word) in _ordinary_stems() or fold(word) in STOP_WORDS
 
 
+@lru_cache(maxsize=4096)
+def content(text: str) -> frozenset[str]:
+    """Return the content words of a text as `content_stem` writes them."""
+    return frozenset(map(content_stem, words(text))) - {""}
+
+
+@lru_cache(maxsize=16384)
+def content_stem(word: str) -> str:
+    """Return the stem of a word, a number or unit in short ("ten" is "10"), and nothing for a stop word."""
+    lowered = word.lower()
+    return "" if lowered in STOP_WORDS else same_word(lowered) or stem(word)
+
+
 def run_of(text: str) -> str:
     """Return the words in lower case, letters and digits apart, with a space before, between and behind them."""
     if text.isascii() and text.isalpha():
@@ -138,7 +161,7 @@ class _Reader:
         self._name_words()
         self._quoted_code()
         return Claims(
-            frozenset(stems(self._text)),
+            content(self._text),
             tuple(self._names),
             tuple(self._numbers),
             tuple(self._dates),
@@ -230,17 +253,31 @@ class _Reader:
 
     def _counted(self, at: int, number: Number) -> Number:
         """Return the number with the scale and the unit that stand in the next words."""
-        end = self._tokens[at].end
-        for following in self._tokens[at + 1 : at + 3]:
-            gap = self._text[end : following.start]
-            word = following.text.lower()
-            larger = scaled(number, word)
-            unit = "" if larger or number.unit else unit_of(word, close=not gap)
-            if gap not in ("", " ", "-") or not (larger or unit):
+        following = self._following(at)
+        larger = scaled(number, following[0].text.lower()) if following else None
+        if larger:
+            self._read_to = following[0].end
+            number = larger
+            following = following[1:]
+        if number.unit or not following:
+            return number
+        first = following[0]
+        unit = unit_of(first.text.lower(), close=first.start == self._tokens[at].end)
+        if unit:
+            self._read_to = first.end
+        elif len(following) > 1 and first.text.lower() not in STOP_WORDS:
+            # "5 business days"
+            unit = unit_of(following[1].text.lower(), close=False)
+        return number._replace(unit=unit)
+
+    def _following(self, at: int) -> list[_Token]:
+        """Return up to three words that follow a token with at most a space or hyphen between."""
+        found = []
+        for before, token in pairwise(self._tokens[at : at + 4]):
+            if token.kind not in ("word", "rest") or self._text[before.end : token.start] not in ("", " ", "-"):
                 break
-            number = larger or number._replace(unit=unit)
-            end = self._read_to = following.end
-        return number
+            found.append(token)
+        return found
 
     def _word(self, at: int, token: _Token) -> None:
         if token.end <= self._read_to:
@@ -274,7 +311,7 @@ class _Reader:
         if not taken:
             return False
         last = self._tokens[at + taken - 1]
-        idiom = lowered == "one" and (self._beside(at, -1) in BEFORE_PRONOUN or self._beside(at, 1) in AFTER_PRONOUN)
+        idiom = lowered == "one" and self._is_pronoun(at)
         listing = number.unit == ORDINAL and last.start in self._openings and self._text[last.end : last.end + 1] == ","
         if taken == 1 and (idiom or listing):
             self._implied.append(number)
@@ -283,9 +320,14 @@ class _Reader:
             self._numbers.append(self._counted(at + taken - 1, number))
         return True
 
+    def _is_pronoun(self, at: int) -> bool:
+        """Tell whether "one" stands for a thing or person: "no one", "one of them", "this one is"."""
+        before, after = self._beside(at, -1), self._beside(at, 1)
+        return before == "no" or after in AFTER_PRONOUN or (before in BEFORE_PRONOUN and after in STOP_WORDS | {""})
+
     def _number_words(self, at: int) -> list[str]:
         words = [self._tokens[at].text.lower()]
-        for before, token in zip(self._tokens[at : at + 8], self._tokens[at + 1 : at + 9], strict=False):
+        for before, token in pairwise(self._tokens[at : at + 9]):
             word = token.text.lower()
             if self._text[before.end : token.start] not in (" ", "-") or not (word in NUMBER_WORDS or word == "and"):
                 break
@@ -297,7 +339,7 @@ class _Reader:
 
     def _name_words(self) -> None:
         """Tell names from other words, by their capitals where those say something."""
-        level = self._text == self._text.lower() or self._text.lstrip()[:1] == "#"
+        level = self._text == self._text.lower() or self._text.lstrip()[:1] in ("#", "|")
         run: list[_Token] = []
         for token in self._words:
             if not (level or token.text[0].isupper() or not token.text.isascii()):

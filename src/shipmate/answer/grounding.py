@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shipmate.answer.claims import Claims, read
 from shipmate.answer.plain import plain
 from shipmate.answer.polarity import contradicted, polarity
-from shipmate.answer.small_talk import claims_nothing, only_assents
+from shipmate.answer.small_talk import ASSENTING, claims_nothing
 from shipmate.answer.spans import Spans
 from shipmate.answer.support import Missing, evidence, missing
 from shipmate.messages import Cut, Hit, Question, Role, Sentence
@@ -40,9 +40,11 @@ class Grounding:
         invents = claims.to_the_letter() and missing(claims, self._words) is not None
         if not invents and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.stems):
             return Sentence(text=shown, factual=False)
-        if not invents and only_assents(claims.stems):
+        if not invents and claims.stems <= ASSENTING:
             # A bare "yes" claims what was asked.
             claims = claims._replace(stems=self._asked)
+        elif len(claims.stems) > 1:
+            claims = claims._replace(stems=claims.stems - ASSENTING)
         return self._grounded(shown, text, claims, _marked(sentence))
 
     def _grounded(self, shown: str, text: str, claims: Claims, marked: frozenset[int]) -> Sentence | Cut:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["NUMBER_WORDS", "ORDINAL", "UNIT_WORDS", "Number", "in_digits", "scaled", "spelled", "unit_of"]
+__all__ = ["NUMBER_WORDS", "ORDINAL", "UNIT_WORDS", "Number", "in_digits", "same_word", "scaled", "spelled", "unit_of"]
 
 ORDINAL = "th"
 UNITS = {
@@ -104,6 +104,13 @@ class Number(NamedTuple):
 
     value: str
     unit: str
+
+
+def same_word(word: str) -> str:
+    """Return the one way to write a cardinal or unit in lower case: "ten" is "10"; nothing for another word."""
+    if word in CARDINALS or word in TENS:
+        return str(CARDINALS.get(word, TENS.get(word)))
+    return "" if word in CLOSE_ONLY else UNITS.get(word, "")
 
 
 def unit_of(word: str, *, close: bool) -> str:

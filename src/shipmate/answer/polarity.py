@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.text import STOP_WORDS, stem, stems
+from shipmate.answer.claims import content, content_stem
+from shipmate.text import STOP_WORDS
 
 __all__ = ["Polarity", "contradicted", "polarity"]
 
@@ -38,7 +39,7 @@ class Polarity(NamedTuple):
 def polarity(text: str) -> Polarity:
     """Read what a text denies; `plain` has gone over it."""
     denied = frozenset(_denied(WORD.findall(text))) if MAY_DENY.search(text) else frozenset[str]()
-    return Polarity(frozenset(stems(text)), denied, LIMITING.search(text) is not None)
+    return Polarity(content(text), denied, LIMITING.search(text) is not None)
 
 
 def _denied(tokens: list[str]) -> set[str]:
@@ -53,18 +54,24 @@ def _denied(tokens: list[str]) -> set[str]:
             if following in NO_DENIAL or not following[0].isalnum():
                 break
             if following not in STOP_WORDS and following not in DENYING:
-                found.add(stem(following))
+                found.add(content_stem(following))
                 break
     return found
 
 
 def contradicted(said: Polarity, spans: Sequence[Polarity]) -> str:
-    """Return a stem that a sentence denies and its spans affirm, or the other way round; empty when there is none."""
-    denied = frozenset[str]().union(*(span.denied for span in spans))
-    if not (said.denied or denied):
+    """Return a stem that a sentence denies and a span affirms, or the other way round; empty when there is none."""
+    if not said.denied and not any(span.denied for span in spans):
         return ""
+    # A span that alone holds half of the sentence speaks for itself.
+    main: list[Sequence[Polarity]] = [(span,) for span in spans if 2 * len(said.stems & span.stems) >= len(said.stems)]
+    return next(filter(None, (_flipped(said, part) for part in main or [spans])), "")
+
+
+def _flipped(said: Polarity, spans: Sequence[Polarity]) -> str:
+    denied = frozenset[str]().union(*(span.denied for span in spans))
     if not denied and not any(span.limits for span in spans):
-        return min(said.denied)
+        return min(said.denied, default="")
     affirmed = frozenset[str]().union(*(span.stems - span.denied for span in spans))
     flipped = (said.denied & affirmed - denied) | ((denied - affirmed - said.denied) & said.stems)
     return min(flipped, default="")

@@ -4,7 +4,7 @@ import re
 
 from shipmate.text import stem
 
-__all__ = ["claims_nothing", "only_assents"]
+__all__ = ["ASSENTING", "claims_nothing"]
 
 PHATIC = frozenset(
     map(
@@ -12,11 +12,12 @@ PHATIC = frozenset(
         """according additional answer anything apologies apologize apology article articles ask assist based below bye
         certainly context course details document documentation documents else excerpt excerpts feel find following
         follow found free further glad goodbye great happy hello help helpful helps hey hi hope information know let
-        luck mention mentioned need note okay ok passage passages please provided question questions quick say says
+        learn like more other want assistance any luck mention mentioned need note okay ok passage passages please provided question questions quick say says
         section sections see short shortly sorry source sources step steps sum summary sure tell text thank thanks
         unfortunately welcome""".split(),
     )
 )
+# Words that only say yes or no.
 ASSENTING = frozenset(
     map(
         stem,
@@ -43,11 +44,6 @@ SEARCHING = frozenset(
     )
 )
 ASKS = re.compile(r"\b(?:you|your)\b.*\?\W*$", re.IGNORECASE | re.DOTALL)
-
-
-def only_assents(stems: frozenset[str]) -> bool:
-    """Tell whether the words only say yes or no."""
-    return stems <= ASSENTING
 
 
 def claims_nothing(text: str, stems: frozenset[str], *, asked: frozenset[str], known: frozenset[str]) -> bool:

@@ -5,11 +5,12 @@ from functools import lru_cache
 from heapq import nlargest
 from typing import NamedTuple
 
+from shipmate.answer.claims import content
 from shipmate.answer.plain import plain
 from shipmate.answer.polarity import Polarity, polarity
 from shipmate.answer.support import Evidence, evidence
 from shipmate.messages import Citation, Hit
-from shipmate.text import sentence_spans, stems
+from shipmate.text import sentence_spans
 
 __all__ = ["Span", "Spans"]
 
@@ -33,7 +34,7 @@ def _spans_of(text: str) -> tuple[Span, ...]:
     spans = []
     for start, end in sentence_spans(text):
         seen = plain(text[start:end])
-        spans.append(Span(start, end, seen, frozenset(stems(seen))))
+        spans.append(Span(start, end, seen, content(seen)))
     return tuple(spans)
 
 
