@@ -13,7 +13,7 @@ from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
 from shipmate.cli.state import backup, doctor, restore, upgrade
-from shipmate.errors import ShipmateError
+from shipmate.errors import ShipmateError, StorageError
 
 __all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
 
@@ -32,15 +32,23 @@ EXIT_CODES = {
     7: "the language model failed",
     130: "interrupted by Ctrl-C",
 }
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """The commands in their order, not in the alphabet's."""
+    """The commands in their order, not in the alphabet's; they end in peace when nobody reads on."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         """Return the commands' names."""
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is still buffered has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
 
 @click.group(
@@ -71,8 +79,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # Who reads has seen enough; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except OSError as error:
+        what = f"{error.filename or 'The output'} cannot be read or written: {error.strerror}."
+        complain(StorageError(what, do="Look at the disk and at the permissions."))
+        sys.exit(StorageError.exit_code)
