@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.integration.fake_assistant import FakeAssistant
-
 from shipmate.server.app import create_app
 from shipmate.server.listen import HouseServer, bind
 from shipmate.server.lobby import Lobby
 from shipmate.server.settings import ServerSettings
+from tests.integration.fake_assistant import FakeAssistant
 
 JSON = {"Content-Type": "application/json"}
 

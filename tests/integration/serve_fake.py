@@ -4,11 +4,11 @@ import asyncio
 import sys
 
 import uvloop
-from tests.integration.fake_assistant import FakeAssistant
 
 from shipmate.server.app import create_app
 from shipmate.server.listen import serve
 from shipmate.server.settings import ServerSettings
+from tests.integration.fake_assistant import FakeAssistant
 
 
 def tell(line: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import openai
 import pytest
+
 from tests.integration.fake_assistant import CITATION, SENTENCES
 from tests.integration.house import House, open_house
 

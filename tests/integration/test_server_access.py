@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from tests.integration.house import JSON, Answer, House, events, open_house
 
 SITE = "https://help.example.com"

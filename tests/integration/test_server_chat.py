@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from tests.integration.fake_assistant import CITATION, SENTENCES
 from tests.integration.house import House, chat_request, events, eventually, open_house
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.integration.house import JSON, House, open_house
 
 DOORS = ("/chat", "/v1/chat/completions")

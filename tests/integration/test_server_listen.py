@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.house import chat_request, eventually
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,6 +19,7 @@ from shipmate.errors import PortTaken, UnsafeBind, UsageError
 from shipmate.server.listen import bind
 from shipmate.server.settings import ServerSettings, settings_from
 from shipmate.stack import Limits, Server
+from tests.integration.house import chat_request, eventually
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.fake_assistant import CITATION, SENTENCES
-from tests.integration.house import Answer, House, open_house
 
 from shipmate.messages import Role
+from tests.integration.fake_assistant import CITATION, SENTENCES
+from tests.integration.house import Answer, House, open_house
 
 PATH = "/v1/chat/completions"
 QUESTION = {"role": "user", "content": "What does a berth cost?"}

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from tests.integration.fake_assistant import CITATION, PASSAGE
-from tests.integration.house import House, open_house
 
 from shipmate.server.metrics import METRICS
+from tests.integration.fake_assistant import CITATION, PASSAGE
+from tests.integration.house import House, open_house
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ from socket import SHUT_RDWR
 from typing import Any
 
 import pytest
-from tests.integration.fake_assistant import SENTENCES
-from tests.integration.house import House, eventually, open_house
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+
+from tests.integration.fake_assistant import SENTENCES
+from tests.integration.house import House, eventually, open_house
 
 SITE = "https://help.example.com"
 KEY = "desk-key-0123456789abc"

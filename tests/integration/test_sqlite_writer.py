@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.processes import python
 
 from shipmate.adapters.sqlite import writer as writing
 from shipmate.adapters.sqlite.database import connect
@@ -25,6 +24,7 @@ from shipmate.errors import Busy, Damaged, DiskFull, Missing, SchemaTooNew, Sche
 from shipmate.sql import MIGRATIONS, Migration
 from shipmate.testing.conformance.store import closing, conversation, opening
 from shipmate.testing.memory_store import MemoryStore
+from tests.processes import python
 
 LATER = Migration(number=len(MIGRATIONS) + 1, name="9999_later", text="CREATE TABLE later (a TEXT) STRICT;")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import python
 from shipmate.adapters.folder import FolderLock, install_key
 from shipmate.errors import Damaged, FolderInUse, StorageError
+from tests.processes import python
 
 HOLD = """
 import sys, time

@@ -1,9 +1,10 @@
 """The arithmetic of the serving benchmark; its servers are not started here."""
 
 import pytest
-from benchmarks.serving.measures import Sent, bars, fault, growth, last_needed, percentile, sending_of, without_marks
 from hypothesis import given
 from hypothesis import strategies as st
+
+from benchmarks.serving.measures import Sent, bars, fault, growth, last_needed, percentile, sending_of, without_marks
 
 TOKENS = ["Plans", " cost", " 5", " USD.", " They", " renew", " monthly."]
 
