@@ -1,26 +1,30 @@
 """Read Markdown and plain text: the text stays the file, character by character; only its blocks are found."""
 
 import re
+from array import array
 from collections.abc import Iterator
 
 from shipmate.knowledge.blocks import Block, BlockKind
 
 __all__ = ["front_title", "markdown_blocks", "text_blocks"]
 
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+LINE_END = re.compile(r"\r\n|\r|\n")
 FRONT_MATTER = re.compile(
     r"(---|\+\+\+)[ \t]*\r?\n(?P<fields>(?:(?!\1[ \t]*\r?$).*\n)*)\1[ \t]*\r?(?:\n|\Z)", re.MULTILINE
 )
 FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*([\"']?)(?P<title>.*?)\1[ \t]*\r?$", re.MULTILINE)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#*)?[ \t]*$")
+HEADING = re.compile(r" {0,3}(#{1,6})(?![^ \t])")
+CLOSING = re.compile(r"(?:^|[ \t])#+[ \t]*$")
 UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
-TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+TABLE_RULE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$")
 COMMENT = re.compile(r" {0,3}<!--")
 LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 MARKS = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\{#[^}]*\}|<[^>]*>")
+# Of an endless heading, this much is its title.
+LONGEST_TITLE = 300
 
 
 def front_title(text: str) -> str:
@@ -56,26 +60,22 @@ class _Lines:
 
     def __init__(self, text: str, start: int) -> None:
         self._text = text
-        self._spans = [_without_end(text, *match.span()) for match in LINE.finditer(text, start)]
+        # Machine integers: a file may hold millions of lines.
+        self._starts = array("L", [start])
+        self._starts.extend(match.end() for match in LINE_END.finditer(text, start))
+        self._starts.append(len(text))
 
     def __len__(self) -> int:
-        return len(self._spans)
+        return len(self._starts) - 1
 
     def __getitem__(self, number: int) -> str:
-        start, end = self._spans[number]
-        return self._text[start:end]
+        return self._text[self._starts[number] : self._starts[number + 1]].rstrip("\r\n")
 
     def block(self, kind: BlockKind, first: int, stop: int, *, level: int = 0, title: str = "") -> Block:
         """Return a block of the lines [first, stop), without blank ones at its end."""
-        start = self._spans[first][0]
-        end = start + len(self._text[start : self._spans[stop - 1][1]].rstrip())
+        start = self._starts[first]
+        end = start + len(self._text[start : self._starts[stop]].rstrip())
         return Block(kind, start, end, level, title)
-
-
-def _without_end(text: str, start: int, end: int) -> tuple[int, int]:
-    while end > start and text[end - 1] in "\r\n":
-        end -= 1
-    return start, end
 
 
 class _Markdown:
@@ -100,7 +100,7 @@ class _Markdown:
         if COMMENT.match(line):
             return self._until(BlockKind.HIDDEN, at, re.compile(r".*-->"), at)
         if heading := HEADING.match(line):
-            title = _plain(heading[2] or "")
+            title = _plain(line[heading.end() : heading.end() + LONGEST_TITLE])
             return self._lines.block(BlockKind.HEADING, at, at + 1, level=len(heading[1]), title=title), at + 1
         if self._is_table(at):
             return self._table(at)
@@ -128,12 +128,13 @@ class _Markdown:
     def _prose(self, at: int) -> tuple[Block, int]:
         """Take a paragraph or list item; one that is underlined is a heading."""
         stop = at + 1
+        is_item = ITEM.match(self._lines[at]) is not None
         while stop < len(self._lines):
             line = self._lines[stop]
-            if underline := UNDERLINE.match(line):
+            if not is_item and (underline := UNDERLINE.match(line)):
                 level = 1 if underline[1][0] == "=" else 2
                 block = self._lines.block(BlockKind.HEADING, at, stop)
-                title = _plain(" ".join(self._lines[number].strip() for number in range(at, stop)))
+                title = _plain(" ".join(self._lines[number] for number in range(at, stop))[:LONGEST_TITLE])
                 return Block(BlockKind.HEADING, block.start, block.end, level, title), stop + 1
             if not line.strip() or self._begins(line, stop):
                 break
@@ -147,4 +148,4 @@ class _Markdown:
 
 
 def _plain(heading: str) -> str:
-    return " ".join(MARKS.sub("", LINK.sub(r"\1", heading)).split())
+    return " ".join(MARKS.sub("", LINK.sub(r"\1", CLOSING.sub("", heading))).split())
