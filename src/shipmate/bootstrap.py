@@ -16,7 +16,7 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import ModelError, NoIndex, Problem, ProjectError, UsageError
+from shipmate.errors import Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
 from shipmate.knowledge import ingest as knowledge
 from shipmate.knowledge.documents import list_files
@@ -163,21 +163,27 @@ def backup(folder: Path, archive: Path) -> None:
     """Save what the assistant in `folder` remembers, though its files may have problems; also while it serves."""
     from shipmate.adapters import upkeep
 
-    upkeep.backup(folder / STATE, archive)
+    upkeep.backup(_state_below(folder), archive)
 
 
 def restore(folder: Path, archive: Path) -> Path | None:
     """Put a backup in the place of the present state; return where that is kept."""
     from shipmate.adapters import upkeep
 
-    return upkeep.restore(archive, folder / STATE)
+    return upkeep.restore(archive, _state_below(folder))
 
 
 def upgrade(folder: Path, *, dry_run: bool = False) -> "Upgrade":
     """Bring the state of an earlier version to this one, after a backup."""
     from shipmate.adapters import upkeep
 
-    return upkeep.upgrade(folder / STATE, dry_run=dry_run)
+    return upkeep.upgrade(_state_below(folder), dry_run=dry_run)
+
+
+def _state_below(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise Missing(f"There is no folder {folder}.", do="Name an assistant's folder.")
+    return folder / STATE
 
 
 def check_store(project: Project) -> "Upgrade":

@@ -17,7 +17,7 @@ from shipmate.turn import Assistant
 
 __all__ = ["chat"]
 
-KEYS = "/new begins anew, /why explains the last answer, /quit or Ctrl-D leaves"
+KEYS = "/new begins anew, /why explains the last answer, Ctrl-D leaves"
 
 
 @command("shipmate chat my-assistant")
@@ -25,7 +25,7 @@ KEYS = "/new begins anew, /why explains the last answer, /quit or Ctrl-D leaves"
 def chat(folder: Path) -> None:
     """Talk with the assistant; follow-ups are understood.
 
-    /new begins a new conversation, /why explains the last answer, /quit or Ctrl-D leaves. Ctrl-C ends a running answer.
+    /new begins a new conversation, /why explains the last answer, Ctrl-D or /quit leaves. Ctrl-C ends a running answer.
     """
     project = index_first(folder)
     with asyncio.Runner() as runner:
