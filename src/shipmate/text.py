@@ -21,6 +21,11 @@ STOP_WORDS = frozenset(
     should so some such than that the their them then there these they this those to too under up us was we were what
     when where which while who whom whose why will with would you your""".split()
 )
+# "Back up", "backing up" and "backup": the verb, whatever its ending, and the particle also count as one word.
+PARTED = re.compile(
+    r"\b(back|clean|log|roll|set|shut|sign|start|time)(?:d|ed|ged|ging|ing|s|ting)?[ -](back|down|in|off|out|up)\b",
+    re.IGNORECASE,
+)
 _stemmer = Stemmer.Stemmer("english")
 
 # What stands before a line's own words: a heading's, item's, quotation's, table row's or code fence's sign.
@@ -60,8 +65,10 @@ def words(text: str) -> list[str]:
 
 
 def stems(text: str) -> list[str]:
-    """Return the stems of the content words in order; stop words are left out."""
-    return [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    """Return the stems of the content words in order; stop words are left out, and "back up" adds "backup" at the end."""
+    found = [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    found.extend(stem(verb + particle) for verb, particle in PARTED.findall(text))
+    return found
 
 
 def indexed_stems(head: str, text: str) -> list[str]:

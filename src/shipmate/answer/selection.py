@@ -35,8 +35,9 @@ REPEAT = 0.6
 SUPPORT = [math.log1p(count) for count in range(CLOSE_LOOK + 1)]
 # It is left out when less than this share of its words is new.
 LEAST_NEWS = 0.3
-# ... or when it comes so far behind the first.
-LEAST_SCORE = 0.4
+# ... or when its score is less than this share of the first one's, times the number of those before it: the more was
+# said, the better a further piece has to be.
+LEAST_SCORE = 0.25
 
 
 class Candidate(msgspec.Struct, kw_only=True, gc=False):
@@ -118,7 +119,7 @@ def pick(
         if (
             introduced is None
             or best.news < LEAST_NEWS * len(best.piece.stems)
-            or best.score < LEAST_SCORE * found[0].score
+            or best.score < LEAST_SCORE * len(picks) * found[0].score
             or taken.runs_with(best) > max_citations
         ):
             continue

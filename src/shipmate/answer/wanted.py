@@ -38,8 +38,8 @@ ASKS = {
 }
 # "A tide is a rise ...": the verb that explains its subject stands near the beginning.
 MEANING = re.compile(
-    r"\s(?:is|are|was|were|means?|refers? to|stands? for|consists? of|describes?|represents?|allows?|enables?|lets?"
-    r"|provides?)\b"
+    r"\s(?:is|are|was|were|allows?|consists? of|contains?|describes?|enables?|holds?|lets?|means?|provides?|refers? to"
+    r"|represents?|says?|stands? for|tells?|turns?)\b"
 )
 SUBJECT_CHARS = 80
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w&-]*")
@@ -112,20 +112,16 @@ def wanted(question: Question, telling: Telling) -> Wanted:
     """Read a question."""
     text = question.text
     low = words(text.lower())
-    focus = _focus(low)
     weights: dict[str, float] = {}
     if question.standalone != text:
         weights = {key: telling[key] * CARRIED for key in stems(question.standalone)}
-    for word in low:
-        if word not in STOP_WORDS:
-            key = stem(word)
-            weights[key] = telling[key]
+    weights.update((key, telling[key]) for key in stems(text))
     total = sum(weights.values()) or 1.0
     named = "meaning" if len(low) <= NAME_WORDS else ""
     kind = next((kind for kind, asked in ASKS.items() if asked.search(text)), named)
     return Wanted(
         weights={key: weight / total for key, weight in weights.items()},
-        focus=focus,
+        focus=_focus(low),
         sign=SIGNS[kind] if kind else None,
         said=question.standalone.lower(),
     )
