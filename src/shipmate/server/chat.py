@@ -16,7 +16,9 @@ from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode, read_json
 
 __all__ = ["ChatDoor", "ChatRequest", "ConversationId", "MessageText"]
 
-MessageText = Annotated[str, msgspec.Meta(min_length=1, description="The user's words.")]
+MessageText = Annotated[
+    str, msgspec.Meta(min_length=1, description="The user's words.", extra_json_schema={"pattern": r"\S"})
+]
 ConversationId = Annotated[
     str, msgspec.Meta(max_length=64, description="From an earlier reply, to go on with it. Empty: a new conversation.")
 ]

@@ -22,10 +22,18 @@ from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode, read_json
 __all__ = ["Chunk", "Completion", "CompletionRequest", "Model", "ModelList", "OpenAIDoor"]
 
 
+# What no type can say: a user's message has words, and at least one message is a user's.
+IS_USERS = {"properties": {"role": {"const": "user"}}, "required": ["role"]}
+WORDS = {"type": "string", "pattern": r"\S"}
+A_PART_WITH_WORDS = {"type": "array", "contains": {"properties": {"text": WORDS}, "required": ["text"]}}
+HAS_WORDS = {"properties": {"content": {"anyOf": [WORDS, A_PART_WITH_WORDS]}}}
+USER_ASKS = {"if": IS_USERS, "then": {**HAS_WORDS, "required": ["content"]}}
+
+
 class ContentPart(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of a message; only text is read."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["text", "refusal"]})]
     text: str = ""
 
 
@@ -45,18 +53,21 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
     """The form of the answer; only text is written."""
 
-    type: str = "text"
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["text"]})] = "text"
 
 
 class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A chat completion request; parameters that steer a bare model are ignored."""
 
-    messages: Annotated[list[ClientMessage], msgspec.Meta(min_length=1)]
+    messages: Annotated[
+        list[Annotated[ClientMessage, msgspec.Meta(extra_json_schema=USER_ASKS)]],
+        msgspec.Meta(min_length=1, extra_json_schema={"contains": IS_USERS}),
+    ]
     # Any name is accepted: one assistant answers, under its own.
     model: str = ""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    n: int | None = None
+    n: Annotated[int | None, msgspec.Meta(extra_json_schema={"enum": [1, None]})] = None
     response_format: ResponseFormat | None = None
 
 

