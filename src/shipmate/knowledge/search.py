@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import msgspec
 
+from shipmate.knowledge.conversation import faint_terms
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import PassageIndex
 from shipmate.text import STOP_WORDS, stem, stems, words
@@ -44,7 +45,8 @@ class Search:
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
         """Return the best passages for the question, best first; of passages that say the same, one."""
         asked = {stem: self._idf(stem) for stem in stems(question.standalone)}
-        hits = self._index.search(dict.fromkeys(asked, 1.0), max(DEPTH, limit))
+        terms = {**faint_terms(question.history, self._idf), **dict.fromkeys(asked, 1.0)}
+        hits = self._index.search(terms, max(DEPTH, limit)) if asked else []
         if not hits:
             return []
         phrases = self._phrases(question.standalone)
