@@ -10,17 +10,20 @@ SENTENCE_CHARS = 2_000
 
 # A citation marker such as [2] or [1, 3] behind the full stop belongs to the sentence. Whether one follows is
 # known only when the first character after the white space, and after "[" and its digits, has come.
-MARKERS = r"(?:[^\S\n]*\[\d[\d, ]*\])*"
-NO_MARKER_NEXT = r"(?=[^\s\[]|\[[^\d]|\[\d[\d, ]*[^\d, \]])"
+MARKER = r"\[\d[\d, ]{0,12}\]"
+MARKERS = rf"(?:[^\S\n]{{0,4}}{MARKER}){{0,6}}"
+NO_MARKER_NEXT = r"(?=[^\s\[]|\[[^\d]|\[\d[\d, ]{0,12}[^\d, \]]|\[\d[\d, ]{13})"
 END = re.compile(
     rf"""
-    (?P<stop>[.!?…]+)["'”’»)\]*_`]*{MARKERS}(?=[^\S\n]*\n|[^\S\n]+{NO_MARKER_NEXT})
-    | [。！？]+["”’」』）]*{MARKERS}{NO_MARKER_NEXT}
-    | (?<=\S)[^\S\n]*(?=\n\s*\S)
+    (?P<stop>[.!?…]{{1,20}})["'”’»)\]*_`]{{0,10}}{MARKERS}(?=[^\S\n]{{0,40}}\n|[^\S\n]{{1,40}}{NO_MARKER_NEXT})
+    | [。！？]{{1,20}}["”’」』）]{{0,10}}{MARKERS}{NO_MARKER_NEXT}
+    | (?<=\S)[^\S\n]{{0,40}}(?=\n\s{{0,80}}\S)
     """,
     re.VERBOSE,
 )
-# What may still become part of an end; before it, nothing does.
+# Every end is known when so many more characters have come, ...
+LOOK_AHEAD = 256
+# ... or sooner, when one of them can be no part of it.
 PENDING = " \t\r\n\f\v\xa0.!?…。！？\"'”’»」』）)*_`[]0123456789,"
 
 FENCE = re.compile(r"\s*(`{3,}|~{3,})(?=[^`~])")
@@ -92,7 +95,8 @@ class HoldBack:
             if not self._runs_on(match):
                 return match.end()
             self._searched = max(match.end(), match.start() + 1)
-        self._searched = max(self._searched, len(self._held.rstrip(PENDING)))
+        known = max(len(self._held.rstrip(PENDING)), len(self._held) - LOOK_AHEAD)
+        self._searched = max(self._searched, known)
         return 0
 
     def _runs_on(self, match: re.Match[str]) -> bool:
