@@ -40,6 +40,10 @@ ABBREVIATIONS = frozenset(
 # These abbreviate before a number only: "No. 7", but "No. It is not."
 NUMBERED = frozenset("art fig figs no nos pp sec vol".split())
 NUMBER_BEHIND = re.compile(r"\s*\d")
+# A line that ends with one of these is not complete.
+INCOMPLETE = STOP_WORDS - frozenset(
+    "all also her him it me more most out over them then there they too up us you".split()
+)
 # Lines of such a width are taken for wrapped text; longer ones are whole paragraphs, shorter ones are lists.
 NARROW, WIDE = 50, 130
 
@@ -144,7 +148,7 @@ def _goes_on(text: str, line: Span, following: Span, width: int) -> bool:
     if text[next_start].islower() or text[next_start] in "(,&" or text[end - 1] == ",":
         return True
     last_word = text[start:end].rsplit(None, 1)[-1]
-    if last_word.islower() and last_word in STOP_WORDS:
+    if last_word in INCOMPLETE:
         return True
     first_word = text[next_start:next_end].split(None, 1)[0]
     return end - start + 1 + len(first_word) > width > 0

@@ -89,18 +89,19 @@ def _evidence(candidate: Candidate, hits: Sequence[Hit], outlines: Sequence[Outl
 def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
     """Return the picks as a reader wants them: neighbours joined, passage by passage, in the order of the document.
 
-    The best one leads its passage, unless it stands in a list, where what comes first has to stay first.
+    The best one leads, unless it needs what stands before it, as the items of a list do.
     """
     passages = list(dict.fromkeys(candidate.place[0] for candidate in picks))
     runs: list[list[Candidate]] = []
     for candidate in sorted(picks, key=lambda c: (passages.index(c.place[0]), c.place[1])):
         hit, number = candidate.place
-        if runs and runs[-1][-1].place == (hit, number - 1):
+        leads = candidate is picks[0] and candidate.piece.leads
+        if runs and runs[-1][-1].place == (hit, number - 1) and not leads:
             runs[-1].append(candidate)
         else:
             runs.append([candidate])
-    if picks and picks[0].piece.kind is Kind.PROSE:
-        runs.sort(key=lambda run: picks[0] not in run)
+    if picks and picks[0].piece.leads:
+        runs.sort(key=lambda run: run[0] is not picks[0])
     return runs
 
 

@@ -83,6 +83,8 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quotable: bool
     # How well it reads alone, whatever was asked.
     worth: float
+    # A reply may begin with it: nothing has to stand before it.
+    leads: bool
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +158,7 @@ def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
         words=len(written),
         quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not furniture,
         worth=_worth(kind, body, written),
+        leads=kind is Kind.PROSE and not LEANS.match(body),
     )
 
 

@@ -155,16 +155,21 @@ class Taken:
     def __init__(self) -> None:
         self.places: set[tuple[int, int]] = set()
         self._runs = 0
+        # The place of the first quote if a reply may begin with it; nothing is joined before it.
+        self._lead: tuple[int, int] | None = None
 
     def runs_with(self, candidate: Candidate) -> int:
         """Return in how many runs the quotes would stand with this one."""
         hit, number = candidate.place
-        return self._runs + 1 - ((hit, number - 1) in self.places) - ((hit, number + 1) in self.places)
+        behind = (hit, number + 1)
+        return self._runs + 1 - ((hit, number - 1) in self.places) - (behind in self.places and behind != self._lead)
 
     def add(self, candidate: Candidate) -> None:
         """Quote it."""
         if candidate.place not in self.places:
             self._runs = self.runs_with(candidate)
+            if not self.places and candidate.piece.leads:
+                self._lead = candidate.place
             self.places.add(candidate.place)
 
 
