@@ -12,7 +12,16 @@ import msgspec
 
 from shipmate import __version__, bootstrap
 from shipmate.config import Project
-from shipmate.errors import Problem, ProjectError, ShipmateError
+from shipmate.errors import (
+    DiskFull,
+    ModelError,
+    NoIndex,
+    Problem,
+    ProjectError,
+    SchemaTooOld,
+    ShipmateError,
+    StorageError,
+)
 
 __all__ = ["Finding", "examine"]
 
@@ -22,17 +31,16 @@ LEAST_FREE_BYTES = 256 * 1024 * 1024
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at."""
 
-    well: bool
     what: str
     # What mends it; empty when nothing needs to be done.
     do: str = ""
+    # What a command that stumbles over it ends with; 0 when all is well.
+    exit_code: int = 0
 
 
 def examine(folder: Path) -> Iterator[Finding]:
     """Yield what was found, the cheapest look first; a folder that cannot be read ends it."""
-    yield Finding(
-        well=True, what=f"Shipmate {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    )
+    yield Finding(what=f"Shipmate {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     try:
         project = bootstrap.load(folder)
     except ProjectError as error:
@@ -46,68 +54,65 @@ def _looked(look: Callable[[Project], Iterator[Finding]], project: Project) -> I
     try:
         yield from look(project)
     except ShipmateError as error:
-        yield Finding(well=False, what=error.what, do=error.do)
+        yield Finding(what=error.what, do=error.do, exit_code=error.exit_code)
 
 
 def _files(project: Project) -> Iterator[Finding]:
     problems = bootstrap.check(project.folder)
     if all(problem.warning for problem in problems):
-        yield Finding(well=True, what="The folder's files read well.")
+        yield Finding(what="The folder's files read well.")
     yield from map(_told, problems)
 
 
 def _told(problem: Problem) -> Finding:
     place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-    return Finding(well=problem.warning, what=f"{place}: {problem.what}", do=problem.do)
+    exit_code = 0 if problem.warning else ProjectError.exit_code
+    return Finding(what=f"{place}: {problem.what}", do=problem.do, exit_code=exit_code)
 
 
 def _disk(project: Project) -> Iterator[Finding]:
     state = bootstrap.state_folder(project)
     place = state if state.exists() else project.folder
     free = shutil.disk_usage(place).free
-    yield Finding(
-        well=free >= LEAST_FREE_BYTES,
-        what=f"{free // 2**20:,} MiB are free where {place} lies.",
-        do="" if free >= LEAST_FREE_BYTES else "Make room: conversations and the index are written there.",
-    )
+    what = f"{free // 2**20:,} MiB are free where {place} lies."
+    if free < LEAST_FREE_BYTES:
+        do = "Make room: conversations and the index are written there."
+        yield Finding(what=what, do=do, exit_code=DiskFull.exit_code)
+    else:
+        yield Finding(what=what)
     if not os.access(place, os.W_OK):
-        yield Finding(well=False, what=f"{place} cannot be written.", do="Give this user the right to write there.")
+        do = "Give this user the right to write there."
+        yield Finding(what=f"{place} cannot be written.", do=do, exit_code=StorageError.exit_code)
 
 
 def _index(project: Project) -> Iterator[Finding]:
     state = bootstrap.index_state(project)
-    yield Finding(
-        well=state.passages > 0,
-        what=f"The index holds {_counted(state.passages, 'passage')} of {_counted(state.sources, 'document')}.",
-        do="" if state.passages else f"Put documents into the folder and run `shipmate ingest {project.folder}`.",
-    )
+    what = f"The index holds {_counted(state.passages, 'passage')} of {_counted(state.sources, 'document')}."
+    if not state.passages:
+        do = f"Put documents into the folder and run `shipmate ingest {project.folder}`."
+        yield Finding(what=what, do=do, exit_code=NoIndex.exit_code)
+        return
+    yield Finding(what=what)
     if state.stale:
-        yield Finding(
-            well=False,
-            what=f"Since they were read, {_counted(state.stale, 'document')} came, changed or went.",
-            do=f"Run `shipmate ingest {project.folder}`.",
-        )
+        what = f"Since they were read, {_counted(state.stale, 'document')} came, changed or went."
+        yield Finding(what=what, do=f"Run `shipmate ingest {project.folder}`.", exit_code=NoIndex.exit_code)
 
 
 def _store(project: Project) -> Iterator[Finding]:
-    pending = bootstrap.check_store(project).steps
-    yield Finding(
-        well=not pending,
-        what="The database was written by an earlier version." if pending else "The database is whole.",
-        do=f"Run `shipmate upgrade {project.folder}`." if pending else "",
-    )
+    if bootstrap.check_store(project).steps:
+        what = "The database was written by an earlier version."
+        yield Finding(what=what, do=f"Run `shipmate upgrade {project.folder}`.", exit_code=SchemaTooOld.exit_code)
+    else:
+        yield Finding(what="The database is whole.")
 
 
 def _model(project: Project) -> Iterator[Finding]:
     name, fault = asyncio.run(bootstrap.try_model(project))
-    if not name:
-        yield Finding(well=True, what="No model: answers are quotes from the documents.")
+    if fault:
+        do = "Check `model` in stack.yml, and that its server runs; until then answers are quotes."
+        yield Finding(what=fault, do=do, exit_code=ModelError.exit_code)
     else:
-        yield Finding(well=not fault, what=fault or f"The model {name} answers.", do=_mend_model(fault))
-
-
-def _mend_model(fault: str) -> str:
-    return "Check `model` in stack.yml, and that its server runs; until then answers are quotes." if fault else ""
+        yield Finding(what=f"The model {name} answers." if name else "No model: answers are quotes from the documents.")
 
 
 def _counted(number: int, noun: str) -> str:

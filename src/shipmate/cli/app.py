@@ -29,7 +29,7 @@ EXIT_CODES = {
     4: "busy: another process holds the folder, the conversation or the port",
     5: "what was named does not exist",
     6: "the disk or the database refuses",
-    7: "the language model failed",
+    7: "the language model failed; only `doctor` ends so, since questions are answered with quotes then",
     130: "interrupted by Ctrl-C",
 }
 
@@ -82,6 +82,6 @@ def main() -> None:
     except click.Abort as error:
         raise KeyboardInterrupt from error
     except OSError as error:
-        what = f"{error.filename or 'The output'} cannot be read or written: {error.strerror}."
+        what = f"{error.filename or 'The output or a file'} cannot be read or written: {error.strerror}."
         complain(StorageError(what, do="Look at the disk and at the permissions."))
         sys.exit(StorageError.exit_code)

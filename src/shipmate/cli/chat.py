@@ -52,7 +52,8 @@ class Talk:
             import readline  # noqa: F401 - gives the prompt editing and history
 
             say((self._assistant.name, "bold"))
-            Prose().write(f"{self._assistant.disclosure}\n")
+            with Prose() as prose:
+                prose.write(self._assistant.disclosure)
             say((KEYS, "dim"))
         while (line := self._read()) is not None:
             try:
@@ -60,7 +61,7 @@ class Talk:
             except ShipmateError as error:
                 complain(error)
             except KeyboardInterrupt:
-                say()
+                say(("Stopped.", "dim"))
 
     def _read(self) -> str | None:
         """Return the next line that says something, or None at the end."""

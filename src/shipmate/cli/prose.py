@@ -3,9 +3,10 @@
 import re
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from shipmate.cli.screen import clean, terminal
+from shipmate.cli.screen import clean, say, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,16 +41,29 @@ def unmarked(text: str) -> Iterator[tuple[str, str]]:
 
 
 class Prose:
-    """Prints a reply as it comes: to a terminal as prose, elsewhere as it is."""
+    """Prints a reply as it comes: to a terminal as prose, elsewhere as it is. Its last line ends with the `with` block."""
 
     def __init__(self) -> None:
         self._console = terminal()
+        self._has_begun = False
         # The width of what stands in the terminal's present line, and the white space that the next word brings.
         self._column = 0
         self._gap = ""
 
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the line, whatever ended the reply."""
+        if self._has_begun and not isinstance(error, OSError):
+            say()
+
     def write(self, text: str) -> None:
         """Print the next sentence."""
+        self._has_begun = True
         if self._console:
             self._console.print(self._wrapped(text, self._console), end="", soft_wrap=True)
         else:

@@ -8,7 +8,6 @@ from shipmate import bootstrap
 from shipmate.cli.options import command, folder
 from shipmate.cli.screen import say
 from shipmate.doctor import examine
-from shipmate.errors import ProjectError
 
 __all__ = ["backup", "doctor", "restore", "upgrade"]
 
@@ -61,13 +60,12 @@ def upgrade(folder: Path, *, dry_run: bool) -> None:
 def doctor(folder: Path) -> None:
     """Look at everything that an assistant needs.
 
-    Says what mends what is amiss: settings, disk, index, database, model.
+    Says what mends what is amiss: settings, disk, index, database, model. Ends with the exit code of the first of them.
     """
-    healthy = True
+    exit_code = 0
     for finding in examine(folder):
-        say(("ok    ", "green") if finding.well else ("amiss ", "red"), finding.what)
+        say(("amiss ", "red") if finding.exit_code else ("ok    ", "green"), finding.what)
         if finding.do:
             say(f"  -> {finding.do}")
-        healthy = healthy and finding.well
-    if not healthy:
-        raise click.exceptions.Exit(ProjectError.exit_code)
+        exit_code = exit_code or finding.exit_code
+    raise click.exceptions.Exit(exit_code)

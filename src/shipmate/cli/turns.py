@@ -12,16 +12,14 @@ __all__ = ["print_turn", "show_citations"]
 
 async def print_turn(assistant: Assistant, ask: Ask, *, shown: bool = True) -> Reply:
     """Run a turn and print its reply as it comes; return it whole."""
-    prose = Prose()
-    async with aclosing(assistant.turn(ask)) as events:
-        async for event in events:
-            match event:
-                case Token() | Card() if shown:
-                    prose.write(event.text)
-                case Finished():
-                    if shown:
-                        say()
-                    return event.reply
+    with Prose() as prose:
+        async with aclosing(assistant.turn(ask)) as events:
+            async for event in events:
+                match event:
+                    case Token() | Card() if shown:
+                        prose.write(event.text)
+                    case Finished():
+                        return event.reply
     raise AssertionError("a turn ends with Finished")
 
 
