@@ -102,15 +102,27 @@ def _packed(pieces: list[Span]) -> Iterator[Span]:
     """Yield passages of about equal length, so that no section leaves a crumb behind."""
     if not pieces:
         return
-    total = pieces[-1][1] - pieces[0][0]
-    fair = total / -(-total // LONGEST)
     start, end = pieces[0]
+    fair = (pieces[-1][1] - start) / _least(pieces)
+    goal = start + fair
     for piece_start, piece_end in pieces[1:]:
-        if end - start >= fair or piece_end - start > LONGEST:
+        if piece_end - start > LONGEST or goal - end < piece_end - goal:
             yield start, end
             start = piece_start
+            goal += fair
         end = piece_end
     yield start, end
+
+
+def _least(pieces: list[Span]) -> int:
+    """Return the least number of passages that hold the pieces."""
+    count = 1
+    start = pieces[0][0]
+    for piece_start, piece_end in pieces:
+        if piece_end - start > LONGEST:
+            count += 1
+            start = piece_start
+    return count
 
 
 def _passage(document: Document, headings: tuple[str, ...], start: int, end: int) -> Passage:

@@ -107,10 +107,10 @@ class _Text:
     def begin(self, kind: BlockKind, level: int = 0) -> None:
         """End the open block; what follows belongs to a new one."""
         if self.is_inside:
-            words = "".join(self._parts[self._first_part :])
-            end = self._start + len(words.rstrip())
+            words = "".join(self._parts[self._first_part :]).rstrip()
             title = " ".join(words.split()) if self._kind is BlockKind.HEADING else ""
-            self.blocks.append(Block(self._kind, self._start, end, self._level, title))
+            if words:
+                self.blocks.append(Block(self._kind, self._start, self._start + len(words), self._level, title))
             self._insert("\n\n")
         self._first_part = len(self._parts)
         self._start = self._size
@@ -130,27 +130,33 @@ class _Text:
 
     def add(self, words: str, at: int) -> None:
         """Append what stands verbatim in the file."""
-        if self._blank_at >= 0:
-            self._append(" ", self._blank_at)
-            self._blank_at = -1
-        self._append(words, at)
+        self._fill_blank()
+        last = self.runs[-1] if self.runs else None
+        if last is None or self._size - last[0] != at - last[1]:
+            self._run(at)
+        self._insert(words)
 
     def add_entity(self, sign: str, at: int, end: int) -> None:
-        """Append what the file writes as an entity; a run begins behind it, so that its end is known."""
-        self.add(sign, at)
-        self.runs.append((self._size, end))
+        """Append what the file writes as an entity: a run of its own, and one behind it, so that its end is known."""
+        self._fill_blank()
+        self._run(at)
+        self._insert(sign)
+        self._run(end)
 
     def text(self) -> str:
         """Return all that was added."""
         return "".join(self._parts)
 
-    def _append(self, words: str, at: int) -> None:
-        in_text, in_file = self.runs[-1] if self.runs else (0, -1)
-        if in_text == self._size and self.runs:
-            self.runs[-1] = (in_text, at)
-        elif in_file < 0 or in_file + self._size - in_text != at:
-            self.runs.append((self._size, at))
-        self._insert(words)
+    def _fill_blank(self) -> None:
+        if self._blank_at >= 0:
+            at, self._blank_at = self._blank_at, -1
+            self.add(" ", at)
+
+    def _run(self, at: int) -> None:
+        """Begin a run; where one begins already, nothing was said since, and this one replaces it."""
+        if self.runs and self.runs[-1][0] == self._size:
+            self.runs.pop()
+        self.runs.append((self._size, at))
 
     def _insert(self, words: str) -> None:
         self._parts.append(words)
