@@ -16,7 +16,7 @@ from shipmate.text import STOP_WORDS, stem, stems, words
 __all__ = ["Search"]
 
 # How many of the best are looked at closely.
-DEPTH = 20
+DEPTH = 12
 # What a passage gains, at most, on a lexical score of 1: for holding the question's phrases,
 PHRASES = 0.35
 # and for a title and headings that say nothing but what the question names.
