@@ -9,6 +9,7 @@ __all__ = ["table"]
 FIGURES = (
     ("turn_cpu_us", "turn CPU us", 0),
     ("turns_per_s_per_core", "turns/s/core", 0),
+    ("first_time_turn_cpu_us", "first time us", 0),
     ("token_cpu_us", "token CPU us", 1),
     ("stream_cpu_ms", "stream CPU ms", 1),
     ("first_text_added_ms", "added ms p50", 1),
@@ -22,6 +23,7 @@ FIGURES = (
 )
 LEGEND = """\
 turn CPU: closed loop; echo and embedded 16 clients, the others 40 clients and a model that answers at once
+first time: each question of the set once, right after the start, one at a time; caches are empty
 token CPU: 16 streams of 100 tokens from a model at full speed
 stream CPU and added: 4 streams/s, the model's first token after 20 ms and 40 tokens at 100/s
 added: the client's first text minus the model's first token when it is asked directly

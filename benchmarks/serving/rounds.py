@@ -38,7 +38,6 @@ SATURATED = Pace(tokens=100)
 STREAMS_PER_S = 4.0
 CLIENTS = 40
 FEW, MANY = 16, 160
-WARMING_S = 1.5
 COLD_PATIENCE_S = 60.0
 
 
@@ -46,8 +45,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How long a run is."""
 
     rounds: int = 3
-    closed_s: float = 3.0
-    open_s: float = 8.0
+    warm_s: float = 1.5
+    closed_s: float = 2.5
+    open_s: float = 7.0
     pairs: int = 7
     pair_s: float = 1.5
     cold_starts: int = 3
@@ -94,6 +94,10 @@ class Rounds:
         """Return the medians of all rounds."""
         return {figure: median(values) for figure, values in self._noted[name].items()}
 
+    def note_first_time(self, name: str, spent_s: float, questions: int) -> None:
+        """Note what questions cost that were never asked before, one after the other, right after the start."""
+        self._note(name, "first_time_turn_cpu_us", spent_s / questions * 1e6)
+
     async def run(self, measure: str) -> None:
         """Carry out one measure."""
         match measure:
@@ -118,7 +122,7 @@ class Rounds:
         """Fill each server's caches and connections before it is measured."""
         await self._set(AT_ONCE)
         for name in names:
-            await closed_loop(door(self._servers[name].port), self._questions, clients=8, duration_s=WARMING_S)
+            await closed_loop(door(self._servers[name].port), self._questions, clients=8, duration_s=self._plan.warm_s)
 
     def note_memory(self, names: Iterable[str]) -> None:
         """Note what each server holds after its load."""
@@ -140,8 +144,8 @@ class Rounds:
         await self._set(SATURATED)
         for _ in range(self._plan.rounds):
             for name in WITH_MODEL:
-                cost_us = await self._cost_us(name, clients=FEW, words=SATURATED.tokens, streamed=True)
-                self._note(name, "token_cpu_us", cost_us / SATURATED.tokens)
+                spent_s, good = await self._closed(name, clients=FEW, words=SATURATED.tokens, streamed=True)
+                self._note(name, "token_cpu_us", spent_s / sum(len(answer.text.split()) for answer in good) * 1e6)
 
     async def _growth(self) -> None:
         pairs = []
@@ -236,10 +240,15 @@ class Rounds:
                     taken[step.name].append(step.ms * 1000)
             self.steps_us[name] = {step: fmean(times) for step, times in taken.items()}
 
-    async def _cost_us(
-        self, name: str, *, clients: int, words: int, streamed: bool = False, duration_s: float | None = None
-    ) -> float:
+    async def _cost_us(self, name: str, *, clients: int, words: int, duration_s: float | None = None) -> float:
         """Return the server's CPU for each answer of a closed loop."""
+        spent_s, good = await self._closed(name, clients=clients, words=words, duration_s=duration_s)
+        return spent_s / len(good) * 1e6
+
+    async def _closed(
+        self, name: str, *, clients: int, words: int, streamed: bool = False, duration_s: float | None = None
+    ) -> tuple[float, list[Answer]]:
+        """Return the server's CPU for all of a closed loop, and its answers."""
         process = self._servers[name]
         before_s = process.cpu_s()
         answers = await closed_loop(
@@ -249,9 +258,7 @@ class Rounds:
             duration_s=self._plan.closed_s if duration_s is None else duration_s,
             streamed=streamed,
         )
-        spent_s = process.cpu_s() - before_s
-        good = self._good(name, answers, words)
-        return spent_s / len(good) * 1e6
+        return process.cpu_s() - before_s, self._good(name, answers, words)
 
     def _sift(self, name: str, answers: Sequence[Answer], words: int) -> list[Answer]:
         """Return the answers that are some, and count the others by what is wrong with them."""

@@ -143,9 +143,12 @@ class Servers:
         upstream = [sys.executable, "-m", "benchmarks.serving.upstream", "{port}", str(data)]
         self.upstream = self._start(upstream, core=LOAD_CORE)
         write_index(self._corpus, self.index)
-        if EMBEDDED in names or MODELLED in names:
+        own = [name for name in names if name in (EMBEDDED, MODELLED)]
+        # The others begin while Shipmate reads its documents.
+        self._named = {name: self.start(name) for name in names if name not in own}
+        if own:
             self._write_assistants()
-        self._named = {name: self.start(name) for name in names}
+        self._named.update({name: self.start(name) for name in own})
         for process in self._running:
             process.wait()
 

@@ -90,7 +90,7 @@ class Quoter:
         self._replies: dict[tuple[str, int], Reply] = {}
 
     def reply(self, prompt: str, count: int) -> Reply:
-        """Return a reply of `count` tokens, or fewer when the prompt's sentences do not suffice."""
+        """Return a reply of whole sentences with `count` tokens or some more; fewer when the prompt has no more."""
         reply = self._replies.get((prompt, count))
         if reply is None:
             reply = self._replies[prompt, count] = self._make(prompt, count)
@@ -102,8 +102,6 @@ class Quoter:
             if sentence in self._sentences:
                 words += sentence.split()
             if len(words) >= count:
-                words = words[:count]
-                words[-1] = words[-1].rstrip(".,:;") + "."
                 break
         words = words or NOTHING_FOUND.split()
         tokens = [words[0], *(" " + word for word in words[1:])]
