@@ -1,0 +1,266 @@
+"""A backup is taken while the assistant serves and ingests, and comes back as it was or not at all."""
+
+import asyncio
+import io
+import json
+import os
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shipmate.adapters.folder import FolderLock, install_key
+from shipmate.adapters.sqlite.store import SqliteStore
+from shipmate.adapters.tantivy_index import TantivyIndex
+from shipmate.adapters.upkeep import backup, restore
+from shipmate.errors import Damaged, FolderInUse, Missing, SchemaTooNew, ShipmateError
+from shipmate.messages import Passage
+from shipmate.testing.conformance.store import closing, opening
+
+
+def passage(number: int) -> Passage:
+    return Passage(source=f"{number}.md", title="Title", text=f"number {number}", start=0, end=8)
+
+
+def ingest(index: TantivyIndex, numbers: range) -> None:
+    index.write([(f"{number}.md", "f", [passage(number)]) for number in numbers], [])
+
+
+async def converse(path: Path, numbers: range) -> None:
+    store = SqliteStore.open(path)
+    for number in numbers:
+        await store.open_turn(opening(f"t{number}", f"{number}?"))
+        await store.close_turn(closing(f"t{number}", f"{number}!"))
+    await store.close()
+
+
+async def said(state: Path) -> list[str]:
+    store = SqliteStore.open(state / "shipmate.db")
+    thread = await store.conversation("c1", "ada", messages=100_000)
+    await store.close()
+    return [message.text for message in thread.messages]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / "assistant" / ".shipmate"
+    install_key(folder)
+    asyncio.run(converse(folder / "shipmate.db", range(3)))
+    ingest(TantivyIndex(folder / "index"), range(5))
+    return folder
+
+
+@pytest.fixture
+def archive(state: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "monday.tar.gz"
+    backup(state, path)
+    return path
+
+
+@contextmanager
+def meanwhile(act: Callable[[int], None]) -> Iterator[None]:
+    """Do something again and again in another thread."""
+    is_over = threading.Event()
+
+    def again() -> None:
+        number = 100
+        while not is_over.is_set():
+            act(number)
+            number += 1
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_what_was_saved_comes_back_on_another_machine(state: Path, archive: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / ".shipmate"
+    elsewhere.parent.mkdir()
+    assert restore(archive, elsewhere) is None
+    assert asyncio.run(said(elsewhere)) == ["0?", "0!", "1?", "1!", "2?", "2!"]
+    assert install_key(elsewhere) == install_key(state)
+    index = TantivyIndex(elsewhere / "index")
+    assert set(index.sources()) == {f"{number}.md" for number in range(5)}
+    ingest(index, range(5, 7))
+    assert len(index.search({"number": 1.0}, 10)) == 7, "the restored index can be searched and written"
+
+
+def test_the_present_state_is_kept_aside(state: Path, archive: Path) -> None:
+    asyncio.run(converse(state / "shipmate.db", range(3, 5)))
+    before = contents(state)
+    aside = restore(archive, state)
+    assert aside == state.with_name(".shipmate.before-restore-1")
+    assert aside
+    kept = contents(aside)
+    assert kept.pop(".gitignore") == b"*\n"
+    assert kept == before
+    assert len(asyncio.run(said(state))) == 6
+    assert restore(archive, state) == state.with_name(".shipmate.before-restore-2")
+
+
+def test_a_backup_while_serving_and_ingesting_is_consistent(state: Path, tmp_path: Path) -> None:
+    """Whole turns in order up to some moment, and an index as of one commit; five times over."""
+    index = TantivyIndex(state / "index")
+
+    def act(number: int) -> None:
+        asyncio.run(converse(state / "shipmate.db", range(number, number + 1)))
+        ingest(index, range(number, number + 3))
+
+    for turn in range(5):
+        path = tmp_path / f"{turn}.tar.gz"
+        with meanwhile(act):
+            backup(state, path)
+        elsewhere = tmp_path / f"elsewhere-{turn}" / ".shipmate"
+        elsewhere.parent.mkdir()
+        restore(path, elsewhere)
+        numbers = [text.rstrip("?!") for text in asyncio.run(said(elsewhere))]
+        questions = numbers[::2]
+        assert numbers[1::2] == questions[: len(numbers) // 2], "each question is followed by its reply"
+        found = TantivyIndex(elsewhere / "index").search({"number": 1.0}, 10_000)
+        assert len(found) >= 5
+
+
+def test_an_older_backup_of_that_name_is_replaced_only_by_a_complete_one(state: Path, archive: Path) -> None:
+    old = archive.read_bytes()
+    (state / "shipmate.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(Damaged):
+        backup(state, archive)
+    assert archive.read_bytes() == old
+    assert [path.name for path in archive.parent.iterdir() if "monday" in path.name] == ["monday.tar.gz"]
+
+
+def test_only_its_owner_reads_a_backup(archive: Path) -> None:
+    assert archive.stat().st_mode & 0o077 == 0
+
+
+def test_nothing_to_save_and_nowhere_to_save_it_are_said(state: Path, tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="nothing that could be saved"):
+        backup(tmp_path / "empty", tmp_path / "a.tar.gz")
+    with pytest.raises(Missing, match="nowhere"):
+        backup(state, tmp_path / "nowhere" / "a.tar.gz")
+    with pytest.raises(Missing, match="tuesday"):
+        restore(tmp_path / "tuesday.tar.gz", state)
+
+
+@pytest.mark.parametrize("purpose", ["serve", "ingest"])
+def test_nobody_restores_under_a_running_server_or_ingest(state: Path, archive: Path, purpose: str) -> None:
+    with FolderLock(state / f"{purpose}.lock", purpose), pytest.raises(FolderInUse, match=str(os.getpid())):
+        restore(archive, state)
+    assert len(asyncio.run(said(state))) == 6
+
+
+def entries(archive: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
+    with tarfile.open(archive) as tar:
+        files = ((entry, tar.extractfile(entry)) for entry in tar)
+        return [(entry, file.read()) for entry, file in files if file]
+
+
+def rewritten(archive: Path, change: Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes] | None]) -> None:
+    """Write the archive anew with each entry changed, or left out."""
+    old = entries(archive)
+    with tarfile.open(archive, "w:gz") as new:
+        for entry, content in old:
+            changed = change(entry, content)
+            if changed:
+                changed[0].size = len(changed[1])
+                new.addfile(changed[0], io.BytesIO(changed[1]))
+
+
+def renamed(entry: tarfile.TarInfo, content: bytes, name: str) -> tuple[tarfile.TarInfo, bytes]:
+    """Call the key something else, in the manifest and in the archive."""
+    if entry.name == "manifest.json":
+        return entry, content.replace(b'"install.key"', json.dumps(name).encode())
+    if entry.name == "install.key":
+        entry.name = name
+    return entry, content
+
+
+def linked(entry: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    if entry.name == "install.key":
+        entry.type = tarfile.SYMTYPE
+        entry.linkname = "/etc/passwd"
+        return entry, b""
+    return entry, content
+
+
+CHANGES = {
+    "another content": lambda entry, content: (entry, content[:-1] + b"x"),
+    "a shorter content": lambda entry, content: (
+        (entry, content[:-1]) if entry.name == "install.key" else (entry, content)
+    ),
+    "a missing file": lambda entry, content: None if entry.name == "install.key" else (entry, content),
+    "no manifest": lambda entry, content: None if entry.name == "manifest.json" else (entry, content),
+    "a garbled manifest": lambda entry, content: (
+        (entry, content[:9]) if entry.name == "manifest.json" else (entry, content)
+    ),
+    "a link": linked,
+    "a path upwards": lambda entry, content: renamed(entry, content, "../../escaped"),
+    "an absolute path": lambda entry, content: renamed(entry, content, "/tmp/escaped"),
+    "a null character": lambda entry, content: renamed(entry, content, "a\0b"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_archive_that_was_tampered_with_changes_nothing(state: Path, archive: Path, change: str) -> None:
+    rewritten(archive, CHANGES[change])
+    before, around = contents(state), set(state.parents[1].rglob("*"))
+    with pytest.raises(Damaged, match="cannot be used"):
+        restore(archive, state)
+    assert contents(state) == before
+    assert set(state.parents[1].rglob("*")) == around, "nothing was written anywhere else"
+
+
+def test_a_file_that_the_manifest_does_not_name_is_refused(state: Path, archive: Path) -> None:
+    old = entries(archive)
+    with tarfile.open(archive, "w:gz") as new:
+        for entry, content in [*old, (tarfile.TarInfo("extra"), b"")]:
+            new.addfile(entry, io.BytesIO(content))
+    with pytest.raises(Damaged, match="extra"):
+        restore(archive, state)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_an_archive_that_was_cut_short_changes_nothing(state: Path, archive: Path, share: float) -> None:
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(len(whole) * share)])
+    before = contents(state)
+    with pytest.raises(Damaged):
+        restore(archive, state)
+    assert contents(state) == before
+
+
+def test_an_archive_of_a_later_form_names_the_version_that_reads_it(state: Path, archive: Path) -> None:
+    rewritten(
+        archive,
+        lambda entry, content: (
+            entry,
+            content.replace(b'"format":1', b'"format":2').replace(b'"shipmate":"', b'"shipmate":"9.'),
+        ),
+    )
+    with pytest.raises(SchemaTooNew, match=r"Shipmate 9\."):
+        restore(archive, state)
+
+
+def test_a_database_that_was_damaged_before_its_backup_is_not_saved_as_if_it_were_whole(
+    state: Path, tmp_path: Path
+) -> None:
+    asyncio.run(converse(state / "shipmate.db", range(10, 200)))
+    path = state / "shipmate.db"
+    content = bytearray(path.read_bytes())
+    content[8192 : len(content) - 4096] = bytes(len(content) - 12288)
+    path.write_bytes(content)
+    with pytest.raises(ShipmateError):
+        backup(state, tmp_path / "a.tar.gz")
+    assert not (tmp_path / "a.tar.gz").exists()
