@@ -1,6 +1,7 @@
 """What of a passage can be quoted: its sentences, list items and table rows, and what they stand under."""
 
 import re
+from array import array
 from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
@@ -95,8 +96,9 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     holding: dict[str, tuple[int, ...]]
     # The pieces that do not hold a stem, but stand under a heading, question or introduction that does.
     under: dict[str, tuple[int, ...]]
-    # The pieces that may be quoted, each with its worth.
-    quotable: tuple[tuple[int, float], ...]
+    # The pieces that may be quoted, and the worth of each: compact, because every question goes through them.
+    quotable: "array[int]"
+    worth: "array[float]"
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)
@@ -116,8 +118,14 @@ def outline(passage: Passage) -> Outline:
             under[stem] = under.get(stem, ()) + at
         pieces.append(piece)
         context.follow(piece)
-    quotable = tuple((number, piece.worth) for number, piece in enumerate(pieces) if piece.quotable)
-    return Outline(pieces=tuple(pieces), holding=holding, under=under, quotable=quotable)
+    quotable = [number for number, piece in enumerate(pieces) if piece.quotable]
+    return Outline(
+        pieces=tuple(pieces),
+        holding=holding,
+        under=under,
+        quotable=array("I", quotable),
+        worth=array("d", [pieces[number].worth for number in quotable]),
+    )
 
 
 class _Context:

@@ -61,11 +61,12 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
     for rank, (hit, outline) in enumerate(zip(hits, outlines, strict=True)):
         coverage = _coverage(want.weights, outline)
         of_passage = PASSAGE * hit.score / best if best > 0 else 0.0
-        for number, worth in outline.quotable:
-            own, near = coverage[number], coverage[number - 1] + coverage[number + 1]
-            if own or near:
-                # Negative numbers: of equals, the first one in the documents wins.
-                found.append((own + NEAR * near + worth + of_passage, -rank, -number))
+        # Negative numbers: of equals, the first one in the documents wins.
+        found += [
+            (own + NEAR * near + worth + of_passage, -rank, -number)
+            for number, worth in zip(outline.quotable, outline.worth, strict=True)
+            if (own := coverage[number]) + (near := coverage[number - 1] + coverage[number + 1])
+        ]
     found.sort(reverse=True)
     close = []
     for score, rank, number in found[:CLOSE_LOOK]:
