@@ -168,8 +168,12 @@ def _admit(ask: Ask, parts: Parts) -> Wait | None:
             f"The message has {len(ask.text)} characters; the limit is {parts.message_chars}.",
             do="Ask a shorter question.",
         )
-    if any("\ud800" <= character <= "\udfff" for character in ask.text):
-        raise Malformed("The message holds half a surrogate pair, which is no text.", do="Send valid Unicode.")
+    try:
+        ask.text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(
+            "The message holds half a surrogate pair, which is no text.", do="Send valid Unicode."
+        ) from error
     return parts.bucket.take(ask.caller)
 
 
