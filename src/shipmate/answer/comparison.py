@@ -18,6 +18,8 @@ BOTH = (
 )
 SAME = re.compile(OPENING + r"(?:both )?(?P<one>[^?]+?) and (?P<other>[^?]+?) the same (?P<noun>\w+)\?*\s*$")
 
+# A longer message is no plain question.
+LONGEST_CHARS = 300
 # At least this share of a name's telling words has to stand in a quote that speaks of it.
 NAMED = 0.4
 YEAR = re.compile(r"\b(?:1\d|20)\d\d\b")
@@ -40,6 +42,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 def comparison(question: str) -> Comparison | None:
     """Read a question about two things; None for any other."""
+    if len(question) > LONGEST_CHARS:
+        return None
     found = BOTH[0].match(question) or BOTH[1].match(question) or SAME.match(question)
     if not found:
         return None

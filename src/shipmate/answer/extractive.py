@@ -51,7 +51,7 @@ class Extractive:
         if word:
             decisive = zip(runs, sentences, strict=True)
             cited = [quote.citations[0] for run, quote in decisive if any(candidate in deciding for candidate in run)]
-            sentences.insert(0, Sentence(text=word, citations=tuple(cited)))
+            sentences[:0] = [Sentence(text=word, citations=tuple(cited))] if cited else []
         return Draft(kind=ReplyKind.ANSWER, sentences=tuple(sentences), confidence=confidence)
 
     def _decided(

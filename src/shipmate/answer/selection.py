@@ -119,16 +119,18 @@ def pick(
         introduced = _introduced(best, outlines, max_sentences - len(picks) - 1)
         if (
             introduced is None
+            or (introduced and introduced[0].place == taken.lead)
             or best.news < LEAST_NEWS * len(best.piece.stems)
             or best.score < LEAST_SCORE * len(picks) * found[0].score
             or taken.runs_with(best) > max_citations
         ):
             continue
         for candidate in (best, *introduced):
-            taken.add(candidate)
-            picks.append(candidate)
-            missing *= not candidate.shows
-            news.forget(candidate)
+            if candidate.place not in taken.places:
+                taken.add(candidate)
+                picks.append(candidate)
+                missing *= not candidate.shows
+                news.forget(candidate)
         left = [candidate for candidate in left if candidate.place not in taken.places]
     return picks
 
@@ -157,21 +159,20 @@ class Taken:
         self.places: set[tuple[int, int]] = set()
         self._runs = 0
         # The place of the first quote if a reply may begin with it; nothing is joined before it.
-        self._lead: tuple[int, int] | None = None
+        self.lead: tuple[int, int] | None = None
 
     def runs_with(self, candidate: Candidate) -> int:
         """Return in how many runs the quotes would stand with this one."""
         hit, number = candidate.place
         behind = (hit, number + 1)
-        return self._runs + 1 - ((hit, number - 1) in self.places) - (behind in self.places and behind != self._lead)
+        return self._runs + 1 - ((hit, number - 1) in self.places) - (behind in self.places and behind != self.lead)
 
     def add(self, candidate: Candidate) -> None:
         """Quote it."""
-        if candidate.place not in self.places:
-            self._runs = self.runs_with(candidate)
-            if not self.places and candidate.piece.leads:
-                self._lead = candidate.place
-            self.places.add(candidate.place)
+        self._runs = self.runs_with(candidate)
+        if not self.places and candidate.piece.leads:
+            self.lead = candidate.place
+        self.places.add(candidate.place)
 
 
 class News:

@@ -16,6 +16,9 @@ CLOSE_WORDS = 2
 # A "Yes" or "No" below a question in the documents decides when that question holds this share of the claim.
 SAME_QUESTION = 0.7
 
+# A longer message is no plain question.
+LONGEST_CHARS = 300
+
 COURTESY = r"^\W*(?:(?:actually|also|and|but|excuse me|hello|hey|hi|oh|ok|okay|please|so|sorry|then|well)\W+)*"
 POLAR = re.compile(
     COURTESY + r"(?P<verb>am|are|can|could|did|do|does|had|has|have|is|may|might|must|should|was|were|will|would)"
@@ -139,7 +142,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def claim(question: str) -> Claim | None:
     """Read a question that asks for a yes or a no, or a statement to be confirmed; None for any other."""
-    if question.count("?") > 1 or REQUEST.search(question) or not ASKING.isdisjoint(words(question.lower())):
+    if len(question) > LONGEST_CHARS or question.count("?") > 1:
+        return None
+    if REQUEST.search(question) or not ASKING.isdisjoint(words(question.lower())):
         return None
     stated = TAGGED.match(question) or HEARSAY.match(question)
     found = stated or POLAR.match(question) or DECLARED.match(question)
