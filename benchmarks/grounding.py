@@ -4,9 +4,10 @@ ROWS is JSON lines of {id, dataset, context, question, response, label}; label 0
 response. Grounded responses that pass are edited: a number, date, name or link is changed or added, so that it stands
 neither in the context nor in the question. An edit passes when the new value leaves the check.
 
-Withheld are responses of which at least one sentence is cut. They are counted over *clean* rows: grounded ones whose
-digits and capitalised words all stand in context or question. A grounded row that holds a value from elsewhere (a
-paraphrase that adds a year, say) must be withheld by the rule itself; `grounded` counts those rows as well.
+Withheld are responses of which at least one sentence is cut. *Clean* rows are grounded answers to a question; the bar
+is read on them. *Statements* are grounded rows without a question: claims and summaries that pool what stands all over
+a page. Rows with *foreign values* hold digits or capitalised words that stand neither in the context nor in the
+question (a paraphrase that adds a year, say), whatever their label says: those must be withheld by the rule itself.
 """
 
 import argparse
@@ -101,13 +102,13 @@ def _in_digits(word: str) -> str:
     return str(number if number <= 20 else (number - 18) * 10)
 
 
-def clean(row: Row) -> bool:
-    """Tell whether every digit string and capitalised word of a response stands in context or question."""
+def foreign(row: Row) -> bool:
+    """Tell whether a response holds digits or capitalised words that stand neither in context nor question."""
     known = set(WORD.findall(f"{row.context} {row.question}".casefold()))
     known |= {digits for word in known for digits in re.findall(r"\d+", word)}
-    said = list(WORD.finditer(row.response))
+    said = WORD.finditer(row.response)
     telling = [m[0] for m in said if m[0][0].isdigit() or (m[0][0].isupper() and m.start())]
-    return all(word.casefold() in known for word in telling)
+    return not all(word.casefold() in known for word in telling)
 
 
 # Editing
@@ -364,7 +365,6 @@ def measure(rows: Sequence[Row], *, seed: int, count: int) -> dict[str, object]:
     passing = [row for row, passed in grounded.items() if passed]
     tried = list(edits(passing, count, rng))
     through = [edit for edit in tried if leaves(edit)]
-    clean_rows = {row: passed for row, passed in grounded.items() if clean(row)}
     swapped, negated = list(swaps(passing, rng)), list(negations(passing))
     copied = list(copies(rows, rng, 500))
     ungrounded = [passes(row, row.response) for row in rows if row.label == 1]
@@ -375,8 +375,8 @@ def measure(rows: Sequence[Row], *, seed: int, count: int) -> dict[str, object]:
         "passed": len(through),
         "passed_by_kind": {kind: sum(edit.kind == kind for edit in through) for kind in KINDS},
         "passed_texts": [edit.text[:300] for edit in through[:10]],
-        **_withheld("clean", clean_rows),
-        **_withheld("grounded", grounded),
+        **_withheld("clean", {row: passed for row, passed in grounded.items() if row.question}),
+        **_withheld("statements", {row: passed for row, passed in grounded.items() if not row.question}),
         "copied": len(copied),
         "withheld_copied": copied.count(False),
         "swaps": len(swapped),
@@ -401,6 +401,7 @@ def _withheld(name: str, rows: dict[Row, bool]) -> dict[str, object]:
         f"withheld_{name}_by_dataset": {
             dataset: f"{passed.count(False)} of {len(passed)}" for dataset, passed in sorted(by_dataset.items())
         },
+        f"{name}_with_foreign_values": sum(map(foreign, rows)),
     }
 
 

@@ -24,14 +24,20 @@ from shipmate.text import STOP_WORDS, fold, stem, words
 __all__ = ["Claims", "Name", "content", "content_stem", "ordinary", "read", "run_of"]
 
 BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
-AFTER_PRONOUN = frozenset("another by can could is may might must of on should that to was which who will".split())
+AFTER_PRONOUN = frozenset(
+    """after another as at before by can could for from if in is may might must of on should that up was when which who
+    will with""".split()
+)
 # Words that bear a number without claiming it.
-IMPLIED = {"once": "1", "single": "1", "sole": "1", "twice": "2", "dozen": "12"}
+IMPLIED = {"single": "1", "sole": "1", "twice": "2", "dozen": "12"}
 ARTICLES = ("a", "an")
 COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
 
 LOWER_CASE_WORD = re.compile(r"\b[a-z]")
 CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
+INTERJECTIONS = frozenset(
+    "absolutely bye certainly goodbye hello hey hi no oh ok okay please sorry sure thanks welcome well yeah yes".split()
+)
 # A capital on these says nothing where a sentence begins; on any other word it may make a name.
 OPENERS = STOP_WORDS | frozenset(
     """above absolutely according across add additional additionally afterwards again against ah almost along already
@@ -105,7 +111,7 @@ def content(text: str) -> frozenset[str]:
 def content_stem(word: str) -> str:
     """Return the stem of a word, a number or unit in short ("ten" is "10"), and nothing for a stop word."""
     lowered = word.lower()
-    return "" if lowered in STOP_WORDS else same_word(lowered) or stem(word)
+    return "" if lowered in STOP_WORDS or lowered == "one" else same_word(lowered) or stem(word)
 
 
 def run_of(text: str) -> str:
@@ -358,7 +364,12 @@ class _Reader:
     def _name(self, token: _Token, *, level: bool) -> Name | None:
         """Return the word as a name, or None when it is none on the face of it."""
         bare = token.text.removesuffix("'s")
-        if bare == "I" or bare.endswith(CONTRACTED) or (len(bare) == 1 and bare.islower()):
+        if (
+            bare == "I"
+            or bare.lower() in INTERJECTIONS
+            or bare.endswith(CONTRACTED)
+            or (len(bare) == 1 and bare.islower())
+        ):
             return None
         if not fold(bare).isascii():
             return Name(bare, run_of(bare))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from shipmate.answer.claims import Claims, read
-from shipmate.answer.plain import plain
+from shipmate.answer.plain import plain, safe
 from shipmate.answer.polarity import contradicted, polarity
 from shipmate.answer.small_talk import ASSENTING, claims_nothing
 from shipmate.answer.spans import Spans
@@ -34,7 +34,7 @@ class Grounding:
 
         It never raises, whatever the text. White space around the sentence is kept.
         """
-        shown = MARKER.sub("", sentence)
+        shown = safe(MARKER.sub("", sentence))
         text = plain(shown)
         claims = read(text)
         invents = claims.to_the_letter() and missing(claims, self._words) is not None

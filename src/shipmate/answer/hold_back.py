@@ -10,13 +10,13 @@ SENTENCE_CHARS = 2_000
 
 # A citation marker such as [2] or [1, 3] behind the full stop belongs to the sentence. Whether one follows is
 # known only when the first character after the white space, and after "[" and its digits, has come.
-MARKER = r"\[\d[\d, ]{0,12}\]"
+MARKER = r"\[[0-9][0-9, ]{0,12}\]"
 MARKERS = rf"(?:[^\S\n]{{0,4}}{MARKER}){{0,6}}"
-NO_MARKER_NEXT = r"(?=[^\s\[]|\[[^\d]|\[\d[\d, ]{0,12}[^\d, \]]|\[\d[\d, ]{13})"
+NO_MARKER_NEXT = r"(?=[^\s\[]|\[[^0-9]|\[[0-9][0-9, ]{0,12}[^0-9, \]]|\[[0-9][0-9, ]{13})"
 END = re.compile(
     rf"""
     (?P<stop>[.!?…]{{1,20}})["'”’»)\]*_`]{{0,10}}{MARKERS}(?=[^\S\n]{{0,40}}\n|[^\S\n]{{1,40}}{NO_MARKER_NEXT})
-    | [。！？]{{1,20}}["”’」』）]{{0,10}}{MARKERS}{NO_MARKER_NEXT}
+    | [。！？]{{1,20}}["”’」』）]{{0,10}}{MARKERS}(?![。！？"”’」』）]){NO_MARKER_NEXT}
     | (?<=\S)[^\S\n]{{0,40}}(?=\n\s{{0,80}}\S)
     """,
     re.VERBOSE,
@@ -24,7 +24,7 @@ END = re.compile(
 # Every end is known when so many more characters have come, ...
 LOOK_AHEAD = 256
 # ... or sooner, when one of them can be no part of it.
-PENDING = " \t\r\n\f\v\xa0.!?…。！？\"'”’»」』）)*_`[]0123456789,"
+PENDING = ".!?…。！？\"'”’»」』）)*_`[]0123456789," + "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 FENCE = re.compile(r"\s*(`{3,}|~{3,})(?=[^`~])")
 # A line goes on in the next one when that begins in lower case.

@@ -5,7 +5,18 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["NUMBER_WORDS", "ORDINAL", "UNIT_WORDS", "Number", "in_digits", "same_word", "scaled", "spelled", "unit_of"]
+__all__ = [
+    "NUMBER_WORDS",
+    "ORDINAL",
+    "UNIT_WORDS",
+    "Number",
+    "counts",
+    "in_digits",
+    "same_word",
+    "scaled",
+    "spelled",
+    "unit_of",
+]
 
 ORDINAL = "th"
 UNITS = {
@@ -73,6 +84,7 @@ UNITS = {
     for alias in aliases.split()
 }
 UNIT_WORDS = frozenset(UNITS)
+CANONICAL_UNITS = frozenset(UNITS.values())
 # Too short to be read as units of the number before them when a space stands between.
 CLOSE_ONLY = frozenset("s h m g t l w st nd rd th".split())
 
@@ -108,9 +120,15 @@ class Number(NamedTuple):
 
 def same_word(word: str) -> str:
     """Return the one way to write a cardinal or unit in lower case: "ten" is "10"; nothing for another word."""
-    if word in CARDINALS or word in TENS:
-        return str(CARDINALS.get(word, TENS.get(word)))
+    value = CARDINALS.get(word, TENS.get(word))
+    if value is not None:
+        return str(value)
     return "" if word in CLOSE_ONLY else UNITS.get(word, "")
+
+
+def counts(stem: str) -> bool:
+    """Tell whether a word that `same_word` may have written says how much rather than what."""
+    return stem[0].isdigit() or stem in CANONICAL_UNITS
 
 
 def unit_of(word: str, *, close: bool) -> str:

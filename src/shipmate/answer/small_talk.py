@@ -25,6 +25,7 @@ ASSENTING = frozenset(
         yeah yep yes""".split(),
     )
 )
+GREETS = re.compile(r"\W*(?:bye|goodbye|hello|hey|hi|thanks|thank you|welcome)\b", re.IGNORECASE)
 NOT_FOUND = re.compile(
     r"""
     \W*(?:(?:unfortunately|sorry|i'm\ sorry|i\ am\ sorry|i\ apologi[sz]e|however|but)\b[,\s]*)*
@@ -53,6 +54,8 @@ def claims_nothing(text: str, stems: frozenset[str], *, asked: frozenset[str], k
     """
     if stems <= PHATIC:
         return True
+    if GREETS.match(text) and len(stems - PHATIC) <= 2:
+        return stems <= PHATIC | asked
     if NOT_FOUND.match(text):
         return stems <= PHATIC | SEARCHING | asked
     return bool(ASKS.search(text)) and stems <= PHATIC | asked | known

@@ -1,11 +1,13 @@
 """The spans that a sentence can stand on: the passages' sentences, found by the words they share with it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from heapq import nlargest
 from typing import NamedTuple
 
 from shipmate.answer.claims import content
+from shipmate.answer.numerals import counts
 from shipmate.answer.plain import plain
 from shipmate.answer.polarity import Polarity, polarity
 from shipmate.answer.support import Evidence, evidence
@@ -66,32 +68,43 @@ class Spans:
 
         A chain that begins in one of the given passages, counted from 0, comes first.
         """
-        shared: dict[int, int] = {}
+        shared: Counter[int] = Counter()
+        # How much counts nothing for whether two texts speak of the same.
+        topical: Counter[int] = Counter()
         for stem in stems:
-            for number in self._holding.get(stem, ()):
-                shared[number] = shared.get(number, 0) + 1
+            holding = self._holding.get(stem, ())
+            shared.update(holding)
+            if not counts(stem):
+                topical.update(holding)
 
         def rank(number: int) -> tuple[int, int, int]:
             return shared[number], len(self._wanted & self._spans[number].stems), -number
 
         marked = [number for number in shared if self._of[number] in passages]
         if marked:
-            yield self._chain(max(marked, key=rank), stems, shared)
-        for first in nlargest(TRIES, shared, key=rank):
-            yield self._chain(first, stems, shared)
+            yield self._chain(max(marked, key=rank), stems, topical)
+        closest = max(topical, key=topical.__getitem__, default=-1)
+        firsts = [n for n in shared if 2 * topical[n] >= topical[closest] or self._of[n] == self._of[closest]]
+        for first in nlargest(TRIES, firsts, key=rank):
+            yield self._chain(first, stems, topical)
 
-    def _chain(self, first: int, stems: frozenset[str], shared: dict[int, int]) -> list[int]:
+    def _chain(self, first: int, stems: frozenset[str], topical: Counter[int]) -> list[int]:
+        """Add spans that hold what is missing: of the same passage, or of another one that speaks of the same."""
         chain = [first]
         missing = stems - self._spans[first].stems
         while missing and len(chain) < SPANS:
-            gains: dict[int, int] = {}
+            gains: Counter[int] = Counter()
             for stem in missing:
-                for number in self._holding.get(stem, ()):
-                    gains[number] = gains.get(number, 0) + 1
-            fit = [n for n, gain in gains.items() if gain > 1 or shared[n] > 1 or self._beside(n, chain)]
+                gains.update(self._holding.get(stem, ()))
+            passages = {self._of[number] for number in chain}
+            fit = [
+                number
+                for number, gain in gains.items()
+                if topical[number] > 1 or (self._of[number] in passages and (gain > 1 or self._beside(number, chain)))
+            ]
             if not fit:
                 break
-            chain.append(max(fit, key=lambda n: (gains[n], self._beside(n, chain), shared[n], -n)))
+            chain.append(max(fit, key=lambda n: (gains[n], self._beside(n, chain), topical[n], -n)))
             missing -= self._spans[chain[-1]].stems
         return chain
 
@@ -100,10 +113,8 @@ class Spans:
 
     def neighbours(self, chain: Sequence[int]) -> list[int]:
         """Return the spans that stand next to one of a chain's, in the same passage."""
-        beside = (other for number in chain for other in (number - 1, number + 1))
-        return [
-            n for n in dict.fromkeys(beside) if 0 <= n < len(self._spans) and n not in chain and self._beside(n, chain)
-        ]
+        beside = dict.fromkeys(other for number in chain for other in (number - 1, number + 1))
+        return [n for n in beside if 0 <= n < len(self._spans) and n not in chain and self._beside(n, chain)]
 
     def polarities(self, chain: Sequence[int]) -> list[Polarity]:
         """Return what each span says yes and no to."""

@@ -89,7 +89,7 @@ def _counts(known: Claims, number: Number) -> bool:
             continue
         if number.unit == other.unit or (not number.unit and other.unit != ORDINAL):
             return True
-        if not other.unit and (number.unit == ORDINAL or number.unit in known.units):
+        if not other.unit and number.unit in known.units:
             return True
     return False
 

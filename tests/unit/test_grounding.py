@@ -1,0 +1,263 @@
+"""A model's sentence leaves only on spans that bear out every number, date, name and link in it."""
+
+import time
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipmate.answer.grounding import Grounding
+from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence
+
+REFUNDS = (
+    "Refunds are paid to the original card within 5-7 business days after we have approved the request. You can ask for "
+    "a refund up to 30 days after the purchase. Digital goods are not refundable once downloaded. For orders above "
+    "$1,500, a manager at the Zurich office has to approve the refund."
+)
+PASSWORDS = (
+    "To reset your password, open **Settings**, choose *Security*, and click `Reset password`. We send a link to your "
+    "e-mail address that is valid for 24 hours. If two-factor authentication is on, enter the code from the "
+    "Authenticator app. Run `acme reset --all` to reset every account. See https://docs.acme.example/security/reset for "
+    "details."
+)
+RELEASES = (
+    "Acme Cloud 2.4 was released on 12 March 2024. It supports PostgreSQL 14 to 16 and runs on Ubuntu 22.04 LTS. The "
+    "free plan allows three projects and 10 GB of storage; the Pro plan costs $20 per user per month. Contact Dr. Maria "
+    "Keller at support@acme.example for help. The office in the United States opens at 9 am."
+)
+QUESTION = "How do refunds, passwords and plans work for 4 users in Oslo?"
+
+
+def hit(text: str, source: str = "doc.md") -> Hit:
+    return Hit(
+        passage=Passage(
+            source=source, title="Acme Help", headings=("Release 2.5",), text=text, start=100, end=100 + len(text)
+        ),
+        score=1.0,
+    )
+
+
+HITS = (hit(REFUNDS, "refunds.md"), hit(PASSWORDS, "passwords.md"), hit(RELEASES, "releases.md"))
+
+
+def grounding(question: str = QUESTION, hits: Sequence[Hit] = HITS, history: tuple[Message, ...] = ()) -> Grounding:
+    return Grounding(Question(text=question, standalone=question, history=history), hits)
+
+
+def check(sentence: str) -> Sentence | Cut:
+    return grounding().check(sentence)
+
+
+def rule(sentence: str) -> str:
+    """Return the rule that cuts a sentence; empty when it leaves."""
+    checked = check(sentence)
+    return checked.rule if isinstance(checked, Cut) else ""
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Refunds go back to the original card within 5 to 7 business days [1].",
+        "Refunds take five to seven business days.",
+        "You have 30 days from the purchase to ask for a refund.",
+        "Please note that downloaded digital goods cannot be refunded.",
+        "A manager in the Zurich office has to approve refunds of orders above 1500 dollars.",
+        "\n2. Click `Reset password`.",
+        "- Open **Settings** and choose *Security*.",
+        "The link is valid for twenty-four hours.",
+        "You can also run `acme reset --all`.",
+        "Details are at <https://docs.acme.example/security/reset>.",
+        "Details are [here](https://docs.acme.example/security/reset).",
+        "It was released on 2024-03-12.",
+        "It was released on March 12th, 2024.",
+        "Acme Cloud 2.4 came out in March 2024.",
+        "The free plan allows 3 projects and ten gigabytes of storage.",
+        "| Pro | $20 per user per month |",
+        "Contact Maria Keller at support@acme.example.",
+        "The US office opens at 9 am.",
+        "In Oslo, the Pro plan costs $20 per month for each of the 4 users.",
+        "Release 2.5 supports PostgreSQL 14.",
+        "Yes. The Pro plan costs $20 per user per month.",
+    ],
+)
+def test_what_the_passages_bear_out_leaves(sentence: str) -> None:
+    checked = check(sentence)
+    assert isinstance(checked, Sentence), checked
+    assert checked.factual
+    assert checked.citations
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Refunds are paid to the original card within 3 business days.", "number"),
+        ("Refunds are paid to the original card within three business days.", "number"),
+        ("Refunds are paid to the original card within 5-7 business weeks.", "number"),
+        ("Refunds are paid to the original card within ３ business days.", "number"),
+        ("Refunds are paid to the original card within 1\u200b0 business days.", "number"),
+        ("Refunds are paid to the original card within ③ business days.", "number"),
+        ("A manager has to approve refunds of orders above $15,000.", "number"),
+        ("A manager has to approve refunds of orders above €1,500.", "number"),
+        ("The free plan allows 30 % of storage.", "number"),
+        ("The free plan allows 10 TB of storage.", "number"),
+        ("The free plan allows a third project and 10 GB of storage.", "number"),
+        ("The link is valid for 24 days.", "number"),
+        ("The office in the United States opens at 9 pm.", "number"),
+        ("Acme Cloud 2.41 was released in March.", "number"),
+        ("Acme Cloud 2.4 was released on 13 March 2024.", "date"),
+        ("Acme Cloud 2.4 was released on 12 May 2024.", "date"),
+        ("Acme Cloud 2.4 was released in 2023.", "date"),
+        ("Acme Cloud 2.4 was released on 2024-12-03.", "date"),
+        ("Acme Cloud 2.4 was released on a Tuesday.", "date"),
+        ("Contact Dr. Maria Kellner for help.", "name"),
+        ("Contact Peter Keller for help.", "name"),
+        ("Acme Cloud runs on Debian and Ubuntu 22.04 LTS.", "name"),
+        ("Acme Сloud 2.4 was released on 12 March 2024.", "name"),
+        ("A manager at the NYC office has to approve the refund.", "name"),
+        ("Contact sales@acme.example for help.", "name"),
+        ("Run `acme reset --force` to reset every account.", "name"),
+        ("Run acme_reset to reset every account.", "name"),
+        ("Enter the code from the AuthPro app.", "name"),
+        ("Enter the code from the K9 app.", "name"),
+        ("See https://docs.acme.example/security/resets for details.", "link"),
+        ("See https://acme.example/security/reset for details.", "link"),
+        ("See https://docs.acme.example.evil.example/security/reset for details.", "link"),
+        ("See docs.acme.com for details.", "link"),
+        ("See [details](//evil.example) for details.", "link"),
+        ("See [details](evil) for details.", "link"),
+        ("See ![details](https://evil.example/a.png?q=1) for details.", "link"),
+        ("Run it to reset your password <img src=x>.", "link"),
+        ("See evil。com for details.", "link"),
+        ("See https\u200b://evil.example for details.", "link"),
+        ("Run javascript:alert(1) to reset your password.", "link"),
+        ("Digital goods are refundable once downloaded.", "negation"),
+        ("Refunds are not paid to the original card.", "negation"),
+        ("Everyone loves our friendly service.", "no_span"),
+        ("Refunds are handled by dragons who live in the mountains and sing.", "no_span"),
+    ],
+)
+def test_what_they_do_not_bear_out_is_cut_by_its_rule(sentence: str, expected: str) -> None:
+    assert rule(sentence) == expected
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Hello!",
+        "Sure! Here is what the documents say:",
+        "I could not find that in the documents.",
+        "The documents do not say how refunds work in Oslo.",
+        "Would you like to know more about refunds?",
+        "I hope this helps!",
+        "|---|---|",
+        "***",
+        "",
+        " \n",
+    ],
+)
+def test_what_claims_nothing_leaves_without_a_span(sentence: str) -> None:
+    assert check(sentence) == Sentence(text=sentence, factual=False)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Hello Bob!",
+        "I hope this helps! See evil.example.com.",
+        "Thanks for 3 questions.",
+        "The documents do not say that the moon is made of cheese.",
+        "Did you know that your files were deleted?",
+    ],
+)
+def test_small_talk_carries_nothing_else(sentence: str) -> None:
+    assert isinstance(check(sentence), Cut)
+
+
+def test_the_citation_is_the_exact_span() -> None:
+    checked = check("You can ask for a refund up to 30 days after the purchase [1].")
+    assert isinstance(checked, Sentence)
+    assert checked.text == "You can ask for a refund up to 30 days after the purchase."
+    (citation,) = checked.citations
+    assert citation.source == "refunds.md"
+    assert citation.quote == "You can ask for a refund up to 30 days after the purchase."
+    assert REFUNDS[citation.start - 100 : citation.end - 100] == citation.quote
+
+
+def test_a_marker_that_fits_decides_between_equal_passages() -> None:
+    both = (hit(REFUNDS, "one.md"), hit(REFUNDS, "two.md"))
+    for marker, source in (("[1]", "one.md"), ("[2]", "two.md"), ("[7]", "one.md"), ("", "one.md")):
+        checked = grounding(hits=both).check(f"You can ask for a refund up to 30 days after the purchase {marker}.")
+        assert isinstance(checked, Sentence)
+        assert checked.citations[0].source == source
+
+
+def test_a_marker_that_does_not_fit_is_put_right() -> None:
+    checked = check("The link is valid for 24 hours [1].")
+    assert isinstance(checked, Sentence)
+    assert checked.citations[0].source == "passwords.md"
+
+
+def test_a_sentence_may_stand_on_two_neighbours() -> None:
+    checked = check(
+        "Refunds are paid within 5-7 business days, and you can ask for one up to 30 days after the purchase."
+    )
+    assert isinstance(checked, Sentence)
+    assert [citation.quote for citation in checked.citations] == [REFUNDS[: REFUNDS.index(" Digital")]]
+
+
+def test_a_number_is_not_fetched_from_afar() -> None:
+    """24 stands in another passage, and 30 in front of another unit."""
+    assert rule("Refunds are paid to the original card within 24 hours after approval.") == "number"
+    assert rule("The Zurich office approves orders above $30.") == "number"
+
+
+def test_a_bare_yes_stands_on_what_was_asked() -> None:
+    checked = grounding("Are refunds paid to the original card?").check("Yes.")
+    assert isinstance(checked, Sentence)
+    assert checked.citations[0].quote.startswith("Refunds are paid")
+    assert isinstance(grounding("Is the moon made of cheese?").check("Yes."), Cut)
+
+
+def test_the_users_own_words_may_be_said_but_prove_nothing() -> None:
+    history = (Message(role=Role.USER, text="I am Bob from Lagos.", at=0.0),)
+    assert not isinstance(grounding(history=history).check("Hello Bob!"), Cut)
+    said = (Message(role=Role.ASSISTANT, text="I am Bob from Lagos.", at=0.0),)
+    assert isinstance(grounding(history=said).check("Hello Bob!"), Cut)
+    asked = "Is it true that the moon is made of cheese?"
+    assert isinstance(grounding(asked).check("The moon is made of cheese."), Cut)
+
+
+def test_without_passages_nothing_factual_leaves() -> None:
+    assert isinstance(grounding(hits=()).check("Refunds take 5 days."), Cut)
+    assert isinstance(grounding(hits=()).check("I could not find that in the documents."), Sentence)
+
+
+def test_a_code_block_leaves_only_as_it_stands() -> None:
+    hits = (hit("Put this into the file:\n\n```\nport: 8080\nhost: localhost\n```\n\nThen start it again."),)
+    assert isinstance(grounding(hits=hits).check("```yaml\nport: 8080\nhost: localhost\n```"), Sentence)
+    assert isinstance(grounding(hits=hits).check("```yaml\nport: 8080\nhost: elsewhere\n```"), Cut)
+    assert isinstance(grounding(hits=hits).check("```yaml\nhost: localhost\nrm -rf everything\n```"), Cut)
+
+
+@given(st.integers(0, 10**7), st.sampled_from(["{}", "{:,}", "{}.5", "{} %", "${}", "{} days", "{}th", "v{}", "{}x"]))
+def test_a_number_that_stands_nowhere_never_leaves(number: int, form: str) -> None:
+    digits = {"5", "7", "30", "1500", "24", "2", "4", "12", "2024", "14", "16", "22", "04", "3", "10", "20", "9"}
+    if str(number) not in digits:
+        assert isinstance(check(f"Refunds are paid within {form.format(number)} after approval."), Cut)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_checked_without_an_error(text: str) -> None:
+    checked = check(text)
+    assert isinstance(checked, Sentence | Cut)
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "1", "1,", "-", "<a ", "](", "a.", "/a", "//", "A ", "`", "one ", "&#", "[1", "no "]
+)
+def test_no_text_takes_long(unit: str) -> None:
+    """The longest sentence that the hold-back buffer gives out, made of one thing over and over."""
+    started = time.process_time()
+    check(unit * (2_000 // len(unit)))
+    assert time.process_time() - started < 0.5
