@@ -1,5 +1,6 @@
 """All doors under one roof: the hot ones as plain ASGI, in front of FastAPI."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
@@ -13,7 +14,6 @@ from shipmate.server.chat import ChatDoor
 from shipmate.server.lobby import Assistant, Lobby
 from shipmate.server.openai_door import OpenAIDoor
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
-from shipmate.server.routes import create_routes
 from shipmate.server.settings import ServerSettings
 from shipmate.server.websocket import Session
 from shipmate.server.wire import Headers, RawHeaders, send_answer
@@ -76,8 +76,7 @@ class Application:
             caller = "" if is_public(path) else self._access.caller(headers)
             # HEAD is GET without the body, which the server leaves out.
             scope = {**scope, "method": "GET" if method == "HEAD" else method, "caller": caller}
-            with contextlib.suppress(Exception):  # it was answered and logged in there
-                await self._routes(scope, receive, send)
+            await self._routes(scope, receive, send)
 
     async def _wrong_method(self, path: str, method: str, send: Send) -> None:
         if path == SOCKET_PATH and method == "GET":
@@ -112,11 +111,33 @@ class Application:
         await send({"type": "websocket.http.response.body", "body": body})
 
 
+class LateRoutes:
+    """FastAPI's doors, made when somebody first knocks: importing FastAPI costs more than all hot doors together."""
+
+    def __init__(self, lobby: Lobby) -> None:
+        self._lobby = lobby
+        self._making = asyncio.Lock()
+        self._routes: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; whatever breaks in there is answered and logged in there."""
+        async with self._making:
+            if self._routes is None:
+                self._routes = await asyncio.to_thread(self._make)
+        with contextlib.suppress(Exception):
+            await self._routes(scope, receive, send)
+
+    def _make(self) -> ASGIApp:
+        from shipmate.server.routes import create_routes  # noqa: PLC0415 - as late as it can be
+
+        return create_routes(self._lobby)
+
+
 def create_app(assistant: Assistant, settings: ServerSettings, *, clock: Clock) -> Application:
     """Return the ASGI application with every door of one assistant."""
     lobby = Lobby(assistant, settings, clock=clock)
     doors: dict[str, Door] = {"/chat": ChatDoor(lobby), "/v1/chat/completions": OpenAIDoor(lobby)}
-    return Application(lobby, doors, create_routes(lobby))
+    return Application(lobby, doors, LateRoutes(lobby))
 
 
 def _shared(send: Send, shared: RawHeaders) -> Send:
