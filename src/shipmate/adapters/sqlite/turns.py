@@ -56,8 +56,9 @@ def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effec
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> Effect:
     """Append to the journal."""
-    rows = ({"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()} for event in events)
-    connection.executemany(ADD_EVENT, rows)
+    for event in events:
+        row: Row = {"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()}
+        connection.execute(ADD_EVENT, row)
     return Effect.CONTINUED
 
 
