@@ -16,6 +16,8 @@ __all__ = ["Candidate", "candidates", "pick"]
 # So many of the best pieces get a close look.
 CLOSE_LOOK = 14
 
+# The numbers below are set by hand, on plateaus: half or twice of one moves `python -m benchmarks.answers` by a point
+# or two.
 # What speaks for a piece, next to 1 for holding every word of the question and to its own worth:
 # words of the question in the heading, question or introduction above it,
 UNDER = 0.6
