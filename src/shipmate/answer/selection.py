@@ -73,9 +73,8 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
     close = []
     for score, rank, number in found[:CLOSE_LOOK]:
         piece = outlines[-rank].pieces[-number]
-        shows = (not want.focus or not want.focus.isdisjoint(piece.stems)) and want.shown_in(
-            hits[-rank].passage.text, piece.start, piece.end
-        )
+        quote = hits[-rank].passage.text[piece.start : piece.end]
+        shows = (not want.focus or not want.focus.isdisjoint(piece.stems)) and want.shown_in(quote)
         close.append(Candidate(place=(-rank, -number), piece=piece, score=score + SIGN * shows, shows=shows))
     close.sort(key=attrgetter("score"), reverse=True)
     return close

@@ -82,13 +82,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     # The question in small letters.
     said: str
 
-    def shown_in(self, text: str, start: int, end: int) -> bool:
-        """Tell whether the sign stands in a part of a text, and not because the question holds the same words."""
+    def shown_in(self, quote: str) -> bool:
+        """Tell whether the sign stands in a quote, and not because the question holds the same words."""
         if self.sign is MEANING:
-            verb = MEANING.search(text, start, min(end, start + SUBJECT_CHARS))
-            subject = stems(text[start : verb.start()]) if verb else []
+            verb = MEANING.search(quote, 0, SUBJECT_CHARS)
+            subject = stems(quote[: verb.start()]) if verb else []
             return sum(self.weights.get(key, 0.0) for key in set(subject)) >= SUBJECT
-        found = self.sign.finditer(text, start, end) if self.sign else ()
+        found = self.sign.finditer(quote) if self.sign else ()
         return any(match.group().lower() not in self.said for match in found)
 
 
