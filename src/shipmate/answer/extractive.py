@@ -6,7 +6,7 @@ from shipmate.answer.comparison import compare, comparison
 from shipmate.answer.outline import Kind, Outline, outline
 from shipmate.answer.selection import Candidate, candidates, pick
 from shipmate.answer.wanted import Telling, wanted
-from shipmate.answer.yes_no import Evidence, claim, decide
+from shipmate.answer.yes_no import Claim, Evidence, claim, decide
 from shipmate.messages import Citation, Draft, Hit, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
 
@@ -66,7 +66,8 @@ class Extractive:
         claimed = claim(question)
         if claimed:
             for candidate in found:
-                holds = decide(claimed, _evidence(candidate, hits, outlines))
+                evidence = _evidence(claimed, candidate, hits, outlines)
+                holds = decide(claimed, evidence) if evidence else None
                 if holds is not None:
                     return claimed.reply(holds=holds), [candidate]
         return "", []
@@ -76,14 +77,17 @@ def _text(candidate: Candidate, hits: Sequence[Hit]) -> str:
     return hits[candidate.place[0]].passage.text[candidate.piece.start : candidate.piece.end]
 
 
-def _evidence(candidate: Candidate, hits: Sequence[Hit], outlines: Sequence[Outline]) -> Evidence:
+def _evidence(
+    claimed: Claim, candidate: Candidate, hits: Sequence[Hit], outlines: Sequence[Outline]
+) -> Evidence | None:
+    """Return a candidate as evidence; None when it says too little of the claim to decide it."""
     hit, number = candidate.place
     outline = outlines[hit]
-    return Evidence(
-        quote=_text(candidate, hits),
-        above=frozenset(stem for stem, places in outline.under.items() if number in places),
-        answers=number > 0 and outline.pieces[number - 1].kind is Kind.QUESTION,
-    )
+    above = frozenset(stem for stem in claimed.stems if number in outline.under.get(stem, ()))
+    answers = number > 0 and outline.pieces[number - 1].kind is Kind.QUESTION
+    if answers or claimed.is_covered(candidate.piece.stems, above):
+        return Evidence(quote=_text(candidate, hits), above=above, answers=answers)
+    return None
 
 
 def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:

@@ -123,6 +123,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     # It was stated, or asked with a "not": a bare yes or no would leave open what is meant.
     stated: bool
 
+    def is_covered(self, said: Collection[str], above: Collection[str]) -> bool:
+        """Tell whether a quote's stems, their opposites and those above it name all of the claim."""
+        return all(key in above or key in said or OPPOSITES.get(key) in said for key in self.stems)
+
     def reply(self, *, holds: bool) -> str:
         """Return the words with which a reply begins."""
         if self.stated:
