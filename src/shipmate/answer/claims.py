@@ -148,6 +148,9 @@ class _Reader:
         self._listed = {match.start(1) for match in LISTED.finditer(text)}
         # What stands before this was read together with an earlier token.
         self._read_to = 0
+        # Capitals say nothing in it: it has none, or is a heading or a row of a table.
+        self._level = text == text.lower() or text.lstrip()[:1] in ("#", "|")
+        # What may be names.
         self._words: list[_Token] = []
         self._names: list[Name] = []
         self._numbers: list[Number] = []
@@ -289,7 +292,9 @@ class _Reader:
         if token.end <= self._read_to:
             return
         lowered = token.text.lower()
-        if lowered not in COUNTING or not self._counting(at, token, lowered):
+        if lowered in COUNTING and self._counting(at, token, lowered):
+            return
+        if self._level or token.text[0] != lowered[0] or not lowered.isascii():
             self._words.append(token)
 
     def _counting(self, at: int, token: _Token, lowered: str) -> bool:
@@ -345,12 +350,9 @@ class _Reader:
 
     def _name_words(self) -> None:
         """Tell names from other words, by their capitals where those say something."""
-        level = self._text == self._text.lower() or self._text.lstrip()[:1] in ("#", "|")
         run: list[_Token] = []
         for token in self._words:
-            if not (level or token.text[0].isupper() or not token.text.isascii()):
-                continue
-            name = self._name(token, level=level)
+            name = self._name(token)
             if name is None:
                 continue
             self._names.append(name)
@@ -361,7 +363,7 @@ class _Reader:
                 run.append(token)
         self._full_name(run)
 
-    def _name(self, token: _Token, *, level: bool) -> Name | None:
+    def _name(self, token: _Token) -> Name | None:
         """Return the word as a name, or None when it is none on the face of it."""
         bare = token.text.removesuffix("'s")
         if (
@@ -373,7 +375,7 @@ class _Reader:
             return None
         if not fold(bare).isascii():
             return Name(bare, run_of(bare))
-        if level:
+        if self._level:
             return None if ordinary(bare) else Name(bare, run_of(bare), doubtful=True)
         if not bare[0].isupper():
             return None

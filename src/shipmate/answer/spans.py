@@ -1,7 +1,8 @@
 """The spans that a sentence can stand on: the passages' sentences, found by the words they share with it."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from heapq import nlargest
 from typing import NamedTuple
@@ -46,7 +47,6 @@ class Spans:
     def __init__(self, hits: Sequence[Hit], wanted: frozenset[str]) -> None:
         """Prefer spans that hold wanted stems, those of the question, where two are as good."""
         self._hits = hits
-        self._wanted = wanted
         self._spans: list[Span] = []
         # The passage of each span.
         self._of: list[int] = []
@@ -57,6 +57,7 @@ class Spans:
                     self._holding.setdefault(stem, []).append(len(self._spans))
                 self._spans.append(span)
                 self._of.append(number)
+        self._held_of_wanted = [len(wanted & span.stems) for span in self._spans]
         # All that the passages speak of.
         self.stems = frozenset(self._holding)
 
@@ -68,34 +69,33 @@ class Spans:
 
         A chain that begins in one of the given passages, counted from 0, comes first.
         """
-        shared: Counter[int] = Counter()
+        shared = self._counted(stems)
         # How much counts nothing for whether two texts speak of the same.
-        topical: Counter[int] = Counter()
-        for stem in stems:
-            holding = self._holding.get(stem, ())
-            shared.update(holding)
-            if not counts(stem):
-                topical.update(holding)
+        topical = self._counted(stem for stem in stems if not counts(stem))
 
         def rank(number: int) -> tuple[int, int, int]:
-            return shared[number], len(self._wanted & self._spans[number].stems), -number
+            return shared[number], self._held_of_wanted[number], -number
 
         marked = [number for number in shared if self._of[number] in passages]
         if marked:
             yield self._chain(max(marked, key=rank), stems, topical)
         closest = max(topical, key=topical.__getitem__, default=-1)
         firsts = [n for n in shared if 2 * topical[n] >= topical[closest] or self._of[n] == self._of[closest]]
-        for first in nlargest(TRIES, firsts, key=rank):
+        if firsts:
+            yield self._chain(max(firsts, key=rank), stems, topical)
+        for first in nlargest(TRIES, firsts, key=rank)[1:]:
             yield self._chain(first, stems, topical)
+
+    def _counted(self, stems: Iterable[str]) -> Counter[int]:
+        """Return how many of the stems each span holds that holds any."""
+        return Counter(itertools.chain.from_iterable(self._holding.get(stem, ()) for stem in stems))
 
     def _chain(self, first: int, stems: frozenset[str], topical: Counter[int]) -> list[int]:
         """Add spans that hold what is missing: of the same passage, or of another one that speaks of the same."""
         chain = [first]
         missing = stems - self._spans[first].stems
         while missing and len(chain) < SPANS:
-            gains: Counter[int] = Counter()
-            for stem in missing:
-                gains.update(self._holding.get(stem, ()))
+            gains = self._counted(missing)
             passages = {self._of[number] for number in chain}
             fit = [
                 number
