@@ -244,6 +244,15 @@ def test_hostile_text_stays_text(browser: Any) -> None:
         assert page.complaints == []
 
 
+def test_a_long_answer_is_read_from_its_top(browser: Any) -> None:
+    with opened(browser, HostileAssistant(), viewport={"width": 360, "height": 400}) as page:
+        for _ in range(2):
+            page.ask_to_the_end(QUESTION)
+        question = page.page.locator(".question").last
+        above = question.evaluate("e => e.getBoundingClientRect().top - e.closest('main').getBoundingClientRect().top")
+        assert 0 <= above <= 40
+
+
 def test_without_a_network_it_says_so_and_comes_back(browser: Any) -> None:
     with opened(browser) as page:
         page.ask_to_the_end(QUESTION)

@@ -207,6 +207,7 @@ function showTrouble({ title, detail, retryAfterS = 0, turn }) {
     retry(turn);
   });
   append(item);
+  item.scrollIntoView({ block: "nearest" });
   countDown(again, Math.ceil(retryAfterS));
 }
 
@@ -229,14 +230,23 @@ function append(item) {
   at("empty").hidden = true;
   at("new").hidden = false;
   log.append(item);
-  main.scrollTop = main.scrollHeight;
+  main.scrollTop = endOfReading();
 }
 
 /** Change something, and keep the end in view for those who were reading there. */
 function following(change) {
-  const atEnd = main.scrollHeight - main.scrollTop - main.clientHeight < 80;
+  const follows = main.scrollTop >= endOfReading() - 80;
   change();
-  if (atEnd) main.scrollTop = main.scrollHeight;
+  if (follows) main.scrollTop = endOfReading();
+}
+
+/** Return how far to scroll: to the end, but never past the last question, so that a long answer is read from its top. */
+function endOfReading() {
+  const question = [...log.querySelectorAll(".question")].at(-1);
+  const end = main.scrollHeight - main.clientHeight;
+  if (!question) return end;
+  const top = question.getBoundingClientRect().top - main.getBoundingClientRect().top + main.scrollTop;
+  return Math.min(end, top - 16);
 }
 
 function stamp(place, milliseconds) {
