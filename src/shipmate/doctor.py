@@ -53,6 +53,9 @@ def examine(folder: Path) -> Iterator[Finding]:
 def _looked(look: Callable[[Project], Iterator[Finding]], project: Project) -> Iterator[Finding]:
     try:
         yield from look(project)
+    except ProjectError:
+        # Told with the folder's files.
+        return
     except ShipmateError as error:
         yield Finding(what=error.what, do=error.do, exit_code=error.exit_code)
 

@@ -1,0 +1,326 @@
+"""The command line as a newcomer meets it: through real processes, in pipes and on a terminal."""
+
+import json
+import re
+import resource
+import signal
+import statistics
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from shipmate.cli.app import COMMANDS, EXIT_CODES
+from shipmate.errors import ShipmateError
+from tests.journeys.process import Terminal, begun, make_garden, shipmate
+
+QUESTION = "When are roses pruned?"
+KEYS = "kind text citations confidence intent conversation_id turn_id usage latency_ms release".split()
+# What `ask` does without: each costs a tenth of a second or more.
+HEAVY = ("aiohttp", "fastapi", "jinja2", "pydantic", "rich", "uvicorn")
+
+
+@pytest.fixture(scope="module")
+def garden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An assistant whose documents were read."""
+    folder = make_garden(tmp_path_factory.mktemp("plants") / "garden")
+    assert shipmate("ingest", folder).code == 0
+    return folder
+
+
+def test_a_new_assistant_answers_at_once(tmp_path: Path) -> None:
+    made = shipmate("init", "my assistant", cwd=tmp_path)
+    assert made.code == 0
+    assert "shipmate ask 'How do I add documents?' 'my assistant'" in made.out
+    answered = shipmate("ask", "How do I add documents?", "my assistant", cwd=tmp_path)
+    assert answered.code == 0
+    assert answered.err == "No index yet: reading the documents first.\n"
+    assert answered.out.startswith("From the documents:\n\n")
+    assert re.search(r"\n\n(\[\d\] Welcome  welcome\.md, characters \d+-\d+\n)+$", answered.out)
+    assert shipmate("check", "my assistant", cwd=tmp_path).out == "No problems.\n"
+
+
+def test_init_writes_over_nothing(tmp_path: Path) -> None:
+    shipmate("init", tmp_path / "garden")
+    charter = tmp_path / "garden" / "charter.yml"
+    charter.write_text("mine")
+    again = shipmate("init", tmp_path / "garden")
+    assert again.code == 2
+    assert "Name a new folder." in again.err
+    assert charter.read_text() == "mine"
+
+
+def test_json_is_one_object_with_the_documented_keys_and_nothing_else(garden: Path) -> None:
+    asked = shipmate("ask", "--json", QUESTION, garden)
+    assert asked.err == ""
+    assert asked.out.count("\n") == 1
+    reply = json.loads(asked.out)
+    assert list(reply) == KEYS
+    assert reply["kind"] == "answer"
+    assert reply["release"].startswith("dev-")
+    (citation,) = reply["citations"]
+    assert list(citation) == ["source", "title", "quote", "start", "end"]
+    document = (garden / "knowledge" / citation["source"]).read_text(encoding="utf-8")
+    assert document[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_a_refusal_is_one_line(garden: Path) -> None:
+    refused = shipmate("ask", "What is the capital of France?", garden)
+    assert refused.code == 0
+    assert refused.out == "I did not find this in the documents. Try other words, or ask a person.\n"
+
+
+def test_the_folder_is_this_one_by_default(garden: Path) -> None:
+    assert "in March" in shipmate("ask", QUESTION, cwd=garden).out
+
+
+def test_question_and_folder_in_the_wrong_order_are_noticed(garden: Path) -> None:
+    for command in ("ask", "search"):
+        mixed = shipmate(command, garden, QUESTION)
+        assert mixed.code == 2
+        assert "The question comes first, then the folder." in mixed.err
+
+
+def test_documents_beside_the_missing_knowledge_folder_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "roses.md").write_text("# Roses\n\nThey are red.\n")
+    asked = shipmate("ask", "Are roses red?", tmp_path)
+    assert asked.code == 3
+    assert "There is no folder `knowledge`." in asked.err
+    (tmp_path / "sources.yml").write_text("version: 1\nfolders: [.]\n")
+    assert "They are red." in shipmate("ask", "Are roses red?", tmp_path).out
+
+
+def test_names_and_words_of_any_script_go_through(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path / "мой сад", {"розы 🌹.md": "# Розы\n\nРозы обрезают в марте.\n"})
+    asked = shipmate("ask", "Когда обрезают розы?", folder)
+    assert "Розы обрезают в марте. [1]" in asked.out
+    assert "розы 🌹.md" in asked.out
+
+
+def test_a_terminal_shows_styles_instead_of_marks_and_breaks_lines_between_words(tmp_path: Path) -> None:
+    text = (
+        "# Tools\n\nThe **sharp** shears hang in the `shed` behind the [old gate](https://garden.example/gate), left.\n"
+    )
+    folder = make_garden(tmp_path, {"tools.md": text})
+    shipmate("ingest", folder)
+    with Terminal("ask", "Where do the sharp shears hang?", folder) as terminal:
+        assert terminal.ended() == 0
+        assert (
+            "The sharp shears hang in the shed behind the old gate\n(https://garden.example/gate), left. [1]\n"
+            in terminal.text
+        )
+        assert "\x1b[36mshed\x1b[0m" in terminal.screen
+    with Terminal("ask", "Where do the sharp shears hang?", folder, NO_COLOR="1") as terminal:
+        assert terminal.ended() == 0
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.screen)
+    piped = shipmate("ask", "Where do the sharp shears hang?", folder)
+    assert "The **sharp** shears hang in the `shed`" in piped.out
+    assert "\x1b" not in piped.out
+
+
+def test_no_document_steers_the_terminal(tmp_path: Path) -> None:
+    title = "Danger \x1b]0;owned\x07 zone"
+    folder = make_garden(tmp_path, {"zone.md": f"# {title}\n\nThe danger \x1b[2Jzone \x9b31mis here.\n"})
+    shipmate("ingest", folder)
+    for words in (("ask", "Where is the danger zone?"), ("search", "danger zone")):
+        with Terminal(*words, folder) as terminal:
+            assert terminal.ended() == 0
+            assert "zone" in terminal.text
+            assert not re.search("\x1b]|\x1b\\[2J|\x07|\x9b", terminal.screen)
+
+
+def test_a_chat_understands_follow_ups_and_leaves_with_ctrl_d(garden: Path) -> None:
+    with Terminal("chat", garden) as chat:
+        chat.wait_for("> ")
+        assert "You are talking to an AI assistant." in chat.text
+        chat.press("/why\n")
+        chat.wait_for("There is no answer yet.")
+        chat.press(f"{QUESTION}\n")
+        chat.wait_for("[1] Roses  roses.md")
+        chat.press("and how much sun do they want?\n")
+        chat.wait_for("six hours of sun")
+        chat.press("/why\n")
+        chat.wait_for("Taken as  ")
+        chat.press("/new\n")
+        chat.wait_for("A new conversation begins.")
+        chat.press("/help\n")
+        chat.wait_for("There is no /help: /new begins anew")
+        chat.press("\x04")
+        assert chat.ended() == 0
+
+
+def test_ctrl_c_at_the_prompt_leaves(garden: Path) -> None:
+    with Terminal("chat", garden) as chat:
+        chat.wait_for("> ")
+        chat.process.send_signal(signal.SIGINT)
+        assert chat.ended() == 130
+        assert "Traceback" not in chat.text
+
+
+def test_a_chat_in_a_pipe_is_answers_alone(garden: Path) -> None:
+    talk = shipmate("chat", garden, stdin=f"{QUESTION}\n\n/quit\nnever asked\n")
+    assert talk.code == 0
+    assert talk.out.startswith("From the documents:\n\nRoses are pruned in March")
+    assert ">" not in talk.out
+
+
+def test_a_turn_is_explained(garden: Path) -> None:
+    reply = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
+    explained = shipmate("explain", reply["turn_id"], garden)
+    assert explained.code == 0
+    for line in (f"Question  {QUESTION}", "Reply     answer", "Passages", "lexical", "[1]  roses.md", "Time", "search"):
+        assert line in explained.out
+    trace = json.loads(shipmate("explain", "--json", reply["turn_id"], garden).out)
+    assert trace["reply"] == reply
+    unknown = shipmate("explain", "no-such-turn", garden)
+    assert (unknown.code, unknown.out) == (5, "")
+
+
+def test_a_conversation_goes_on_by_its_id(garden: Path) -> None:
+    first = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
+    id_ = first["conversation_id"]
+    second = json.loads(shipmate("ask", "--json", "--conversation", id_, "and how much sun do they want?", garden).out)
+    assert second["conversation_id"] == id_
+    assert "six hours" in second["text"]
+    assert shipmate("ask", "--conversation", "unknown", QUESTION, garden).code == 5
+
+
+def test_search_shows_passages_with_scores(garden: Path) -> None:
+    assert re.match(
+        r"1\. Roses  \d\.\d{3} \(lexical .*\)\n   roses\.md, characters \d+-\d+\n",
+        shipmate("search", "sun", garden).out,
+    )
+    hits = json.loads(shipmate("search", "--json", "--limit", "1", "sun", garden).out)
+    assert [hit["passage"]["source"] for hit in hits] == ["roses.md"]
+    assert shipmate("search", "submarine", garden).out == "Nothing found.\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(garden: Path) -> None:
+    for words in (("ask", QUESTION), ("ask", "--json", QUESTION), ("search", "sun")):
+        with begun(*words, garden) as process:
+            assert process.stdout
+            assert process.stderr
+            process.stdout.close()
+            assert process.stderr.read() == ""
+            assert process.wait() == 0
+
+
+def test_ingest_reports_what_changed_and_names_what_it_skips(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path, {"a.md": "# A\n\nApples fall.\n", "b.md": "# B\n\nBeans climb.\n"})
+    (folder / "knowledge" / "c.pdf").write_bytes(b"%PDF")
+    first = shipmate("ingest", folder)
+    assert first.out == "2 added, 0 changed, 0 removed, 0 unchanged, 1 skipped; 2 new passages.\n"
+    assert "Not read: 1 of the kind .pdf." in first.err
+    (folder / "knowledge" / "a.md").unlink()
+    (folder / "knowledge" / "b.md").write_text("# B\n\nBeans twine.\n")
+    assert shipmate("ingest", folder).out.startswith("0 added, 1 changed, 1 removed, 0 unchanged")
+
+
+def test_a_terminal_shows_progress_and_a_pipe_does_not(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path, {f"{n}.md": f"# {n}\n\nPlant number {n} is green.\n" for n in range(40)})
+    with Terminal("ingest", folder) as terminal:
+        assert terminal.ended() == 0
+        assert "Reading documents" in terminal.text
+        assert re.search(r"40/40 +[\d.]+ \w*B/s +\d+:\d\d:\d\d", terminal.text)
+    assert shipmate("ingest", folder).err == ""
+
+
+def test_what_was_saved_comes_back(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path / "garden")
+    early = json.loads(shipmate("ask", "--json", QUESTION, folder).out)["turn_id"]
+    saved = shipmate("backup", tmp_path / "monday.tar.gz", folder)
+    assert re.match(r"Saved to .*monday\.tar\.gz \([\d,]+ bytes\)\.\n", saved.out)
+    late = json.loads(shipmate("ask", "--json", QUESTION, folder).out)["turn_id"]
+    restored = shipmate("restore", tmp_path / "monday.tar.gz", folder)
+    assert restored.code == 0
+    assert "The state from before is kept in" in restored.out
+    assert shipmate("explain", early, folder).code == 0
+    assert shipmate("explain", late, folder).code == 5
+    assert shipmate("upgrade", folder, "--dry-run").out == "Nothing to do: the state is of this version.\n"
+
+
+def test_doctor_finds_what_is_amiss(tmp_path: Path, garden: Path) -> None:
+    well = shipmate("doctor", garden)
+    assert well.code == 0
+    assert "The index holds 1 passage of 1 document." in well.out
+    empty = shipmate("doctor", make_garden(tmp_path))
+    assert empty.code == 5
+    assert "run `shipmate ingest" in empty.out
+    (tmp_path / "stack.yml").write_text(
+        "version: 1\nmodel: {adapter: openai_compatible, base_url: 'http://127.0.0.1:9/v1', model: m}\n"
+    )
+    shipmate("ingest", tmp_path)
+    unanswered = shipmate("doctor", tmp_path)
+    assert unanswered.code == 7
+    assert "until then answers are quotes" in unanswered.out
+
+
+def test_check_freezes_the_stack_and_holds_it(tmp_path: Path) -> None:
+    stack = make_garden(tmp_path) / "stack.yml"
+    stack.write_text("version: 1\nfrozen_until: 2999-01-01\nmodel: extractive\n")
+    assert "Run `shipmate check --lock`" in shipmate("check", tmp_path).err
+    assert shipmate("check", "--lock", tmp_path).out == "Wrote stack.lock.\nNo problems.\n"
+    stack.write_text(
+        "version: 1\nfrozen_until: 2999-01-01\nmodel: {adapter: openai_compatible, base_url: 'http://x/v1', model: m}\n"
+    )
+    changed = shipmate("check", tmp_path)
+    assert changed.code == 3
+    assert "stack.yml:3: [C060] `model` is frozen" in changed.err
+
+
+def test_ctrl_c_ends_an_ingest_quietly_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path, {f"{n}.md": "# A\n\n" + "Apples fall far from here.\n\n" * 400 for n in range(200)})
+    with begun("ingest", folder) as process:
+        assert process.stderr
+        while not (folder / ".shipmate" / "index").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait() == 130
+    assert ", 0 skipped;" in shipmate("ingest", folder).out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_every_command_has_a_help_with_an_example_that_it_understands(command: click.Command) -> None:
+    assert command.help
+    assert len(command.help.split("\n")[0]) <= 60
+    assert command.epilog
+    example = command.epilog.split("\n")[-1].strip()
+    program, name, *words = re.findall(r"'[^']*'|\S+", example)
+    assert (program, name) == ("shipmate", command.name)
+    command.make_context(name, words)
+
+
+def test_help_is_short_and_version_is_told() -> None:
+    assert len(shipmate("--help").out.splitlines()) <= 36
+    assert re.fullmatch(r"shipmate \d+\.\d+\.\d+\S*\n", shipmate("--version").out)
+    slip = shipmate("aks")
+    assert slip.code == 2
+    assert "Did you mean 'ask'?" in slip.err
+
+
+def every_error(kind: type[ShipmateError]) -> set[type[ShipmateError]]:
+    return {kind}.union(*(every_error(child) for child in kind.__subclasses__()))
+
+
+def test_every_exit_code_of_an_error_is_documented() -> None:
+    assert {error.exit_code for error in every_error(ShipmateError)} < set(EXIT_CODES)
+
+
+def test_ask_imports_only_what_it_needs(garden: Path) -> None:
+    code = f"import sys; from shipmate.__main__ import main; sys.argv[1:] = ['ask', {QUESTION!r}, {str(garden)!r}]\n"
+    code += f"try: main()\nfinally: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    ran = shipmate(before=(sys.executable, "-c", code, "#"))
+    assert ran.err == "[]\n"
+
+
+@pytest.mark.real
+def test_ask_takes_at_most_half_a_second_of_cpu(garden: Path) -> None:
+    def cpu_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        shipmate("ask", QUESTION, garden)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert statistics.median(cpu_s() for _ in range(7)) <= 0.5
