@@ -80,8 +80,11 @@ class OpenAICompatible:
         self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
     ) -> AsyncGenerator[str | Usage, None]:
         """Yield what each read from the server brings as one piece, and the usage; closing drops the connection."""
-        deadline = asyncio.get_running_loop().time() + deadline_s
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + deadline_s
         response = await self._open(self._body(messages, max_tokens), deadline)
+        # One timer for all reads: a timeout around each would cost as much as the read.
+        expiry = loop.call_at(deadline, response.close)
         try:
             answer = _Answer(self._url)
             while not answer.done and (data := await self._read(response, deadline)):
@@ -92,6 +95,7 @@ class OpenAICompatible:
             await _ended(response)
             yield self._usage(answer, messages)
         finally:
+            expiry.cancel()
             # Gives the connection back when the answer was read to its end, and drops it otherwise.
             response.release()
 
@@ -186,14 +190,12 @@ class OpenAICompatible:
     async def _read(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
         """Return whatever has come; nothing at the end."""
         try:
-            async with asyncio.timeout_at(deadline):
-                return await response.content.readany()
+            return await response.content.readany()
         except aiohttp.SocketTimeoutError as error:
             raise self._silent() from error
-        except TimeoutError as error:
-            raise _late(self._url) from error
         except aiohttp.ClientError as error:
-            raise _broken_off(self._url) from error
+            late = asyncio.get_running_loop().time() >= deadline
+            raise (_late if late else _broken_off)(self._url) from error
 
     def _silent(self) -> ModelTimeout:
         what = f"The model server at {self._url} was silent for {self._settings.idle_timeout_s:g} s."
