@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -12,8 +13,9 @@ from shipmate.text import STOP_WORDS, stem, stems, words
 
 __all__ = ["Telling", "Wanted", "wanted"]
 
-# So many stems are remembered with their weight.
+# So many stems are remembered with their weight, and so many quotes with their signs.
 STEMS_KEPT = 100_000
+QUOTES_KEPT = 8192
 # What a follow-up leans on counts less than what it says itself.
 CARRIED = 0.7
 # So many telling words before and behind "what", "who" or "how" tell what is asked; the rest is the story around it.
@@ -84,12 +86,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     def shown_in(self, quote: str) -> bool:
         """Tell whether the sign stands in a quote, and not because the question holds the same words."""
+        if self.sign is None:
+            return False
         if self.sign is MEANING:
-            verb = MEANING.search(quote, 0, SUBJECT_CHARS)
-            subject = stems(quote[: verb.start()]) if verb else []
-            return sum(self.weights.get(key, 0.0) for key in set(subject)) >= SUBJECT
-        found = self.sign.finditer(quote) if self.sign else ()
-        return any(match.group().lower() not in self.said for match in found)
+            return math.fsum([self.weights.get(key, 0.0) for key in _subject(quote)]) >= SUBJECT
+        return any(shown not in self.said for shown in _signs(self.sign, quote))
 
 
 class Telling(dict[str, float]):
@@ -106,6 +107,18 @@ class Telling(dict[str, float]):
         count = max(self._statistics.passage_count, found)
         self[key] = weight = math.log(1 + (count - found + 0.5) / (found + 0.5))
         return weight
+
+
+@lru_cache(maxsize=QUOTES_KEPT)
+def _signs(sign: re.Pattern[str], quote: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(match.group().lower() for match in sign.finditer(quote)))
+
+
+@lru_cache(maxsize=QUOTES_KEPT)
+def _subject(quote: str) -> frozenset[str]:
+    """Return the stems of what a sentence says something of; none when it does not define."""
+    verb = MEANING.search(quote, 0, SUBJECT_CHARS)
+    return frozenset(stems(quote[: verb.start()])) if verb else frozenset()
 
 
 def wanted(question: Question, telling: Telling) -> Wanted:
