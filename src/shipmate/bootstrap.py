@@ -102,7 +102,7 @@ def lock_stack(folder: Path) -> None:
 
 def has_index(project: Project) -> bool:
     """Return whether documents were ingested."""
-    return bool(_index_folder(project).exists() and _open_index(project).sources())
+    return _index_folder(project).exists() and _open_index(project).statistics.passage_count > 0
 
 
 def ingest(project: Project, *, progress: Callable[[IngestProgress], None]) -> IngestReport:
@@ -312,11 +312,12 @@ def _index_folder(project: Project) -> Path:
 
 
 def _ingested(project: Project) -> PassageIndex:
-    if not has_index(project):
+    index = _open_index(project)
+    if not index.statistics.passage_count:
         raise NoIndex(
             f"No documents of {project.folder} were read yet.", do=f"Run `shipmate ingest {project.folder}` first."
         )
-    return _open_index(project)
+    return index
 
 
 def _open_index(project: Project) -> PassageIndex:

@@ -81,7 +81,13 @@ class Turn:
     cuts: list[Cut] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     fault: str = ""
+    first_text_ms: float | None = None
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def spent_ms(self) -> float:
+        """Return the time from the message to the last mark."""
+        return (self.marked_s - self.started_s) * 1000
 
     def mark(self, step: str) -> None:
         """Note what the step that ends here has cost."""
@@ -143,11 +149,14 @@ class Assistant:
             yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
             _route(turn)  # 5 route
             _search(turn)  # 7 search
-            await committed
-            turn.mark("commit message")
             try:
                 async with aclosing(_draft(turn)) as checked:  # 8, 9 draft, check
                     async for sentence in checked:
+                        if turn.first_text_ms is None:
+                            turn.mark("first sentence")
+                            await committed
+                            turn.mark("commit message")
+                            turn.first_text_ms = turn.spent_ms
                         for event in turn.reply.add(sentence):
                             yield event
             except (GeneratorExit, asyncio.CancelledError):
@@ -259,8 +268,8 @@ async def _draft(turn: Turn) -> AsyncGenerator[Sentence, None]:
 
 def _decide(turn: Turn) -> TurnClosing:
     """Make the reply, and the record of why it is what it is."""
-    turn.mark("draft and check")
-    now = turn.asked_at + (turn.marked_s - turn.started_s)
+    turn.mark("further sentences")
+    now = turn.asked_at + turn.spent_ms / 1000
     conversation = msgspec.structs.replace(
         turn.conversation,
         last_at=now,
@@ -276,7 +285,7 @@ def _decide(turn: Turn) -> TurnClosing:
         conversation_id=conversation.conversation_id,
         turn_id=turn.turn_id,
         usage=turn.usage,
-        latency_ms=round((turn.marked_s - turn.started_s) * 1000, 3),
+        latency_ms=round(turn.spent_ms, 3),
         release=turn.parts.release,
     )
     trace = _trace(turn, reply)
@@ -284,7 +293,7 @@ def _decide(turn: Turn) -> TurnClosing:
         conversation=conversation,
         message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
         trace=trace,
-        events=turn.parts.journal.turn_completed(conversation, trace),
+        events=turn.parts.journal.turn_completed(conversation, trace, ttft_ms=turn.first_text_ms),
     )
 
 

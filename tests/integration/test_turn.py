@@ -205,7 +205,8 @@ async def test_the_trace_tells_passages_steps_and_the_reply(garden: Callable[...
     trace = await place.assistant.trace(reply.turn_id, "local")
     assert trace.reply == reply
     assert trace.passages[0].source == "roses.md"
-    assert [step.name for step in trace.steps] == ["open", "route", "search", "commit message", "draft and check"]
+    steps = ["open", "route", "search", "first sentence", "commit message", "further sentences"]
+    assert [step.name for step in trace.steps] == steps
 
 
 async def test_a_third_turn_of_one_conversation_is_refused_while_two_are_under_way(
