@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Annotated, NamedTuple, Self, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from shipmate.adapters.sqlite.database import Durability, connect, fault, roll_back
 from shipmate.adapters.sqlite.recent import RecentConversations
@@ -38,8 +39,7 @@ class Entry(NamedTuple):
 class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stack.yml may say of the store."""
 
-    # "normal" survives `kill -9`, "full" also a power cut.
-    durable: Durability = "normal"
+    durable: Annotated[Durability, Meta(description="`normal` survives `kill -9`, `full` also a power cut.")] = "normal"
 
 
 class SqliteStore:
