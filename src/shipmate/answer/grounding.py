@@ -38,7 +38,7 @@ class Grounding:
         text = plain(shown)
         claims = read(text)
         invents = claims.to_the_letter() and missing(claims, self._words) is not None
-        if not invents and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.stems):
+        if not invents and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.known(claims.stems)):
             return Sentence(text=shown, factual=False)
         if not invents and claims.stems <= ASSENTING:
             # A bare "yes" claims what was asked.

@@ -32,13 +32,26 @@ class Span(NamedTuple):
     stems: frozenset[str]
 
 
-@lru_cache(maxsize=512)
-def _spans_of(text: str) -> tuple[Span, ...]:
-    spans = []
-    for start, end in sentence_spans(text):
-        seen = plain(text[start:end])
-        spans.append(Span(start, end, seen, content(seen)))
-    return tuple(spans)
+class _Sentences(NamedTuple):
+    """What is kept of a passage's text: all that tells which of its sentences a chain may take."""
+
+    # [start, end) of each.
+    places: tuple[tuple[int, int], ...]
+    # The sentences that hold a stem, counted from 0.
+    holding: dict[str, tuple[int, ...]]
+
+
+# An entry takes about 4 KB, and the text.
+@lru_cache(maxsize=4096)
+def _sentences_of(text: str) -> _Sentences:
+    places = tuple(sentence_spans(text))
+    holding: dict[str, list[int]] = {}
+    for number, (start, end) in enumerate(places):
+        for stem in content(plain(text[start:end])):
+            holding.setdefault(stem, []).append(number)
+    # Most stems stand in the same few sentences; equal tuples are kept once.
+    kept: dict[tuple[int, ...], tuple[int, ...]] = {}
+    return _Sentences(places, {stem: kept.setdefault(key := tuple(held), key) for stem, held in holding.items()})
 
 
 class Spans:
@@ -47,22 +60,25 @@ class Spans:
     def __init__(self, hits: Sequence[Hit], wanted: frozenset[str]) -> None:
         """Prefer spans that hold wanted stems, those of the question, where two are as good."""
         self._hits = hits
-        self._spans: list[Span] = []
-        # The passage of each span.
+        self._sentences = [_sentences_of(hit.passage.text) for hit in hits]
+        # The passage of each span, and the first span of each passage.
         self._of: list[int] = []
+        self._firsts: list[int] = []
+        for number, sentences in enumerate(self._sentences):
+            self._firsts.append(len(self._of))
+            self._of += [number] * len(sentences.places)
+        # The spans that hold a stem, once it was asked for.
         self._holding: dict[str, list[int]] = {}
-        for number, hit in enumerate(hits):
-            for span in _spans_of(hit.passage.text):
-                for stem in span.stems:
-                    self._holding.setdefault(stem, []).append(len(self._spans))
-                self._spans.append(span)
-                self._of.append(number)
-        self._held_of_wanted = [len(wanted & span.stems) for span in self._spans]
-        # All that the passages speak of.
-        self.stems = frozenset(self._holding)
+        self._held_of_wanted = self._counted(wanted)
 
     def __getitem__(self, number: int) -> Span:
-        return self._spans[number]
+        start, end = self._place(number)
+        text = plain(self._hits[self._of[number]].passage.text[start:end])
+        return Span(start, end, text, content(text))
+
+    def known(self, stems: frozenset[str]) -> frozenset[str]:
+        """Return those of the stems that the passages speak of."""
+        return frozenset(filter(self._holders, stems))
 
     def chains(self, stems: frozenset[str], passages: frozenset[int]) -> Iterator[list[int]]:
         """Yield the spans that together hold most of the stems, best first.
@@ -79,7 +95,7 @@ class Spans:
         marked = [number for number in shared if self._of[number] in passages]
         if marked:
             yield self._chain(max(marked, key=rank), stems, topical)
-        closest = max(topical, key=topical.__getitem__, default=-1)
+        closest = max(topical, key=lambda n: (topical[n], -n), default=-1)
         firsts = [n for n in shared if 2 * topical[n] >= topical[closest] or self._of[n] == self._of[closest]]
         if firsts:
             yield self._chain(max(firsts, key=rank), stems, topical)
@@ -88,12 +104,25 @@ class Spans:
 
     def _counted(self, stems: Iterable[str]) -> Counter[int]:
         """Return how many of the stems each span holds that holds any."""
-        return Counter(itertools.chain.from_iterable(self._holding.get(stem, ()) for stem in stems))
+        return Counter(itertools.chain.from_iterable(map(self._holders, stems)))
+
+    def _holders(self, stem: str) -> list[int]:
+        """Return the spans that hold a stem."""
+        holders = self._holding.get(stem)
+        if holders is None:
+            passages = zip(self._firsts, self._sentences, strict=True)
+            holders = [first + n for first, (_, holding) in passages if stem in holding for n in holding[stem]]
+            self._holding[stem] = holders
+        return holders
+
+    def _place(self, number: int) -> tuple[int, int]:
+        passage = self._of[number]
+        return self._sentences[passage].places[number - self._firsts[passage]]
 
     def _chain(self, first: int, stems: frozenset[str], topical: Counter[int]) -> list[int]:
         """Add spans that hold what is missing: of the same passage, or of another one that speaks of the same."""
         chain = [first]
-        missing = stems - self._spans[first].stems
+        missing = stems - self[first].stems
         while missing and len(chain) < SPANS:
             gains = self._counted(missing)
             passages = {self._of[number] for number in chain}
@@ -105,7 +134,7 @@ class Spans:
             if not fit:
                 break
             chain.append(max(fit, key=lambda n: (gains[n], self._beside(n, chain), topical[n], -n)))
-            missing -= self._spans[chain[-1]].stems
+            missing -= self[chain[-1]].stems
         return chain
 
     def _beside(self, number: int, chain: Sequence[int]) -> bool:
@@ -114,17 +143,17 @@ class Spans:
     def neighbours(self, chain: Sequence[int]) -> list[int]:
         """Return the spans that stand next to one of a chain's, in the same passage."""
         beside = dict.fromkeys(other for number in chain for other in (number - 1, number + 1))
-        return [n for n in beside if 0 <= n < len(self._spans) and n not in chain and self._beside(n, chain)]
+        return [n for n in beside if 0 <= n < len(self._of) and n not in chain and self._beside(n, chain)]
 
     def polarities(self, chain: Sequence[int]) -> list[Polarity]:
         """Return what each span says yes and no to."""
-        return [polarity(self._spans[number].text) for number in chain]
+        return [polarity(self[number].text) for number in chain]
 
     def evidence(self, chain: Sequence[int]) -> list[Evidence]:
         """Return what the spans bear, and the titles and headings that stand above them."""
         passages = dict.fromkeys(self._of[number] for number in chain)
         above = [(self._hits[n].passage.title, *self._hits[n].passage.headings) for n in passages]
-        return [evidence(self._spans[n].text) for n in chain] + [evidence(plain("\n".join(lines))) for lines in above]
+        return [evidence(self[n].text) for n in chain] + [evidence(plain("\n".join(lines))) for lines in above]
 
     def citations(self, chain: Sequence[int]) -> tuple[Citation, ...]:
         """Return the citations of a chain, in the order of the hits; neighbours become one."""
@@ -138,7 +167,7 @@ class Spans:
 
     def _citation(self, first: int, last: int) -> Citation:
         passage = self._hits[self._of[first]].passage
-        start, end = self._spans[first].start, self._spans[last].end
+        start, end = self._place(first)[0], self._place(last)[1]
         in_source = passage.in_source(start, end)
         return Citation(
             source=passage.source,
