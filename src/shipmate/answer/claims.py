@@ -25,13 +25,19 @@ __all__ = ["Claims", "Name", "content", "content_stem", "ordinary", "read", "run
 
 BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
 AFTER_PRONOUN = frozenset(
-    """after another as at before by can could for from if in is may might must of on should that up was when which who
-    will with""".split()
+    "another by can could for if is may might must of should that up was when which who will".split()
 )
+# Before these, "one" at the end of a clause is a number after all.
+BEFORE_NUMBER = frozenset("are be equals exactly is number of only than to was were".split())
+CLAUSE_END = re.compile(r"\s*(?:[.,;:!?)]|$)")
 # Words that bear a number without claiming it.
-IMPLIED = {"single": "1", "sole": "1", "twice": "2", "dozen": "12"}
+IMPLIED = {"single": "1", "sole": "1"}
+# Words that claim a number or an order of magnitude; the latter are borne out by the same word alone.
+ROUGHLY = {"dozen": "12"} | {
+    word: word for word in "billions dozens half hundreds millions tens thousands trillions twice".split()
+}
 ARTICLES = ("a", "an")
-COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
+COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | ROUGHLY.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
 
 LOWER_CASE_WORD = re.compile(r"\b[a-z]")
 CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
@@ -96,6 +102,7 @@ def _ordinary_stems() -> frozenset[str]:
     return frozenset(map(stem, listed.split()))
 
 
+@lru_cache(maxsize=16384)
 def ordinary(word: str) -> bool:
     """Tell whether a word is a common English one rather than a name."""
     return stem(word) in _ordinary_stems() or fold(word) in STOP_WORDS
@@ -148,9 +155,9 @@ class _Reader:
         self._listed = {match.start(1) for match in LISTED.finditer(text)}
         # What stands before this was read together with an earlier token.
         self._read_to = 0
-        # Capitals say nothing in it: it has none, or is a heading or a row of a table.
-        self._level = text == text.lower() or text.lstrip()[:1] in ("#", "|")
-        # What may be names.
+        # In a heading or a row of a table, capitals say nothing.
+        self._heading = text.lstrip()[:1] in ("#", "|")
+        # What is capital or no ordinary word, and so may be a name.
         self._words: list[_Token] = []
         self._names: list[Name] = []
         self._numbers: list[Number] = []
@@ -294,7 +301,7 @@ class _Reader:
         lowered = token.text.lower()
         if lowered in COUNTING and self._counting(at, token, lowered):
             return
-        if self._level or token.text[0] != lowered[0] or not lowered.isascii():
+        if token.text != lowered or not ordinary(lowered):
             self._words.append(token)
 
     def _counting(self, at: int, token: _Token, lowered: str) -> bool:
@@ -306,6 +313,9 @@ class _Reader:
             return True
         if lowered in DAY_WORDS:
             self._day_words.append(lowered.removesuffix("s"))
+            return True
+        if lowered in ROUGHLY:
+            self._numbers.append(Number(ROUGHLY[lowered], ""))
             return True
         if lowered in IMPLIED:
             self._implied.append(Number(IMPLIED[lowered], ""))
@@ -334,6 +344,8 @@ class _Reader:
     def _is_pronoun(self, at: int) -> bool:
         """Tell whether "one" stands for a thing or person: "no one", "one of them", "this one is"."""
         before, after = self._beside(at, -1), self._beside(at, 1)
+        if before and CLAUSE_END.match(self._text, self._tokens[at].end):
+            return before not in BEFORE_NUMBER
         return before == "no" or after in AFTER_PRONOUN or (before in BEFORE_PRONOUN and after in STOP_WORDS | {""})
 
     def _number_words(self, at: int) -> list[str]:
@@ -366,24 +378,18 @@ class _Reader:
     def _name(self, token: _Token) -> Name | None:
         """Return the word as a name, or None when it is none on the face of it."""
         bare = token.text.removesuffix("'s")
-        if (
-            bare == "I"
-            or bare.lower() in INTERJECTIONS
-            or bare.endswith(CONTRACTED)
-            or (len(bare) == 1 and bare.islower())
-        ):
+        if bare == "I" or bare.endswith(CONTRACTED) or (len(bare) == 1 and bare.islower()):
             return None
         if not fold(bare).isascii():
             return Name(bare, run_of(bare))
-        if self._level:
+        if bare.islower() or self._heading:
             return None if ordinary(bare) else Name(bare, run_of(bare), doubtful=True)
-        if not bare[0].isupper():
-            return None
+        opening = token.start in self._openings
         # A capital that its place explains; in "Stone" or "May Flower" there is nothing else to explain.
-        opening = token.start in self._openings and LOWER_CASE_WORD.search(self._text, token.end) is not None
-        if opening and bare.lower() in OPENERS:
+        explained = opening and LOWER_CASE_WORD.search(self._text, token.end) is not None
+        if (opening and bare.lower() in INTERJECTIONS) or (explained and bare.lower() in OPENERS):
             return None
-        return Name(bare, run_of(bare), opening and not bare.isupper() and ordinary(bare))
+        return Name(bare, run_of(bare), explained and not bare.isupper() and ordinary(bare))
 
     def _full_name(self, run: list[_Token]) -> None:
         if len(run) > 1:

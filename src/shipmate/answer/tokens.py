@@ -18,7 +18,7 @@ TOKEN = re.compile(
     rf"""[\s,;"(]*(?:
     (?P<word>[^\W\d_]+(?:'[^\W\d_]+)?(?=(?:-[^\W\d_]+)*(?:[ ,;!?")\n]|[.:](?:\s|$)|$))(?![.,]?\ (?:the\ |of\ )?\d))
     | (?P<number>\d+(?=[,;!?")]|\ [^\W\d]|\.?$)(?!,\d|\ (?:of\ )?{MONTH}))
-    | (?P<tag><\s*/?[a-zA-Z!][^<>]{{0,900}}>)
+    | (?P<tag><(?!\w[\w+.-]*:)\s*/?[a-zA-Z!][^<>]{{0,900}}>)
     | (?P<target>\]\(\s*<?[^)\s>]+|(?:^|(?<=\n))\[[^\]]+\]:\s*\S+)
     | (?P<link>(?:[a-zA-Z][a-zA-Z0-9+.-]{{0,30}}:)?//[\w\[]{URL_END}*
         | \b(?:mailto|javascript|data|vbscript|tel|file|blob|about):{URL_END}+
