@@ -14,7 +14,7 @@ from shipmate.messages import Hit
 __all__ = ["Candidate", "candidates", "pick"]
 
 # So many of the best pieces get a close look.
-CLOSE_LOOK = 10
+CLOSE_LOOK = 12
 
 # The numbers below are set by hand, on plateaus: half or twice of one moves `python -m benchmarks.answers` by a point
 # or two.
