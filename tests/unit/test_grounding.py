@@ -233,6 +233,22 @@ def test_without_passages_nothing_factual_leaves() -> None:
     assert isinstance(grounding(hits=()).check("I could not find that in the documents."), Sentence)
 
 
+def test_what_a_passage_says_word_for_word_denies_nothing_of_it() -> None:
+    whole = (
+        "To use an image that the scanner considers unsafe, exempt an issue so that the scanner doesn't consider it in "
+        "its verdict."
+    )
+    opposite = "The scanner doesn't consider an unsafe image in its verdict to use it."
+    checks = grounding(hits=[hit(f"{opposite} {whole}")])
+    assert isinstance(checks.check(whole), Sentence)
+    assert isinstance(checks.check("To use an image that the scanner considers unsafe, exempt an issue."), Sentence)
+    flipped = checks.check(
+        "Exempt an issue so that the scanner considers it in its verdict, but do not exempt an image."
+    )
+    assert isinstance(flipped, Cut)
+    assert flipped.rule == "negation"
+
+
 def test_a_code_block_leaves_only_as_it_stands() -> None:
     hits = (hit("Put this into the file:\n\n```\nport: 8080\nhost: localhost\n```\n\nThen start it again."),)
     assert isinstance(grounding(hits=hits).check("```yaml\nport: 8080\nhost: localhost\n```"), Sentence)

@@ -1,12 +1,13 @@
 """Whether a sentence says yes where its spans say no, or the other way round."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from shipmate.answer.claims import content, content_stem
-from shipmate.text import STOP_WORDS
+from shipmate.text import STOP_WORDS, words
 
 __all__ = ["Polarity", "contradicted", "polarity"]
 
@@ -31,6 +32,8 @@ class Polarity(NamedTuple):
     stems: frozenset[str]
     # The content word behind each "not", "no" or "never".
     denied: frozenset[str]
+    # What stands elsewhere than behind one. "What it calls unsafe, unless you do not call it so" does both.
+    affirmed: frozenset[str]
     # It draws a line in other words: "only", "except", "unable".
     limits: bool
 
@@ -38,12 +41,15 @@ class Polarity(NamedTuple):
 @lru_cache(maxsize=4096)
 def polarity(text: str) -> Polarity:
     """Read what a text denies; `plain` has gone over it."""
-    denied = frozenset(_denied(WORD.findall(text))) if MAY_DENY.search(text) else frozenset[str]()
-    return Polarity(content(text), denied, LIMITING.search(text) is not None)
+    said = affirmed = content(text)
+    denied = Counter(_denied(WORD.findall(text))) if MAY_DENY.search(text) else Counter[str]()
+    if denied:
+        spoken = Counter(map(content_stem, words(text)))
+        affirmed = said - {stem for stem, times in denied.items() if times >= spoken[stem]}
+    return Polarity(said, frozenset(denied), affirmed, LIMITING.search(text) is not None)
 
 
-def _denied(tokens: list[str]) -> set[str]:
-    found = set()
+def _denied(tokens: list[str]) -> Iterator[str]:
     for at, token in enumerate(tokens):
         # "Never Shout Never" is the name of a band, and "No" before a comma an answer.
         named = at > 0 and token.istitle() and tokens[at - 1][0].isalnum()
@@ -54,14 +60,14 @@ def _denied(tokens: list[str]) -> set[str]:
             if following in NO_DENIAL or not following[0].isalnum():
                 break
             if following not in STOP_WORDS and following not in DENYING:
-                found.add(content_stem(following))
+                yield content_stem(following)
                 break
-    return found
 
 
 def contradicted(said: Polarity, spans: Sequence[Polarity]) -> str:
     """Return a stem that a sentence denies and a span affirms, or the other way round; empty when there is none."""
-    if not said.denied and not any(span.denied for span in spans):
+    # What a span says with the same words and denials is borne out, whatever the others say.
+    if said in spans or not (said.denied or any(span.denied for span in spans)):
         return ""
     # A span that alone holds half of the sentence speaks for itself.
     main: list[Sequence[Polarity]] = [(span,) for span in spans if 2 * len(said.stems & span.stems) >= len(said.stems)]
@@ -72,6 +78,6 @@ def _flipped(said: Polarity, spans: Sequence[Polarity]) -> str:
     denied = frozenset[str]().union(*(span.denied for span in spans))
     if not denied and not any(span.limits for span in spans):
         return min(said.denied, default="")
-    affirmed = frozenset[str]().union(*(span.stems - span.denied for span in spans))
+    affirmed = frozenset[str]().union(*(span.affirmed for span in spans))
     flipped = (said.denied & affirmed - denied) | ((denied - affirmed - said.denied) & said.stems)
     return min(flipped, default="")
