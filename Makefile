@@ -6,13 +6,14 @@ DEMO := examples/shipmate-help
 export OMP_NUM_THREADS := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo ask test test-real lint clean
+.PHONY: help demo ask test test-real lint docs clean
 
 help:
 	@echo "make demo          set up and serve the demo assistant on this machine"
 	@echo "make ask Q=\"...\"   answer one question and exit"
 	@echo "make test          set up and run all checks that need no other service"
 	@echo "make test-real     the same with a browser, llama.cpp and long runs"
+	@echo "make docs          write docs/reference from the code"
 
 demo: $(VENV)/.run
 	$(BIN)/shipmate ingest $(DEMO)
@@ -34,6 +35,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/write_reference.py
 
 $(BIN)/uv:
 	@echo "Setting up $(VENV) (once) ..."

@@ -1,22 +1,45 @@
-"""Write the reference pages from the code: `python scripts/write_reference.py`. A test holds the pages to it."""
+"""Write the reference pages from the code: `make docs`. A test holds the pages to it."""
 
+import asyncio
 import inspect
 import json
+import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-import typer.main
+import msgspec
+from fastapi.routing import APIRoute
 
-from shipmate import config, errors
+from shipmate import bootstrap, config, errors
+from shipmate.adapters.openai_compatible import OpenAICompatibleSettings
+from shipmate.adapters.sqlite.store import SqliteSettings
 from shipmate.charter import RULES, WARNINGS
-from shipmate.cli.app import EXIT_CODES, app
+from shipmate.cli.app import COMMANDS, EXIT_CODES, app
+from shipmate.server.lobby import Lobby
 from shipmate.server.metrics import METRICS
-from shipmate.server.openapi import described_doors
+from shipmate.server.openapi import describe
+from shipmate.server.problems import PROBLEMS
+from shipmate.server.routes import create_routes
+from shipmate.server.settings import ServerSettings
+
+__all__ = ["pages"]
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
-NOTE = "<!-- Written by scripts/write_reference.py from the code; edit that instead. -->\n\n"
+NOTE = "<!-- Made by `make docs` from the code: change that instead. -->\n\n"
+COLUMNS = 80
+# A record's name, where the record stands in the same table.
+UNLINKED = re.compile(r"\[\w+\]\(#\w+\)")
+Schema = dict[str, Any]
+
+# What may stand behind `adapter:` for each layer, and the settings beside it.
+ADAPTERS: dict[str, dict[str, type[msgspec.Struct] | None]] = {
+    "model": {"extractive": None, "openai_compatible": OpenAICompatibleSettings},
+    "index": {"tantivy": None},
+    "store": {"sqlite": SqliteSettings},
+}
 
 
 def pages() -> dict[str, str]:
@@ -35,91 +58,181 @@ def pages() -> dict[str, str]:
 
 
 def commands() -> str:
-    """Describe each command, its arguments and options, and the exit codes."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
-    text = "# Commands\n\nThe last argument of every command is the assistant's folder; without it, this folder is meant.\n"
-    for name in root.commands:
-        text += _command(name, root.commands[name])
-    text += "\n## Exit codes\n\n| code | meaning |\n|---|---|\n"
-    return text + "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
-
-
-def _command(name: str, command: click.Command) -> str:
-    usage = " ".join(
-        f"[{p.human_readable_name}]" if not p.required else p.human_readable_name
-        for p in command.params
-        if isinstance(p, click.Argument)
+    """Return each command's help, and the exit codes."""
+    text = (
+        "# Commands\n\nAnswers and results go to standard output, everything else to standard error.\n"
+        "On a terminal they are styled, unless `NO_COLOR` is set; in a pipe they are plain text.\n"
     )
-    text = f"\n## {name}\n\n`shipmate {name} {usage}`\n\n{command.help}\n\n{command.epilog}\n"
-    options = [p for p in command.params if isinstance(p, click.Option) and p.name != "help"]
-    if options:
-        text += "\n| option | meaning |\n|---|---|\n"
-        text += "".join(f"| `{' '.join(o.opts)}` | {o.help} |\n" for o in options)
-    return text
+    root = click.Context(app, info_name="shipmate", **app.context_settings)
+    for command in COMMANDS:
+        with click.Context(command, parent=root, info_name=command.name, terminal_width=COLUMNS) as context:
+            text += f"\n## {command.name}\n\n```text\n{command.get_help(context)}\n```\n"
+    return text + "\n## Exit codes\n\n" + _table(("code", "meaning"), EXIT_CODES.items())
 
 
 def configuration() -> str:
-    """Describe each key of each file of an assistant's folder, and the charter's lint rules."""
-    text = "# The files of an assistant\n\nEvery key has a default unless it says *required*. The schemas for editors are in [schemas/](schemas/).\n"
+    """Return each key of each file, the settings of the adapters, and the charter's rules."""
+    text = (
+        "# The files of an assistant\n\n"
+        "Only `knowledge/` is needed to ask. Each file begins with `version: 1`; every other key has a default unless "
+        "it says *required*.\nFor editors there are JSON Schemas in [schemas/](schemas/).\n"
+    )
     for file, schema in config.schemas().items():
-        text += f"\n## {file}\n\n{schema.get('description', '')}\n\n| key | default | meaning |\n|---|---|---|\n"
-        text += "".join(f"| `{key}` | {default} | {meaning} |\n" for key, default, meaning in _keys(schema, schema, ""))
-    text += "\n## The charter's lint\n\n| rule | finds | stops a release |\n|---|---|---|\n"
-    for code, rule in RULES.items():
-        text += f"| {code} | {_first_line(rule)} | {'no' if code in WARNINGS else 'yes'} |\n"
-    return text
-
-
-def _keys(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
-    required = schema.get("required", ())
-    for key, value in schema.get("properties", {}).items():
-        name = f"{prefix}{key}"
-        inner = _resolved(value, root)
-        default = "*required*" if key in required else f"`{json.dumps(value.get('default'), ensure_ascii=False)}`"
-        items = _resolved(inner.get("items", {}), root)
-        if inner.get("properties"):
-            yield name, "", inner.get("description", "")
-            yield from _keys(inner, root, f"{name}.")
-        elif items.get("properties"):
-            yield name, default, value.get("description") or items.get("description", "")
-            yield from _keys(items, root, f"{name}[].")
-        else:
-            yield name, default, value.get("description", "")
-
-
-def _resolved(value: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in value:
-        name = value["$ref"].rsplit("/", 1)[-1]
-        found: dict[str, Any] = root["$defs"][name]
-        return found
-    return value
+        text += f"\n## {file}\n\n{schema.get('description', '')}\n\n{_keys(schema)}"
+    for layer, adapters in ADAPTERS.items():
+        for name, settings in adapters.items():
+            text += f"\n## {layer}: {name}\n\n"
+            text += _keys(_schema(settings)) if settings else f"`{layer}: {name}` takes no settings.\n"
+    rules = ((code, _first_line(rule), "no" if code in WARNINGS else "yes") for code, rule in RULES.items())
+    text += "\n## The charter's rules\n\n`shipmate check` holds the charter against these.\n\n"
+    return text + _table(("rule", "what it does", "is an error"), rules)
 
 
 def doors() -> str:
-    """List the server's doors from its OpenAPI document."""
-    text = "# Doors\n\nThe running server describes every door, with all fields, at `/openapi.json`.\n\n| door | does |\n|---|---|\n"
-    return text + "".join(f"| `{method} {path}` | {summary} |\n" for method, path, summary in described_doors())
-
-
-def error_tree() -> str:
-    """List every error with its exit code."""
-    text = "# Errors\n\nEach says what happened, where, and what to do next.\n\n| error | means | exit code |\n|---|---|---|\n"
-    for name in errors.__all__:
-        error = getattr(errors, name)
-        if inspect.isclass(error) and issubclass(error, errors.ShipmateError):
-            text += f"| {name} | {_first_line(error)} | {error.exit_code} |\n"
+    """Return what the server answers: each door, each record."""
+    documented, plain = asyncio.run(_described())
+    text = (
+        "# Doors\n\nThe running server describes them for programs at `/openapi.json` and for people at `/docs`.\n"
+        "With API keys, each but the public ones takes `Authorization: Bearer KEY`.\n\n"
+    )
+    listed = [(f"`{method} {path}`", summary) for method, path, summary in (*_operations(documented), *plain)]
+    text += _table(("door", "does"), listed)
+    for path, operations in documented["paths"].items():
+        for method, operation in operations.items():
+            text += f"\n## {method.upper()} {path}\n\n{operation.get('description') or operation['summary'] + '.'}\n\n"
+            text += _parameters(operation)
+            text += _table(("status", "means", "body"), _answers(operation))
+    text += "\n## Records\n"
+    for name, schema in documented["components"]["schemas"].items():
+        text += f"\n### {name}\n\n{schema.get('description', '')}\n\n"
+        fields = ((f"`{key}`", _type(value)) for key, value in schema.get("properties", {}).items())
+        text += _table(("field", "type"), fields) if "properties" in schema else f"{_type(schema)}\n"
     return text
 
 
+def error_tree() -> str:
+    """Return every error with its exit code and its status over HTTP."""
+    text = "# Errors\n\nEach says what happened, where, and what to do next.\n"
+    text += "The exit code is the command line's, the status is the one over HTTP.\n\n"
+    found = (getattr(errors, name) for name in errors.__all__)
+    kinds = [kind for kind in found if inspect.isclass(kind) and issubclass(kind, errors.ShipmateError)]
+    rows = ((f"`{kind.__name__}`", _first_line(kind), kind.exit_code, _status(kind)) for kind in kinds)
+    return text + _table(("error", "means", "exit code", "status"), rows)
+
+
 def metrics() -> str:
-    """List what `/metrics` counts."""
-    text = "# Metrics\n\n`GET /metrics` in Prometheus' text format.\n\n| metric | type | meaning |\n|---|---|---|\n"
-    return text + "".join(f"| `{m.name}` | {m.type} | {m.help} |\n" for m in METRICS)
+    """Return what `/metrics` counts."""
+    text = "# Metrics\n\n`GET /metrics` tells them in Prometheus' text format.\n\n"
+    return text + _table(("metric", "type", "meaning"), ((f"`{m.name}`", m.type, m.help) for m in METRICS))
+
+
+def _keys(schema: Schema) -> str:
+    return _table(("key", "takes", "default", "meaning"), _rows(schema, schema.get("$defs", {}), ""))
+
+
+def _rows(schema: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each key, those of inner mappings below their own."""
+    for key, value in schema["properties"].items():
+        inner = _inner(value, definitions)
+        default = "*required*" if key in schema["required"] else f"`{json.dumps(value['default'], ensure_ascii=False)}`"
+        meaning = value.get("description") or inner.get("description", "")
+        yield f"`{prefix}{key}`", UNLINKED.sub("mapping", _type(value)), "" if value.get("$ref") else default, meaning
+        if "properties" in inner:
+            yield from _rows(inner, definitions, f"{prefix}{key}{'[]' if value.get('type') == 'array' else ''}.")
+
+
+def _inner(value: Schema, definitions: Schema) -> Schema:
+    """Return the mapping that a key or the items of its list hold; nothing when they hold none."""
+    for part in (value, value.get("items", {}), *value.get("anyOf", ())):
+        if "$ref" in part:
+            found: Schema = definitions[part["$ref"].rpartition("/")[2]]
+            return found
+    return {}
+
+
+def _type(value: Schema) -> str:
+    """Say in a few words what a schema takes."""
+    match value:
+        case {"$ref": str(name)}:
+            name = name.rpartition("/")[2]
+            return f"[{name}](#{name.lower()})"
+        case {"anyOf": list(parts)} | {"oneOf": list(parts)}:
+            return " or ".join(map(_type, parts))
+        case {"enum": list(values)}:
+            return " or ".join(f"`{json.dumps(one)}`" for one in values)
+        case {"const": constant}:
+            return f"`{json.dumps(constant)}`"
+        case {"type": "array", "items": dict(items)}:
+            return f"list of {_type(items)}"
+    kind = value.get("format", value.get("type", "anything"))
+    return f"{'mapping' if kind == 'object' else kind}{_range(value)}"
+
+
+def _range(value: Schema) -> str:
+    lower = value.get("minimum", value.get("exclusiveMinimum"))
+    if lower is None:
+        return ""
+    above = "from" if "minimum" in value else "above"
+    return f" {above} {lower}" + (f" to {value['maximum']}" if "maximum" in value else "")
+
+
+def _schema(record: type[msgspec.Struct]) -> Schema:
+    schema = msgspec.json.schema(record)
+    top: Schema = schema["$defs"].pop(record.__name__)
+    return {**top, "$defs": schema["$defs"]}
+
+
+async def _described() -> tuple[Schema, list[tuple[str, str, str]]]:
+    """Return the doors' description, and the doors that are for browsers alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "knowledge").mkdir()
+        (folder / "knowledge" / "page.md").write_text("# A page\n\nIt holds a sentence.\n", encoding="utf-8")
+        project = bootstrap.load(folder)
+        bootstrap.ingest(project, progress=lambda _: None)
+        async with bootstrap.open_assistant(project) as assistant:
+            routes = create_routes(Lobby(assistant, ServerSettings(), clock=bootstrap.clock()))
+            described = describe(routes, title="", needs_key=False)
+    hidden = [route for route in routes.routes if isinstance(route, APIRoute) and not route.include_in_schema]
+    return described, [("GET", route.path, _first_line(route.endpoint).rstrip(".")) for route in hidden]
+
+
+def _operations(documented: Schema) -> Iterator[tuple[str, str, str]]:
+    for path, operations in documented["paths"].items():
+        for method, operation in operations.items():
+            yield method.upper(), path, operation["summary"]
+
+
+def _parameters(operation: Schema) -> str:
+    rows = [(f"`{p['name']}`", p["in"], p.get("description", "")) for p in operation.get("parameters", ())]
+    body = operation.get("requestBody", {}).get("content", {})
+    rows += [("body", kind, _type(content["schema"])) for kind, content in body.items()]
+    return _table(("parameter", "in", "meaning"), rows) + "\n" if rows else ""
+
+
+def _answers(operation: Schema) -> Iterator[tuple[str, str, str]]:
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        body = "; ".join(f"{_body(kind, one)} as `{kind}`" for kind, one in content.items())
+        yield status, answer["description"], body
+
+
+def _body(kind: str, content: Schema) -> str:
+    return "events" if kind == "text/event-stream" else _type(content["schema"])
+
+
+def _status(kind: type[errors.ShipmateError]) -> str:
+    row = next((PROBLEMS[parent] for parent in kind.__mro__ if parent in PROBLEMS), None)
+    return str(row[0]) if row and row is not PROBLEMS[Exception] else ""
 
 
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").split("\n", 1)[0]
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def main() -> None:
