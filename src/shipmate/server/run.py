@@ -1,6 +1,7 @@
 """A project, served: the command line's way in."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ from shipmate.server.settings import settings_from
 
 __all__ = ["serve_project"]
 
+# Containers made, less those given back: a turn keeps few, so this bounds garbage at some megabytes.
+COLLECT_AFTER = 20_000
+
 
 def serve_project(project: Project, *, host: str, port: int, listening: Callable[[str, str], None]) -> None:
     """Open a project's assistant and serve it until SIGTERM or Ctrl-C; `listening` is told its name and address.
@@ -25,7 +29,15 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
     async def main() -> None:
         async with bootstrap.open_assistant(project) as assistant:
             app = create_app(assistant, settings, clock=bootstrap.clock())
+            _spare_the_collector()
             await serve(app, settings, listening=lambda address: listening(assistant.name, address))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector away from what lives as long as the server, and let it come less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
