@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from secrets import SystemRandom
@@ -239,32 +239,32 @@ class _Failure(NamedTuple):
     pause_s: float | None = None
 
 
-class _Delta(msgspec.Struct, frozen=True):
+class _Delta(msgspec.Struct, frozen=True, gc=False):
     content: str | None = None
 
 
-class _Choice(msgspec.Struct, frozen=True):
+class _Choice(msgspec.Struct, frozen=True, gc=False):
     delta: _Delta | None = None
     index: int = 0
     finish_reason: str | None = None
 
 
-class _Counted(msgspec.Struct, frozen=True):
+class _Counted(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
 
-class _Chunk(msgspec.Struct, frozen=True):
+class _Chunk(msgspec.Struct, frozen=True, gc=False):
     choices: list[_Choice] | None = None
     usage: _Counted | None = None
     # Whatever the server says of what went wrong.
-    error: msgspec.Raw = msgspec.Raw()
+    error: object = None
 
 
 class _Answer:
     """Reads one event stream: bytes in, text out."""
 
-    _chunks = msgspec.json.Decoder(_Chunk)
+    _decode = msgspec.json.Decoder(_Chunk).decode
 
     def __init__(self, url: str) -> None:
         self.done = False
@@ -279,7 +279,7 @@ class _Answer:
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LINE_BYTES:
             raise ModelGarbled(f"{self._url} sent a line of more than {LINE_BYTES} bytes.", do="Look at the server.")
-        text = "".join(part for line in lines for part in self._texts(line))
+        text = "".join([self._text(line) for line in lines if line])
         self.chars += len(text)
         return text
 
@@ -290,31 +290,39 @@ class _Answer:
         if not (self.done or self._finished):
             raise _broken_off(self._url)
 
-    def _texts(self, line: bytes) -> Iterator[str]:
-        line = line.strip()
-        if not line or self.done or line.startswith((b":", b"event:", b"id:", b"retry:")):
-            return
-        if not line.startswith(b"data:"):
-            raise self._garbled(line)
-        payload = line[5:].lstrip()
-        if payload == b"[DONE]":
-            self.done = True
-            return
+    def _text(self, line: bytes) -> str:
+        """Return the text of one line: nothing for most that are not data."""
+        if self.done:
+            return ""
+        if not line.startswith(b"data: {"):
+            line = line.strip()
+            if not line or line.startswith((b":", b"event:", b"id:", b"retry:")):
+                return ""
+            if not line.startswith(b"data:"):
+                raise self._garbled(line)
+            if line[5:].lstrip() == b"[DONE]":
+                self.done = True
+                return ""
         try:
-            chunk = self._chunks.decode(payload)
+            chunk = self._decode(line[5:])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self._garbled(line) from error
-        said = bytes(chunk.error)[:ERROR_CHARS].decode("utf-8", "replace")
-        if said not in ("", "null"):
+        if chunk.error is not None:
+            said = msgspec.json.encode(chunk.error)[:ERROR_CHARS].decode("utf-8", "replace")
             raise ModelUnavailable(f"The model server at {self._url} broke off: {said}", do="Look at its log.")
         if chunk.choices is None and chunk.usage is None:
             raise self._garbled(line)
         self.counted = chunk.usage or self.counted
-        for choice in chunk.choices or ():
+        return self._said(chunk.choices or ())
+
+    def _said(self, choices: Sequence[_Choice]) -> str:
+        text = ""
+        for choice in choices:
             if choice.index == 0:
                 self._finished = self._finished or choice.finish_reason is not None
                 if choice.delta and choice.delta.content:
-                    yield choice.delta.content
+                    text += choice.delta.content
+        return text
 
     def _garbled(self, line: bytes) -> ModelGarbled:
         said = line[:ERROR_CHARS].decode("utf-8", "replace")

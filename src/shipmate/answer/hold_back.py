@@ -1,7 +1,6 @@
 """The hold-back buffer: pieces of text in, whole sentences out, the same ones however the text was cut."""
 
 import re
-from collections.abc import Iterator
 
 __all__ = ["SENTENCE_CHARS", "HoldBack"]
 
@@ -21,6 +20,8 @@ END = re.compile(
     """,
     re.VERBOSE,
 )
+# Every end begins with one of these or stands before a line break.
+MAY_END = re.compile(r"[.!?…。！？\n]")
 # Every end is known when so many more characters have come, ...
 LOOK_AHEAD = 256
 # ... or sooner, when one of them can be no part of it.
@@ -64,12 +65,18 @@ class HoldBack:
         # Before this position no sentence ends.
         self._searched = 0
 
-    def feed(self, piece: str) -> Iterator[str]:
-        """Take the next piece and yield the sentences that it completes."""
+    def feed(self, piece: str) -> list[str]:
+        """Take the next piece and return the sentences that it completes."""
         self._held += piece
+        complete: list[str] = []
+        if len(self._held) < SENTENCE_CHARS and not MAY_END.search(self._held, self._searched):
+            # White space may yet belong to an end.
+            self._searched = max(self._searched, len(self._held.rstrip()))
+            return complete
         while end := self._end():
             sentence, self._held, self._searched = self._held[:end], self._held[end:], 0
-            yield sentence
+            complete.append(sentence)
+        return complete
 
     def flush(self) -> str:
         """Return what is left when no more text comes."""

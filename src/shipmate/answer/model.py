@@ -36,7 +36,8 @@ async def checked_answer(
     White space before a sentence is part of it, so that the texts joined keep the model's layout. Closing it cancels
     the model. Raises what the model raises; until then, only whole sentences were given out.
     """
-    grounding = Grounding(question, hits)
+    # Made when the first piece has come: the model writes on meanwhile.
+    grounding = cache(lambda: Grounding(question, hits))
     held = HoldBack()
     messages = conversation(question, hits, assistant_prompt=assistant_prompt)
     usage = Usage(model=model.name)
@@ -45,13 +46,14 @@ async def checked_answer(
             if isinstance(piece, Usage):
                 usage = piece
                 continue
+            check = grounding().check
             for sentence in held.feed(piece):
-                yield grounding.check(sentence)
+                yield check(sentence)
     rest = held.flush()
     if usage.output_tokens >= max_tokens and not rest.rstrip().endswith(SENTENCE_ENDS):
         yield Cut(text=rest, rule="unfinished", reason=f"The model had used its {max_tokens} tokens.")
     elif rest.strip():
-        yield grounding.check(rest)
+        yield grounding().check(rest)
     yield usage
 
 
