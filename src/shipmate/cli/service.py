@@ -28,8 +28,8 @@ def serve(folder: Path, *, host: str, port: int | None) -> None:
     """
     from shipmate.server.run import serve_project
 
-    with bootstrap.serving(bootstrap.load(folder)):
-        project = index_first(folder)
+    project = index_first(folder)
+    with bootstrap.serving(project):
         serve_project(project, host=host, port=-1 if port is None else port, listening=_announce)
 
 
