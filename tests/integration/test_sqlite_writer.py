@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing as closed
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +100,15 @@ async def test_what_queues_up_during_a_commit_is_committed_together(store: Sqlit
     await store.close()
 
 
+async def test_what_one_pass_of_the_loop_queues_is_one_commit(store: SqliteStore) -> None:
+    await asyncio.sleep(0.05)  # the writer is at rest
+    with counted(store) as commits:
+        await asyncio.gather(*(store.open_turn(opening(f"t{number}", str(number))) for number in range(500)))
+    assert commits == ["COMMIT"]
+    assert await texts(store) == [str(number) for number in range(500)]
+    await store.close()
+
+
 async def test_a_lone_turn_does_not_wait_for_company(store: SqliteStore) -> None:
     with counted(store) as commits:
         await store.open_turn(opening("t1"))
@@ -172,6 +182,48 @@ def test_a_loop_that_ends_early_loses_no_write(path: Path) -> None:
 
     asyncio.run(hasty())
     assert asyncio.run(patient()) == ["hasty", "patient"]
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_a_loop_that_never_comes_round_loses_no_write(path: Path, *, is_followed: bool) -> None:
+    """It stops in the pass that queued the write, for good; the next write or the closing takes it along."""
+    store = SqliteStore.open(path)
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: (store.open_turn(opening("t1", "stopped")), loop.stop()))
+    loop.run_forever()
+
+    async def go_on() -> list[str]:
+        if is_followed:
+            await store.open_turn(opening("t2", "followed"))
+        await store.close()
+        reopened = SqliteStore.open(path)
+        found = await texts(reopened)
+        await reopened.close()
+        return found
+
+    assert asyncio.run(go_on()) == ["stopped", "followed"][: 1 + is_followed]
+    loop.close()
+
+
+def test_loops_in_several_threads_keep_each_its_order(path: Path) -> None:
+    store = SqliteStore.open(path)
+
+    async def write(loop: int) -> None:
+        for number in range(0, 60, 3):
+            turns = [opening(f"{loop}-{n}", str(n), of=conversation(f"c{loop}")) for n in range(number, number + 3)]
+            store.open_turn(turns[0])
+            await asyncio.gather(*map(store.open_turn, turns[1:]))
+
+    async def said() -> list[list[str]]:
+        await store.close()
+        reopened = SqliteStore.open(path)
+        threads = [await reopened.conversation(f"c{loop}", "ada", messages=100) for loop in range(4)]
+        await reopened.close()
+        return [[message.text for message in thread.messages] for thread in threads]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda loop: asyncio.run(write(loop)), range(4)))
+    assert asyncio.run(said()) == [[str(number) for number in range(60)]] * 4
 
 
 async def test_another_processs_lock_is_waited_for_without_stopping_the_loop(path: Path, store: SqliteStore) -> None:

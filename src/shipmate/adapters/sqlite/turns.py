@@ -29,11 +29,11 @@ _encode_event = msgspec.json.Encoder().encode
 
 def write_opening(connection: sqlite3.Connection, opening: TurnOpening) -> Effect:
     """Add the user's message, and begin its conversation where there is none."""
-    conversation = msgspec.structs.asdict(opening.conversation)
-    effect = Effect.BEGUN if _changes(connection, BEGIN_CONVERSATION, conversation) else Effect.CONTINUED
-    if effect is Effect.CONTINUED and not connection.execute(OWNS_CONVERSATION, conversation).fetchone():
+    row = _row(opening.conversation, opening.turn_id, opening.message)
+    effect = Effect.BEGUN if _changes(connection, BEGIN_CONVERSATION, row) else Effect.CONTINUED
+    if effect is Effect.CONTINUED and not connection.execute(OWNS_CONVERSATION, row).fetchone():
         raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
-    if not _changes(connection, ADD_MESSAGE, _row(opening.conversation, opening.turn_id, opening.message)):
+    if not _changes(connection, ADD_MESSAGE, row):
         return Effect.REPEATED
     write_events(connection, opening.events)
     return effect
@@ -47,7 +47,7 @@ def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effec
         if connection.execute(HAS_TRACE, row).fetchone():
             return Effect.REPEATED
         raise NoTurn("There is no such turn to close.", do="Open it first: a reply needs its question.")
-    if not _changes(connection, CONTINUE_CONVERSATION, msgspec.structs.asdict(closing.conversation)):
+    if not _changes(connection, CONTINUE_CONVERSATION, row):
         raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
     connection.execute(ADD_MESSAGE, row)
     write_events(connection, closing.events)
@@ -56,15 +56,13 @@ def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effec
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> Effect:
     """Append to the journal."""
-    for event in events:
-        row: Row = {"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()}
-        connection.execute(ADD_EVENT, row)
+    rows = [{"name": event.name, "ts": event.ts, "event": _encode_event(event).decode()} for event in events]
+    connection.executemany(ADD_EVENT, rows)
     return Effect.CONTINUED
 
 
 def _row(conversation: Conversation, turn_id: str, message: Message) -> Row:
-    return {
-        "conversation_id": conversation.conversation_id,
+    return msgspec.structs.asdict(conversation) | {
         "turn_id": turn_id,
         "role": message.role.value,
         "text": message.text,

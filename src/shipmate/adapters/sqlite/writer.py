@@ -52,14 +52,20 @@ class Job(NamedTuple):
 class Writer:
     """Commits writes in groups, in the order in which they came, and hands the results back to the event loop.
 
-    There is no lingering: a group is what came while the one before was being committed. A write that fails does
-    not harm its neighbours.
+    A write is queued by the call itself. A thread at rest is woken in the event loop's next pass, once for all that
+    was queued until then; a busy one looks at the queue by itself. There is no lingering: a group is what came until
+    then, or while the one before was being committed. Should the loop stop for good before that pass, the next write
+    or `close` takes the rest along. A write that fails does not harm its neighbours.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        # Set when something was queued that the thread may not have seen.
+        self._news = threading.Event()
+        # The loop that tells the thread in its next pass. Another one tells it as well: this one may have stopped.
+        self._bearer: asyncio.AbstractEventLoop | None = None
         # Who finds the queue full waits in line for a group to be taken from it.
         self._line = asyncio.Lock()
         self._room = asyncio.Event()
@@ -104,14 +110,24 @@ class Writer:
         if not self._is_closed:
             self._is_closed = True
             self._queue.put(None)
+            self._tell()
         await asyncio.to_thread(self._thread.join)
 
     def _enqueue(self, write: Write, committed: Committed) -> asyncio.Future[None]:
         if self._is_closed:
             raise StorageError("the store is closed", do="send it to the server that runs now")
-        job = Job(write, committed, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        job = Job(write, committed, loop.create_future())
         self._queue.put(job)
+        if self._bearer is not loop:
+            self._bearer = loop
+            loop.call_soon(self._tell)
         return job.settled
+
+    def _tell(self) -> None:
+        """Wake the thread: once for many writes, since each time it takes the interpreter away from the loop."""
+        self._bearer = None
+        self._news.set()
 
     async def _enqueue_late(self, write: Write, committed: Committed) -> None:
         try:
@@ -159,11 +175,12 @@ class Writer:
 
     def _next_group(self, wait_s: float | None) -> list[Job | None]:
         """Return all that is queued, waiting for the first; nothing when the time passes."""
-        try:
-            first = self._queue.get(timeout=wait_s)
-        except queue.Empty:
-            return []
-        return [first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
+        while self._queue.empty():
+            if not self._news.wait(wait_s):
+                return []
+            # Before the next look at the queue: what comes after that look is news again.
+            self._news.clear()
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
     def _settle(self, jobs: Sequence[Job]) -> list[Effect | Exception]:
         """Commit the jobs as one; if that fails, each by itself, so that only the guilty fail."""
