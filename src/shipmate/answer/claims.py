@@ -27,6 +27,8 @@ BEFORE_PRONOUN = frozenset("another any each every no some that the this which".
 AFTER_PRONOUN = frozenset(
     "another by can could for if is may might must of should that up was when which who will".split()
 )
+# "the first album", but "was first released" and "First, open it".
+BEFORE_ORDINAL = frozenset("a and her his its my or our the their very your".split())
 # Before these, "one" at the end of a clause is a number after all.
 BEFORE_NUMBER = frozenset("are be equals exactly is number of only than to was were".split())
 CLAUSE_END = re.compile(r"\s*(?:[.,;:!?)]|$)")
@@ -39,30 +41,40 @@ ROUGHLY = {"dozen": "12"} | {
 ARTICLES = ("a", "an")
 COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | ROUGHLY.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
 
-LOWER_CASE_WORD = re.compile(r"\b[a-z]")
+LOWER_CASE_WORD = re.compile(r"\b[a-z]+")
 CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
 INTERJECTIONS = frozenset(
     "absolutely bye certainly goodbye hello hey hi no oh ok okay please sorry sure thanks welcome well yeah yes".split()
 )
 # A capital on these says nothing where a sentence begins; on any other word it may make a name.
 OPENERS = STOP_WORDS | frozenset(
-    """above absolutely according across add additional additionally afterwards again against ah almost along already
-    alternatively although always among another anybody anyone anything apart apply ask aside as avoid because before
-    behind below beside besides between beyond both bring call can't cannot certainly change check choose clear click
-    close compare configure confirm connect consequently consider contact continue copy create currently delete despite
-    different don't download drag during each earlier either else enable enter even eventually every everybody everyone
-    everything exactly except fewer fill finally find first firstly follow following for fortunately further furthermore
-    generally get give go hence here hold however if include including indeed initially insert install instead keep
-    lastly later least less let like likewise look make many maybe meanwhile moreover mostly move much near neither
-    never nevertheless next nobody none nonetheless nor normally note nothing now occasionally often oh ok okay once
-    only open originally other others otherwise overall paste perhaps pick please plus presumably press previously put
-    rather recently regardless remember remove repeat replace restart return review right run save second secondly see
-    select send set several shortly sign similarly since some somebody someone something sometimes soon start still
-    stop subsequently such sure switch take tap the then there thereafter therefore third though through throughout
-    thus together toward towards try turn type typically ultimately under unfortunately unless unlike until upload upon
-    use usually various verify visit wait watch well whenever whereas wherever whether while within without wow write
-    yea yeah yes yet""".split()
+    """above absolutely according across add additional additionally advanced afterwards again against ah almost
+    along already alternatively although always among annual another anybody anyone anything apart apply as
+    aside ask automatic available avoid basic because before behind below beside besides between beyond both
+    bring call can't cannot certainly change check choose clear click close combine common compare compared
+    configure confirm connect consequently consider considering contact continue contrary copy correct create
+    currently daily define delete depending deploy despite different digital don't download drag due during each
+    earlier easy effective either else empty enable ensure enter environmental even eventually every everybody
+    everyone everything exactly except excluding expect export extra fewer fill finally financial find first
+    firstly follow following for fortunately frequent full further furthermore general generally generate get
+    give given global go having hence here hold however if import important include including indeed independent
+    initially insert install instead keep lastly later least legal less let like likewise local look make manual
+    many maybe meanwhile medical monthly moreover mostly move much multiple natural near necessary neither never
+    nevertheless new next nobody none nonetheless nor normally notable note nothing now numerous occasionally
+    official often oh ok okay old once only open optional original originally other others otherwise overall
+    partial particular paste perhaps permanent personal physical pick please plus popular possible press
+    presumably previously prior private proper provided public put rather recent recently recommended regarding
+    regardless regular related remember remove repeat replace required restart return review right run save
+    scheduled second secondly see select send set several shortly sign significant similar similarly simple
+    since single social some somebody someone something sometimes soon special specific standard start still
+    stop submit subsequently successful such sufficient sure switch take tap technical temporary the then there
+    thereafter therefore third though through throughout thus together toward towards traditional try turn type
+    typical typically ultimately unauthorized under unfortunately unique unknown unless unlike unlimited until
+    up upload upon use useful usual usually various verify visible visit wait watch weekly well whenever whereas
+    wherever whether while whole within without wow write yea yeah yearly yes yet""".split()
 )
+# In a shorter text, a word with a capital may as well be a title.
+WHOLE_SENTENCE_WORDS = 6
 
 
 class Name(NamedTuple):
@@ -118,7 +130,7 @@ def content(text: str) -> frozenset[str]:
 def content_stem(word: str) -> str:
     """Return the stem of a word, a number or unit in short ("ten" is "10"), and nothing for a stop word."""
     lowered = word.lower()
-    return "" if lowered in STOP_WORDS or lowered == "one" else same_word(lowered) or stem(word)
+    return "" if lowered.partition("'")[0] in STOP_WORDS or lowered == "one" else same_word(lowered) or stem(word)
 
 
 def run_of(text: str) -> str:
@@ -213,8 +225,10 @@ class _Reader:
                 self._names.append(Name(token.text, run_of(token.text)))
         elif len(parts) == 2 and parts[0].isalpha() and parts[1].istitle():
             # The space behind a full stop was forgotten.
-            for part in parts:
-                self._word(at, token._replace(text=part))
+            second = token._replace(text=parts[1], start=token.end - len(parts[1]))
+            self._openings.add(second.start)
+            self._word(at, token._replace(text=parts[0]))
+            self._word(at, second)
         else:
             self._code.append(fold(token.text).rstrip("."))
 
@@ -260,7 +274,7 @@ class _Reader:
             numbers = (*numbers[:-1], last)
         for number in numbers:
             self._units.add(number.unit)
-            of_year = None if number.unit else year(number.value)
+            of_year = None if number.unit or "," in written else year(number.value)
             if of_year:
                 self._dates.append((of_year,))
                 self._implied.append(number)
@@ -333,7 +347,7 @@ class _Reader:
             return False
         last = self._tokens[at + taken - 1]
         idiom = lowered == "one" and self._is_pronoun(at)
-        listing = number.unit == ORDINAL and last.start in self._openings and self._text[last.end : last.end + 1] == ","
+        listing = lowered == "first" and self._beside(at, -1) not in BEFORE_ORDINAL
         if taken == 1 and (idiom or listing):
             self._implied.append(number)
         else:
@@ -369,7 +383,7 @@ class _Reader:
                 continue
             self._names.append(name)
             if not name.doubtful:
-                if run and self._text[run[-1].end : token.start] not in (" ", "-"):
+                if run and (self._text[run[-1].end : token.start] not in (" ", "-") or run[-1].text.endswith("'s")):
                     self._full_name(run)
                     run = []
                 run.append(token)
@@ -387,9 +401,19 @@ class _Reader:
         opening = token.start in self._openings
         # A capital that its place explains; in "Stone" or "May Flower" there is nothing else to explain.
         explained = opening and LOWER_CASE_WORD.search(self._text, token.end) is not None
-        if (opening and bare.lower() in INTERJECTIONS) or (explained and bare.lower() in OPENERS):
+        if (opening and bare.lower() in INTERJECTIONS) or (explained and self._opens(token, bare.lower())):
             return None
         return Name(bare, run_of(bare), explained and not bare.isupper() and ordinary(bare))
+
+    def _opens(self, token: _Token, lowered: str) -> bool:
+        """Tell whether a word is one that begins sentences: a known one, "Creating a ...", "Workshops are ..."."""
+        if lowered in OPENERS:
+            return True
+        if len(self._tokens) < WHOLE_SENTENCE_WORDS or not ordinary(lowered) or stem(lowered) == lowered:
+            return False
+        after = LOWER_CASE_WORD.match(self._text, token.end + 1)
+        plural = lowered.endswith("s") and after is not None and not after[0].endswith("s")
+        return plural or lowered.endswith(("ing", "ly"))
 
     def _full_name(self, run: list[_Token]) -> None:
         if len(run) > 1:

@@ -78,7 +78,8 @@ def read_date(token: str, *, opening: bool) -> tuple[Date, ...]:
         return ()
     before, month, after, of_year = match.groups()
     day = before or after
-    if not day and not of_year and (month in NEVER_ALONE or (opening and month in DOUBTFUL)):
+    alone = not day and not of_year
+    if alone and (month in NEVER_ALONE or (month in DOUBTFUL and (opening or token[0].islower()))):
         return ()
     return (Date(int(of_year or 0), MONTHS[month], int(day.rstrip("stndrh")) if day else 0),)
 

@@ -17,6 +17,8 @@ MARKER = re.compile(r"[^\S\n]*\[(\d[\d, ]*)\]")
 # The share of a sentence's content words that its spans must hold; what only the user said counts half.
 ENOUGH = 0.5
 ECHO = 0.5
+# No sentence is cited with more.
+MOST_SPANS = 5
 
 
 class Grounding:
@@ -68,14 +70,24 @@ class Grounding:
         return len(stems & held) + ECHO * len(echoed) >= ENOUGH * len(stems)
 
     def _completed(self, claims: Claims, chain: list[int]) -> tuple[Missing | None, list[int]]:
-        """Return the first value that stands nowhere, and the chain with those of its neighbours that bear another."""
-        lacking = missing(claims, [*self._spans.evidence(chain), *self._words])
-        for number in self._spans.neighbours(chain) if lacking else ():
-            longer = [*chain, number]
-            still = missing(claims, [*self._spans.evidence(longer), *self._words])
+        """Return the first value that stands nowhere, and the chain with the spans that bear others.
+
+        Those are its neighbours; what bears a name may stand further off in the same passage.
+        """
+        lacking = self._missing(claims, chain)
+        further = self._spans.around(chain) if lacking else ()
+        for distance, number in further:
+            if lacking is None or len(chain) == MOST_SPANS:
+                break
+            if distance > 1 and lacking.rule != "name":
+                continue
+            still = self._missing(claims, [*chain, number])
             if still != lacking:
-                lacking, chain = still, longer
+                lacking, chain = still, [*chain, number]
         return lacking, chain
+
+    def _missing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:
+        return missing(claims, [*self._spans.evidence(chain), *self._words])
 
 
 def _marked(sentence: str) -> frozenset[int]:

@@ -162,7 +162,7 @@ def scaled(number: Number, word: str) -> Number | None:
 
 def _canonical(digits: str, zeros: int = 0) -> str:
     if ":" in digits or digits.count(".") > 1:
-        return digits
+        return digits.removesuffix(":00")
     whole = digits.replace(",", "").replace("'", "") if GROUPED.fullmatch(digits) else digits.replace(",", ".")
     if zeros or whole[0] == "0":
         try:

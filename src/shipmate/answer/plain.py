@@ -8,6 +8,7 @@ from functools import lru_cache
 __all__ = ["plain", "safe"]
 
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+HALF_OF_DAY = re.compile(r"\b([ap])\.m\.", re.IGNORECASE)
 # Composed forms that would melt into the digits before them: 10² is not 102, 1½ is not 11/2.
 BEHIND_DIGIT = re.compile(r"(?<=\d)(?=[²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞])")
 # What is drawn as nothing, besides format characters. Accents that stand apart from their letter are left out, too.
@@ -26,9 +27,11 @@ SIGNS = {
 
 
 def plain(text: str) -> str:
-    """Return the text without invisible, bidirectional and compatibility characters, entities undone."""
+    """Return the text without invisible, bidirectional and compatibility characters, entities undone; a.m. is am."""
     if "&" in text:
         text = html.unescape(text)
+    if ".m." in text or ".M." in text:
+        text = HALF_OF_DAY.sub(r"\1m", text)
     if text.isascii():
         return text
     return BEYOND_ASCII.sub(_drawn, unicodedata.normalize("NFKC", BEHIND_DIGIT.sub(" ", text)))

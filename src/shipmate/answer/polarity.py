@@ -15,7 +15,9 @@ WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:.!?()]")
 MAY_DENY = re.compile(r"n[o'e]|hardly|without", re.IGNORECASE)
 DENYING = frozenset("not no never cannot without neither nor none nobody nothing nowhere hardly".split())
 # Behind a "no" or "not", these do not deny what follows.
-NO_DENIAL = frozenset("only just later more less fewer longer earlier sooner necessarily really matter doubt".split())
+NO_DENIAL = frozenset(
+    "only just later more less fewer longer earlier sooner necessarily really matter doubt yet".split()
+)
 # Who says "not" may mean one of these.
 LIMITING = re.compile(
     r"\b(?:abst|avoid|ban|ceas|declin|den[iy]|except|exclu|fail|forb|lack|only|prevent|prohibit|refus|reject|restrict"
@@ -59,7 +61,7 @@ def _denied(tokens: list[str]) -> Iterator[str]:
         for following in map(str.lower, tokens[at + 1 : at + 1 + REACH]):
             if following in NO_DENIAL or not following[0].isalnum():
                 break
-            if following not in STOP_WORDS and following not in DENYING:
+            if following not in STOP_WORDS and following not in DENYING and not following.endswith("ly"):
                 yield content_stem(following)
                 break
 
@@ -79,5 +81,7 @@ def _flipped(said: Polarity, spans: Sequence[Polarity]) -> str:
     if not denied and not any(span.limits for span in spans):
         return min(said.denied, default="")
     affirmed = frozenset[str]().union(*(span.affirmed for span in spans))
-    flipped = (said.denied & affirmed - denied) | ((denied - affirmed - said.denied) & said.stems)
+    flipped = said.denied & affirmed - denied
+    if not (said.denied or said.limits):
+        flipped |= (denied - affirmed) & said.stems
     return min(flipped, default="")

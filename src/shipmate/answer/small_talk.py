@@ -9,10 +9,10 @@ __all__ = ["ASSENTING", "claims_nothing"]
 PHATIC = frozenset(
     map(
         stem,
-        """according additional answer anything apologies apologize apology article articles ask assist based below bye
+        """according additional answer any anything apologies apologize apology article articles ask assist based below bye cause confusion
         certainly context course details document documentation documents else excerpt excerpts feel find following
         follow found free further glad goodbye great happy hello help helpful helps hey hi hope information know let
-        learn like more other want assistance any luck mention mentioned need note okay ok passage passages please provided question questions quick say says
+        learn like more other want assistance any luck mention mentioned need note okay ok passage passages please previous provided response understand question questions quick say says
         section sections see short shortly sorry source sources step steps sum summary sure tell text thank thanks
         unfortunately welcome""".split(),
     )
@@ -21,7 +21,7 @@ PHATIC = frozenset(
 ASSENTING = frozenset(
     map(
         stem,
-        """absolutely believe certainly correct course definitely exactly indeed no nope really right sure think yea
+        """absolutely believe certainly correct course definitely exactly indeed no nope really right sure think true yea
         yeah yep yes""".split(),
     )
 )

@@ -140,10 +140,11 @@ class Spans:
     def _beside(self, number: int, chain: Sequence[int]) -> bool:
         return any(abs(number - other) == 1 and self._of[number] == self._of[other] for other in chain)
 
-    def neighbours(self, chain: Sequence[int]) -> list[int]:
-        """Return the spans that stand next to one of a chain's, in the same passage."""
-        beside = dict.fromkeys(other for number in chain for other in (number - 1, number + 1))
-        return [n for n in beside if 0 <= n < len(self._of) and n not in chain and self._beside(n, chain)]
+    def around(self, chain: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the other spans of a chain's passages with their distance from it, nearest first."""
+        passages = {self._of[number] for number in chain}
+        others = (n for n, passage in enumerate(self._of) if passage in passages and n not in chain)
+        return sorted((min(abs(n - c) for c in chain if self._of[n] == self._of[c]), n) for n in others)
 
     def polarities(self, chain: Sequence[int]) -> list[Polarity]:
         """Return what each span says yes and no to."""
