@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -211,10 +212,12 @@ async def trace(project: Project, turn_id: str, caller: str) -> Trace:
 
 
 @asynccontextmanager
-async def open_assistant(project: Project, *, clock: Clock | None = None) -> AsyncIterator[Assistant]:
+async def open_assistant(
+    project: Project, *, clock: Clock | None = None, shared: bool = True
+) -> AsyncIterator[Assistant]:
     """Open everything that a turn needs, and give it back at the end.
 
-    A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
+    Who does not share it may ask as often and as fast as they like. A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
     `ProjectError` where settings do not fit.
     """
     clock = clock or SystemClock()
@@ -222,7 +225,8 @@ async def open_assistant(project: Project, *, clock: Clock | None = None) -> Asy
     model = _open_model(project)
     store = _open_store(project)
     limits = project.stack.server.limits
-    bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=limits.burst)
+    burst = limits.burst if shared else sys.maxsize
+    bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
     def parts() -> Parts:
         return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket)

@@ -346,7 +346,10 @@ def _nowhere(file: SourcesFile, source: Source) -> Iterator[Problem]:
 def _unfit(name: str, path: Path, others: Mapping[Path, DocumentFolder]) -> tuple[str, str] | None:
     """Say why a folder cannot be a source of documents, and what to do; None when it can."""
     if not _is_folder(path):
-        return f"There is no folder `{name}`.", "Make it and put documents into it, or name theirs in sources.yml: `folders: [.]` is this one."
+        return (
+            f"There is no folder `{name}`.",
+            "Make it and put documents into it, or name theirs in sources.yml: `folders: [.]` is this one.",
+        )
     for other, folder in others.items():
         if path.is_relative_to(other) or other.is_relative_to(path):
             return f"`{name}` and `{other.name}` hold the same documents.", "Name one of them."

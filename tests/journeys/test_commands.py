@@ -165,6 +165,11 @@ def test_a_chat_in_a_pipe_is_answers_alone(garden: Path) -> None:
     assert ">" not in talk.out
 
 
+def test_one_person_at_a_terminal_may_ask_as_fast_as_they_can(garden: Path) -> None:
+    talk = shipmate("chat", garden, stdin=f"{QUESTION}\n" * 14)
+    assert talk.out.count("[1] Roses  roses.md") == 14
+
+
 def test_a_turn_is_explained(garden: Path) -> None:
     reply = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
     explained = shipmate("explain", reply["turn_id"], garden)

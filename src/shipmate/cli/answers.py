@@ -34,12 +34,12 @@ def ask(question: str, folder: Path, *, as_json: bool, conversation: str) -> Non
         say_json(reply)
         return
     show_citations(reply)
-    if terminal() and reply.turn_id:
+    if terminal():
         say((f"Why this answer: {shlex.join(('shipmate', 'explain', reply.turn_id, str(folder)))}", "dim"))
 
 
 async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:
-    async with bootstrap.open_assistant(project) as assistant:
+    async with bootstrap.open_assistant(project, shared=False) as assistant:
         return await print_turn(assistant, ask, shown=shown)
 
 

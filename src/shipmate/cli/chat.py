@@ -12,7 +12,7 @@ from shipmate.cli.reports import show_trace
 from shipmate.cli.screen import complain, say
 from shipmate.cli.turns import print_turn, show_citations
 from shipmate.errors import ShipmateError
-from shipmate.messages import Ask, Reply, ReplyKind
+from shipmate.messages import Ask, Reply
 from shipmate.turn import Assistant
 
 __all__ = ["chat"]
@@ -30,7 +30,7 @@ def chat(folder: Path) -> None:
     project = index_first(folder)
     with asyncio.Runner() as runner:
         opened = AsyncExitStack()
-        assistant = runner.run(opened.enter_async_context(bootstrap.open_assistant(project)))
+        assistant = runner.run(opened.enter_async_context(bootstrap.open_assistant(project, shared=False)))
         try:
             Talk(assistant, runner).run()
         finally:
@@ -64,13 +64,15 @@ class Talk:
                 say(("Stopped.", "dim"))
 
     def _read(self) -> str | None:
-        """Return the next line that says something, or None at the end."""
+        """Return the next line, or None at the end."""
+        if self._is_watched:
+            say()
         try:
-            line = input("\n> " if self._is_watched else "").strip()
+            line = input("> " if self._is_watched else "").strip()
         except EOFError:
+            line = "/quit"
             if self._is_watched:
                 say()
-            return None
         return None if line == "/quit" else line
 
     def _answer(self, line: str) -> None:
@@ -95,7 +97,6 @@ class Talk:
 
     def _ask(self, line: str) -> None:
         conversation_id = self._last.conversation_id if self._last else ""
-        reply = self._runner.run(print_turn(self._assistant, Ask(text=line, conversation_id=conversation_id)))
-        show_citations(reply)
-        if reply.kind is not ReplyKind.WAIT:
-            self._last = reply
+        ask = Ask(text=line, conversation_id=conversation_id)
+        self._last = self._runner.run(print_turn(self._assistant, ask))
+        show_citations(self._last)

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 from shipmate.cli.prose import Prose
 from shipmate.cli.screen import say
-from shipmate.messages import Ask, Card, Finished, Reply, Token
+from shipmate.messages import Ask, Finished, Reply, Token
 from shipmate.turn import Assistant
 
 __all__ = ["print_turn", "show_citations"]
@@ -16,7 +16,7 @@ async def print_turn(assistant: Assistant, ask: Ask, *, shown: bool = True) -> R
         async with aclosing(assistant.turn(ask)) as events:
             async for event in events:
                 match event:
-                    case Token() | Card() if shown:
+                    case Token() if shown:
                         prose.write(event.text)
                     case Finished():
                         return event.reply
