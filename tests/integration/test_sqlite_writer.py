@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing as closed
@@ -101,11 +102,16 @@ async def test_what_queues_up_during_a_commit_is_committed_together(store: Sqlit
 
 
 async def test_what_one_pass_of_the_loop_queues_is_one_commit(store: SqliteStore) -> None:
-    await asyncio.sleep(0.05)  # the writer is at rest
+    """Although the writer is at rest, and the processor is its own between the writes."""
+
+    def queue(number: int) -> Awaitable[None]:
+        time.sleep(0.02)
+        return store.open_turn(opening(f"t{number}", str(number)))
+
     with counted(store) as commits:
-        await asyncio.gather(*(store.open_turn(opening(f"t{number}", str(number))) for number in range(500)))
+        await asyncio.gather(*(queue(number) for number in range(5)))
     assert commits == ["COMMIT"]
-    assert await texts(store) == [str(number) for number in range(500)]
+    assert await texts(store) == [str(number) for number in range(5)]
     await store.close()
 
 
