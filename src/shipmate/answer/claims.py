@@ -114,19 +114,19 @@ def _ordinary_stems() -> frozenset[str]:
     return frozenset(map(stem, listed.split()))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def ordinary(word: str) -> bool:
     """Tell whether a word is a common English one rather than a name."""
     return stem(word) in _ordinary_stems() or fold(word) in STOP_WORDS
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def content(text: str) -> frozenset[str]:
     """Return the content words of a text as `content_stem` writes them."""
     return frozenset(map(content_stem, words(text))) - {""}
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def content_stem(word: str) -> str:
     """Return the stem of a word, a number or unit in short ("ten" is "10"), and nothing for a stop word."""
     lowered = word.lower()
@@ -140,7 +140,7 @@ def run_of(text: str) -> str:
     return f" {' '.join(RUN.findall(fold(text)))} "
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read(text: str) -> Claims:
     """Read a text that `plain` has gone over."""
     return _Reader(text).claims()

@@ -136,7 +136,7 @@ def unit_of(word: str, *, close: bool) -> str:
     return "" if not close and word in CLOSE_ONLY else UNITS.get(word, "")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def in_digits(token: str) -> tuple[Number, ...]:
     """Return the numbers of a token such as 1,000 or 5-10% or 30th; nothing when it is a name such as 3D."""
     numbers = []

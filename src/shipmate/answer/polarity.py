@@ -40,7 +40,7 @@ class Polarity(NamedTuple):
     limits: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def polarity(text: str) -> Polarity:
     """Read what a text denies; `plain` has gone over it."""
     said = affirmed = content(text)

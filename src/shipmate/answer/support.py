@@ -34,7 +34,7 @@ class Evidence(NamedTuple):
     folded: str
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def evidence(text: str) -> Evidence:
     """Read a text that `plain` has gone over as evidence."""
     return Evidence(read(text), run_of(text), " ".join(fold(text).split()))
