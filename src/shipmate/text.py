@@ -63,6 +63,12 @@ def stem(word: str) -> str:
     return stemmed
 
 
+@lru_cache(maxsize=65536)
+def _content(word: str) -> str:
+    """Return the stem of a content word; nothing for a stop word."""
+    return "" if word.lower() in STOP_WORDS else stem(word)
+
+
 def words(text: str) -> list[str]:
     """Return the words in order, as they are written."""
     return WORD.findall(text)
@@ -70,7 +76,7 @@ def words(text: str) -> list[str]:
 
 def stems(text: str) -> list[str]:
     """Return the stems of the content words in order; stop words are left out, and "back up" adds "backup" at the end."""
-    found = [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    found = [key for word in WORD.findall(text) if (key := _content(word))]
     found.extend(stem(verb + particle) for verb, particle in PARTED.findall(text))
     return found
 
