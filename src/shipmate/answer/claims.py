@@ -1,7 +1,7 @@
 """What a text says that can be right or wrong by the letter: numbers, dates, names, code and links."""
 
 import re
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import NamedTuple
@@ -163,8 +163,6 @@ class _Reader:
             for m in TOKEN.finditer(text)
             if (kind := m.lastgroup)
         ]
-        self._openings = {match.end() for match in OPENING.finditer(text)}
-        self._listed = {match.start(1) for match in LISTED.finditer(text)}
         # What stands before this was read together with an earlier token.
         self._read_to = 0
         # In a heading or a row of a table, capitals say nothing.
@@ -179,6 +177,14 @@ class _Reader:
         self._code: list[str] = []
         self._implied: list[Number] = []
         self._units: set[str] = set()
+
+    @cached_property
+    def _openings(self) -> set[int]:
+        return {match.end() for match in OPENING.finditer(self._text)}
+
+    @cached_property
+    def _listed(self) -> set[int]:
+        return {match.start(1) for match in LISTED.finditer(self._text)}
 
     def claims(self) -> Claims:
         for at, token in enumerate(self._tokens):
