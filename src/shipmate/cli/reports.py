@@ -3,12 +3,13 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from shipmate.cli.screen import say
+from shipmate.cli.screen import say, terminal
 from shipmate.messages import Hit, Scored, Trace
 
 __all__ = ["show_hits", "show_trace"]
 
 EXCERPT_CHARS = 300
+INDENT = "   "
 
 
 def show_hits(hits: Sequence[Hit]) -> None:
@@ -20,8 +21,16 @@ def show_hits(hits: Sequence[Hit]) -> None:
         legs = ", ".join(f"{leg} {score:.3f}" for leg, score in sorted(hit.legs.items()))
         path = " > ".join((passage.title, *passage.headings))
         say((f"{number}.", "cyan"), f" {path}  ", (f"{hit.score:.3f} ({legs})", "dim"))
-        say((f"   {passage.source}, characters {passage.start}-{passage.end}", "dim"))
-        say(f"   {textwrap.shorten(passage.text, EXCERPT_CHARS, placeholder=' ...')}")
+        say((f"{INDENT}{passage.source}, characters {passage.start}-{passage.end}", "dim"))
+        say(_excerpt(passage.text))
+
+
+def _excerpt(text: str) -> str:
+    """Return the beginning of a passage, in lines that break between words where somebody looks."""
+    excerpt = textwrap.shorten(text, EXCERPT_CHARS, placeholder=" ...")
+    console = terminal()
+    width = console.width if console else EXCERPT_CHARS + len(INDENT)
+    return textwrap.fill(excerpt, width, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
 def show_trace(trace: Trace) -> None:
@@ -55,10 +64,10 @@ def _intent(trace: Trace) -> str:
 def _passages(trace: Trace) -> Iterable[Sequence[str]]:
     """Yield a row for each passage: its scores, its citations, its place."""
     legs = sorted({leg for passage in trace.passages for leg in passage.legs})
-    yield "score", *legs, "cited", "passage"
+    yield "score", *legs, "cited", "passage: file, characters"
     for passage in trace.passages:
         scores = [f"{passage.legs[leg]:.3f}" if leg in passage.legs else "" for leg in legs]
-        place = f"{passage.source}, characters {passage.start}-{passage.end}"
+        place = f"{passage.source}, {passage.start}-{passage.end}"
         yield f"{passage.score:.3f}", *scores, _numbers(passage, trace), place
 
 
