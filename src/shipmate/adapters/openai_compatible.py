@@ -83,11 +83,10 @@ class OpenAICompatible:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_s
         response = await self._open(self._body(messages, max_tokens), deadline)
-        # One timer for all reads: a timeout around each would cost as much as the read.
-        expiry = loop.call_at(deadline, response.close)
+        patience = _Patience(response, deadline=deadline, idle_s=self._settings.idle_timeout_s)
         try:
             answer = _Answer(self._url)
-            while not answer.done and (data := await self._read(response, deadline)):
+            while not answer.done and (data := await self._read(response, patience)):
                 text = answer.feed(data)
                 if text:
                     yield text
@@ -95,7 +94,7 @@ class OpenAICompatible:
             await _ended(response)
             yield self._usage(answer, messages)
         finally:
-            expiry.cancel()
+            patience.stop()
             # Gives the connection back when the answer was read to its end, and drops it otherwise.
             response.release()
 
@@ -133,10 +132,11 @@ class OpenAICompatible:
 
     async def _attempt(self, body: bytes, deadline: float) -> "aiohttp.ClientResponse | _Failure":
         try:
-            async with asyncio.timeout_at(deadline):
+            first_byte = asyncio.get_running_loop().time() + self._settings.idle_timeout_s
+            async with asyncio.timeout_at(min(deadline, first_byte)):
                 response = await self._connected().post(self._url, data=body, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return self._unanswered(error)
+            return self._unanswered(error, deadline)
         kind = response.headers.get("Content-Type", "")
         if response.status == HTTPStatus.OK and "json" not in kind and "html" not in kind:
             return response
@@ -145,16 +145,15 @@ class OpenAICompatible:
         finally:
             response.close()
 
-    def _unanswered(self, error: Exception) -> "_Failure":
+    def _unanswered(self, error: Exception, deadline: float) -> "_Failure":
         """Say why no response came."""
         match error:
             case aiohttp.ConnectionTimeoutError():
                 what = f"No connection to {self._url} within {self._settings.connect_timeout_s:g} s."
                 return _Failure(ModelUnavailable(what, do="Look whether the model server runs."), passing=True)
-            case aiohttp.SocketTimeoutError():
-                return _Failure(self._silent())
             case TimeoutError():
-                return _Failure(_late(self._url))
+                late = asyncio.get_running_loop().time() >= deadline
+                return _Failure(_late(self._url) if late else self._silent())
             case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
                 what = f"The model server at {self._url} cannot be reached: {_shown(error)}."
                 do = "Look whether it runs, and whether `base_url` in stack.yml is right."
@@ -187,15 +186,15 @@ class OpenAICompatible:
             text = text.replace(self._key, "***")
         return f": {text[:ERROR_CHARS]}" if text else "."
 
-    async def _read(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, patience: "_Patience") -> bytes:
         """Return whatever has come; nothing at the end."""
         try:
-            return await response.content.readany()
-        except aiohttp.SocketTimeoutError as error:
-            raise self._silent() from error
+            with patience:
+                return await response.content.readany()
         except aiohttp.ClientError as error:
-            late = asyncio.get_running_loop().time() >= deadline
-            raise (_late if late else _broken_off)(self._url) from error
+            if patience.ended == "silent":
+                raise self._silent() from error
+            raise (_late if patience.ended == "late" else _broken_off)(self._url) from error
 
     def _silent(self) -> ModelTimeout:
         what = f"The model server at {self._url} was silent for {self._settings.idle_timeout_s:g} s."
@@ -206,9 +205,7 @@ class OpenAICompatible:
             headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **self._settings.headers}
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
-            timeout = aiohttp.ClientTimeout(
-                total=None, sock_connect=self._settings.connect_timeout_s, sock_read=self._settings.idle_timeout_s
-            )
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout_s)
             # The turns are bounded elsewhere.
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
@@ -229,6 +226,43 @@ class OpenAICompatible:
             cost_usd=cost / 1e6,
             estimated=counted is None,
         )
+
+
+class _Patience:
+    """Closes a response whose reads wait too long, or that does not end in time.
+
+    One timer for all reads: one for each would cost as much as the read.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, *, deadline: float, idle_s: float) -> None:
+        self.ended: Literal["", "late", "silent"] = ""
+        self._response = response
+        self._deadline = deadline
+        self._idle_s = idle_s
+        self._loop = asyncio.get_running_loop()
+        # Since when a read has waited; the deadline, which is later than now, while none does.
+        self._since = deadline
+        self._timer = self._loop.call_at(min(deadline, self._loop.time() + idle_s), self._look)
+
+    def __enter__(self) -> None:
+        self._since = self._loop.time()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = self._deadline
+
+    def stop(self) -> None:
+        """Leave the response alone from now on."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        silent_at = self._since + self._idle_s
+        if now < min(self._deadline, silent_at):
+            # A read that has not begun yet cannot be silent before this.
+            self._timer = self._loop.call_at(min(self._deadline, silent_at, now + self._idle_s), self._look)
+            return
+        self.ended = "late" if now >= self._deadline else "silent"
+        self._response.close()
 
 
 class _Failure(NamedTuple):
