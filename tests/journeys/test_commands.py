@@ -12,6 +12,7 @@ import click
 import pytest
 
 from shipmate.cli.app import COMMANDS, EXIT_CODES
+from shipmate.cli.prose import unmarked
 from shipmate.errors import ShipmateError
 from tests.journeys.process import Terminal, begun, make_garden, shipmate
 
@@ -117,6 +118,14 @@ def test_a_terminal_shows_styles_instead_of_marks_and_breaks_lines_between_words
     piped = shipmate("ask", "Where do the sharp shears hang?", folder)
     assert "The **sharp** shears hang in the `shed`" in piped.out
     assert "\x1b" not in piped.out
+
+
+def test_a_block_of_code_is_shown_as_it_is_without_its_fence() -> None:
+    text = "Run this:\n\n```sh run\n# a **comment**\nmake `demo`\n``` [1]\n\n## Then\n\nRest."
+    pieces = [piece for piece in unmarked(text) if piece[0]]
+    assert "".join(piece for piece, _ in pieces) == ("Run this:\n\n# a **comment**\nmake `demo` [1]\n\nThen\n\nRest.")
+    assert ("# a **comment**\nmake `demo`", "cyan") in pieces
+    assert ("Then", "bold") in pieces
 
 
 def test_no_document_steers_the_terminal(tmp_path: Path) -> None:

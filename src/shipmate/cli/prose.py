@@ -16,7 +16,7 @@ __all__ = ["Prose", "unmarked"]
 
 MARKS = re.compile(
     r"""(?msx)
-      ^[ ]*(?P<fence>```|~~~)[^\n]*\n (?P<block>.*?)\n [ ]*(?P=fence)[ ]*$
+      ^[ ]*(?P<fence>```|~~~)[^\n]*\n (?P<block>.*?)\n [ ]*(?P=fence)(?=[ ]|$)
     | ^\#{1,6}[ ]+ (?P<heading>[^\n]+?) [ \#]*$
     | `(?P<code>[^`\n]+)`
     | \*\*(?P<bold>[^*\n]+)\*\*
