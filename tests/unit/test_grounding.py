@@ -117,6 +117,7 @@ def test_what_the_passages_bear_out_leaves(sentence: str) -> None:
         ("A manager at the NYC office has to approve the refund.", "name"),
         ("Contact sales@acme.example for help.", "name"),
         ("Run `acme reset --force` to reset every account.", "name"),
+        ("Run `acme reset --al` to reset every account.", "name"),
         ("Run acme_reset to reset every account.", "name"),
         ("Enter the code from the AuthPro app.", "name"),
         ("Enter the code from the K9 app.", "name"),

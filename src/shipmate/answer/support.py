@@ -132,11 +132,15 @@ def _stands(code: str, text: str) -> bool:
     """Tell whether the code stands in the text as a whole: `--all` does not in `--all-users`."""
     at = text.find(code)
     while at >= 0:
-        around = text[at - 1 : at] + text[at + len(code) : at + len(code) + 1]
-        if not any(c.isalnum() or c == "_" for c in around):
+        before, after = text[at - 1 : at], text[at + len(code) : at + len(code) + 1]
+        if not (code[0].isalnum() and _goes_on(before)) and not _goes_on(after):
             return True
         at = text.find(code, at + 1)
     return False
+
+
+def _goes_on(character: str) -> bool:
+    return character.isalnum() or character in ("_", "-")
 
 
 def _written(date: Date) -> str:
