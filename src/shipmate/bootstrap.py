@@ -30,7 +30,7 @@ from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts
 
 if TYPE_CHECKING:
-    from shipmate.adapters.upkeep import Upgrade
+    from shipmate.upkeep import Upgrade
 
 __all__ = [
     "IndexState",
@@ -162,21 +162,21 @@ def serving(project: Project) -> FolderLock:
 
 def backup(folder: Path, archive: Path) -> None:
     """Save what the assistant in `folder` remembers, though its files may have problems; also while it serves."""
-    from shipmate.adapters import upkeep
+    from shipmate import upkeep
 
     upkeep.backup(_state_below(folder), archive)
 
 
 def restore(folder: Path, archive: Path) -> Path | None:
     """Put a backup in the place of the present state; return where that is kept."""
-    from shipmate.adapters import upkeep
+    from shipmate import upkeep
 
     return upkeep.restore(archive, _state_below(folder))
 
 
 def upgrade(folder: Path, *, dry_run: bool = False) -> "Upgrade":
     """Bring the state of an earlier version to this one, after a backup."""
-    from shipmate.adapters import upkeep
+    from shipmate import upkeep
 
     return upkeep.upgrade(_state_below(folder), dry_run=dry_run)
 

@@ -15,10 +15,10 @@ import pytest
 from shipmate.adapters.folder import FolderLock, install_key
 from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.adapters.upkeep import backup, restore
 from shipmate.errors import Damaged, FolderInUse, Missing, SchemaTooNew, ShipmateError
 from shipmate.messages import Passage
 from shipmate.testing.conformance.store import closing, opening
+from shipmate.upkeep import backup, restore
 
 
 def passage(number: int) -> Passage:

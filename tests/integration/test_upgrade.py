@@ -13,9 +13,9 @@ from shipmate.adapters.folder import FolderLock
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import ensure_schema, migrate
 from shipmate.adapters.sqlite.store import SqliteStore
-from shipmate.adapters.upkeep import restore, upgrade
 from shipmate.errors import Damaged, FolderInUse, SchemaTooNew, SchemaTooOld, StorageError
 from shipmate.sql import MIGRATIONS, Migration
+from shipmate.upkeep import restore, upgrade
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "folders").glob("schema_*.db.gz"))
 NEXT = len(MIGRATIONS) + 1

@@ -14,7 +14,7 @@ from typing import IO
 import msgspec
 
 from shipmate import __version__
-from shipmate.adapters.disk import disk_fault, disk_faults
+from shipmate.disk import disk_fault, disk_faults
 from shipmate.errors import Damaged, SchemaTooNew
 
 __all__ = ["pack", "unpack"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from shipmate.adapters.disk import disk_faults
+from shipmate.disk import disk_faults
 from shipmate.errors import Damaged, FolderInUse
 
 __all__ = ["FolderLock", "install_key"]

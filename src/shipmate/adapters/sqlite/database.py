@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from shipmate.adapters.disk import disk_fault
+from shipmate.disk import disk_fault
 from shipmate.errors import Busy, Damaged, DiskFull, Malformed, ShipmateError, StorageError, TooLarge
 
 __all__ = ["Durability", "connect", "fault", "is_locked", "roll_back"]

@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shipmate.adapters.archive import pack, unpack
-from shipmate.adapters.disk import disk_faults
 from shipmate.adapters.folder import FolderLock
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import migrate, pending_migrations, schema_version
 from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
 from shipmate.adapters.tantivy_snapshot import check_index, snapshot_index
+from shipmate.disk import disk_faults
 from shipmate.errors import Missing
 from shipmate.sql import MIGRATIONS, Migration
 
