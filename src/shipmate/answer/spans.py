@@ -87,7 +87,8 @@ class Spans:
         """
         shared = self._counted(stems)
         # How much counts nothing for whether two texts speak of the same.
-        topical = self._counted(stem for stem in stems if not counts(stem))
+        amounts = list(filter(counts, stems))
+        topical = self._counted(stems.difference(amounts)) if amounts else shared
 
         def rank(number: int) -> tuple[int, int, int]:
             return shared[number], self._held_of_wanted[number], -number
@@ -95,8 +96,9 @@ class Spans:
         marked = [number for number in shared if self._of[number] in passages]
         if marked:
             yield self._chain(max(marked, key=rank), stems, topical)
-        closest = max(topical, key=lambda n: (topical[n], -n), default=-1)
-        firsts = [n for n in shared if 2 * topical[n] >= topical[closest] or self._of[n] == self._of[closest]]
+        most = max(topical.values(), default=0)
+        closest = min((n for n, held in topical.items() if held == most), default=-1)
+        firsts = [n for n in shared if 2 * topical[n] >= most or self._of[n] == self._of[closest]]
         if firsts:
             yield self._chain(max(firsts, key=rank), stems, topical)
         for first in nlargest(TRIES, firsts, key=rank)[1:]:
