@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from shipmate.answer.grounding import Grounding
 from shipmate.answer.hold_back import HoldBack
 from shipmate.answer.plain import plain
-from shipmate.messages import Cut, Hit, Message, Question, Role, Sentence, Usage
+from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence, Usage
 from shipmate.ports import ChatModel
 
 __all__ = ["checked_answer", "conversation"]
@@ -78,12 +78,18 @@ def _passages(hits: Sequence[Hit]) -> Iterator[str]:
     """Yield the passages with their numbers, until the room is used up."""
     room = PASSAGES_CHARS
     for number, hit in enumerate(hits, start=1):
-        above = " > ".join(dict.fromkeys((hit.passage.title, *hit.passage.headings)))
-        text = plain(f"[{number}] {above}\n{hit.passage.text}")[:room]
+        text = f"[{number}] {_quoted(hit.passage)}"[:room]
         room -= len(text)
         yield text
         if room <= 0:
             break
+
+
+@lru_cache(maxsize=1024)
+def _quoted(passage: Passage) -> str:
+    """Return the passage below its title and headings."""
+    above = " > ".join(dict.fromkeys((passage.title, *passage.headings)))
+    return plain(f"{above}\n{passage.text}")
 
 
 def _recent(history: Sequence[Message]) -> list[Message]:
