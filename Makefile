@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := examples/shipmate-help
 export OMP_NUM_THREADS := 1
-export PYTHONDONTWRITEBYTECODE :=
+export Q
 
 .PHONY: help demo ask test test-real lint docs clean
 
@@ -21,7 +21,7 @@ demo: $(VENV)/.run
 
 ask: $(VENV)/.run
 	@$(BIN)/shipmate ingest $(DEMO) >/dev/null
-	@$(BIN)/shipmate ask "$(Q)" $(DEMO)
+	@$(BIN)/shipmate ask "$$Q" $(DEMO)
 
 test: $(VENV)/.dev lint
 	$(BIN)/pytest -q -n 2 -m "not real"

@@ -58,27 +58,28 @@ class ConversationQueue:
     """Run the turns of a conversation one after the other; at most one waits."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        # By caller and conversation: nobody waits for, or learns of, somebody else's.
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def place(self, conversation_id: str) -> AsyncIterator[None]:
+    async def place(self, conversation: tuple[str, str]) -> AsyncIterator[None]:
         """Wait for this conversation's running turn; raise `ConversationBusy` when another one waits already."""
-        lock, places = self._locks.get(conversation_id) or (asyncio.Lock(), 0)
+        lock, places = self._locks.get(conversation) or (asyncio.Lock(), 0)
         if places == 2:
             raise ConversationBusy(
                 "This conversation already has a running and a waiting message.",
                 do="Wait for the answer, or open another conversation.",
             )
-        self._locks[conversation_id] = (lock, places + 1)
+        self._locks[conversation] = (lock, places + 1)
         try:
             async with lock:
                 yield
         finally:
-            self._leave(conversation_id)
+            self._leave(conversation)
 
-    def _leave(self, conversation_id: str) -> None:
-        lock, places = self._locks[conversation_id]
+    def _leave(self, conversation: tuple[str, str]) -> None:
+        lock, places = self._locks[conversation]
         if places == 1:
-            del self._locks[conversation_id]
+            del self._locks[conversation]
         else:
-            self._locks[conversation_id] = (lock, places - 1)
+            self._locks[conversation] = (lock, places - 1)

@@ -52,7 +52,8 @@ def fold(text: str) -> str:
     """Lower the case and take compatibility forms and accents away; offsets are not kept."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: small letters of compatibility forms have compatibility forms of their own.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 

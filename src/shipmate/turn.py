@@ -143,13 +143,13 @@ class Assistant:
                 yield event
             return
         conversation_id = ask.conversation_id or parts.clock.new_id()
-        async with self._queue.place(conversation_id):
+        async with self._queue.place((ask.caller, conversation_id)):
             turn = await _open(ask, conversation_id, parts, started_s)  # 2 open
             committed = parts.store.open_turn(_opening(turn))
-            yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
-            _route(turn)  # 5 route
-            _search(turn)  # 7 search
             try:
+                yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
+                _route(turn)  # 5 route
+                _search(turn)  # 7 search
                 async with aclosing(_draft(turn)) as checked:  # 8, 9 draft, check
                     async for sentence in checked:
                         if turn.first_text_ms is None:
@@ -274,7 +274,9 @@ def _decide(turn: Turn) -> TurnClosing:
         turn.conversation,
         last_at=now,
         last_intent=turn.route.intent or turn.conversation.last_intent,
-        issue_id=turn.parts.journal.episode(turn.conversation, turn.route, turn.asked_at),
+        issue_id=turn.parts.journal.episode(
+            turn.conversation, turn.route, turn.asked_at, followup=turn.question.standalone != turn.question.text
+        ),
     )
     reply = Reply(
         kind=turn.chosen.kind,

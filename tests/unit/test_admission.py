@@ -59,7 +59,7 @@ def test_one_turn_runs_one_waits_and_a_third_is_refused() -> None:
         running = asyncio.Event()
 
         async def turn(name: str) -> None:
-            async with queue.place("c"):
+            async with queue.place(("ada", "c")):
                 order.append(name)
                 await running.wait()
 
@@ -67,9 +67,9 @@ def test_one_turn_runs_one_waits_and_a_third_is_refused() -> None:
         second = asyncio.create_task(turn("second"))
         await asyncio.sleep(0)
         with pytest.raises(ConversationBusy):
-            async with queue.place("c"):
+            async with queue.place(("ada", "c")):
                 pass
-        async with queue.place("another"):
+        async with queue.place(("bob", "c")):
             order.append("another")
         running.set()
         await asyncio.gather(first, second)
@@ -82,8 +82,8 @@ def test_one_turn_runs_one_waits_and_a_third_is_refused() -> None:
 def test_a_turn_that_is_cancelled_while_waiting_gives_its_place_back() -> None:
     async def scene() -> None:
         queue = ConversationQueue()
-        async with queue.place("c"):
-            waiting = asyncio.create_task(queue.place("c").__aenter__())
+        async with queue.place(("ada", "c")):
+            waiting = asyncio.create_task(queue.place(("ada", "c")).__aenter__())
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

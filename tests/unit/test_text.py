@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipmate.text import fold, sentence_spans, stem, stems, words
@@ -100,6 +100,8 @@ def test_a_verb_with_its_particle_is_also_one_word() -> None:
     assert set(stems("How do I log in?")) >= set(stems("login"))
 
 
+@example("𝑨")
+@example("İ")
 @given(st.text(max_size=60))
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
