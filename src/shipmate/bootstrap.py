@@ -303,7 +303,7 @@ def _faq(project: Project) -> list[Topic]:
 
 
 def _prompt(project: Project) -> str:
-    return project.charter.goal.statement if project.charter else ""
+    return f"You are the assistant “{project.name}”."
 
 
 def _charter_digest(project: Project) -> str:

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.answer.answerable import ANSWER_THRESHOLD, confidence, signals
+from shipmate.knowledge.search import Search
 from shipmate.messages import Hit, Passage, Question
 from shipmate.text import stems
 
@@ -132,3 +135,27 @@ def test_the_lexical_score_counts_where_a_hit_has_several() -> None:
 def test_confidence_lies_between_0_and_1(text: str, scored: list[tuple[Passage, float]]) -> None:
     hits = [Hit(passage=passage, score=score) for passage, score in sorted(scored, key=lambda pair: -pair[1])]
     assert 0.0 <= confidence(Question(text=text, standalone=text), hits, WORDS) <= 1.0
+
+
+def test_a_folder_with_one_short_document_answers_what_stands_in_it_and_nothing_else(tmp_path: Path) -> None:
+    index = TantivyIndex(tmp_path)
+    text = (
+        "Backups are kept for 30 days by the administrator. Refunds are possible within 14 days of purchase. "
+        "The Pro plan costs 99 euros a month."
+    )
+    index.write([("terms.md", "1", [Passage(source="terms.md", title="Terms", text=text, start=0, end=len(text))])], ())
+    search = Search(index)
+
+    def sure(question: str) -> float:
+        asked = Question(text=question, standalone=question)
+        return confidence(asked, search.passages(asked), index.statistics)
+
+    answered = (
+        "How long are backups kept?",
+        "When can I get a refund?",
+        "Who keeps the backups?",
+        "Is there a Pro plan?",
+    )
+    declined = ("What is the capital of France?", "How do I bake bread?", "Who won the world cup?")
+    assert all(sure(question) >= ANSWER_THRESHOLD for question in answered)
+    assert all(sure(question) < ANSWER_THRESHOLD for question in declined)

@@ -27,6 +27,9 @@ LIKENESS = 3.5
 OFFSET = -2.8
 # The best hits that are compared with each other; where fewer are found, the others score nothing.
 COMPARED = 8
+# An index of fewer passages than that: they share a word with a question by chance less often than many do, and rare
+# words cannot be told from common ones among them, so a match counts for more.
+FEW = 0.6
 
 # Two: assistants in one process do not disturb each other, and a replaced index is let go.
 _telling = lru_cache(maxsize=2)(Telling)
@@ -46,7 +49,8 @@ def confidence(question: Question, hits: Sequence[Hit], statistics: TermStatisti
     spread, likeness = signals(question, hits, statistics)
     if not likeness:
         return 0.0
-    return 1 / (1 + math.exp(-(SPREAD * spread + LIKENESS * likeness + OFFSET)))
+    fewness = FEW * max(0.0, math.log(COMPARED / max(1, statistics.passage_count)))
+    return 1 / (1 + math.exp(-(SPREAD * spread + LIKENESS * likeness + fewness + OFFSET)))
 
 
 def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> Signals:

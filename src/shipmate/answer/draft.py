@@ -98,7 +98,7 @@ class Drafter:
         self, model: ChatModel, question: Question, hits: Sequence[Hit], sure: float
     ) -> AsyncGenerator[DraftPart, None]:
         """Relay what passes the check; when nothing does, or the model fails, fall back."""
-        said = cut = 0
+        said = claimed = cut = 0
         failed = ""
         answer = checked_answer(
             model,
@@ -114,12 +114,13 @@ class Drafter:
                     if isinstance(part, Sentence) and not said:
                         yield Chosen(kind=ReplyKind.ANSWER, confidence=sure)
                     said += isinstance(part, Sentence)
+                    claimed += isinstance(part, Sentence) and part.factual
                     cut += isinstance(part, Cut)
                     yield part
         except ModelError as error:
             failed = error.what
             yield Fault(what=failed)
-        if not said:
+        if not claimed and (cut or failed or not said):
             for fallback in self._fallback(question, hits, sure, failed=bool(failed)):
                 yield fallback
             return
