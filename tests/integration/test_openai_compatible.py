@@ -204,6 +204,20 @@ def test_a_slow_first_token_counts_against_the_idle_timeout() -> None:
     assert isinstance(error, ModelTimeout)
 
 
+def test_only_the_server_can_be_silent() -> None:
+    """A user whose line is slow holds the pieces up, and no silence of the model's."""
+
+    async def use(_: ModelServer, model: OpenAICompatible) -> list[str]:
+        said: list[str] = []
+        async for part in model.stream(ASKED, max_tokens=50, deadline_s=5.0):
+            said.append(str(part))
+            await asyncio.sleep(0.3 if len(said) == 1 else 0)
+        return said
+
+    said = against(Stream(token_every_s=0.02), use=use, idle_timeout_s=0.1)
+    assert "".join(said[:-1]) == "".join(Stream().tokens)
+
+
 def test_the_deadline_ends_an_answer_that_keeps_coming() -> None:
     async def use(_: ModelServer, model: OpenAICompatible) -> tuple[list[str], bool]:
         said: list[str] = []
