@@ -213,11 +213,67 @@ def test_a_number_is_not_fetched_from_afar() -> None:
     assert rule("The Zurich office approves orders above $30.") == "number"
 
 
-def test_a_bare_yes_stands_on_what_was_asked() -> None:
-    checked = grounding("Are refunds paid to the original card?").check("Yes.")
-    assert isinstance(checked, Sentence)
-    assert checked.citations[0].quote.startswith("Refunds are paid")
-    assert isinstance(grounding("Is the moon made of cheese?").check("Yes."), Cut)
+PHONE = "The free plan does not include phone support."
+
+
+@pytest.mark.parametrize(
+    "word", ["Yes.", "Yes, it does.", "Absolutely! It does.", "It does.", "You can.", "Sure.", "Of course!", "Yes:"]
+)
+def test_a_bare_yes_needs_a_passage_that_says_yes(word: str) -> None:
+    denied = grounding("Does the free plan include phone support?", [hit(PHONE)]).check(word)
+    assert isinstance(denied, Cut)
+    assert denied.rule == "negation"
+    affirmed = grounding("Does the Pro plan include chat support?", [hit("The Pro plan includes chat support.")])
+    assert isinstance(checked := affirmed.check(word), Sentence)
+    assert checked.citations[0].quote == "The Pro plan includes chat support."
+    unsaid = grounding("Is the moon made of cheese?", [hit(PHONE)]).check(word)
+    assert isinstance(unsaid, Cut)
+    assert unsaid.rule == "no_span"
+
+
+@pytest.mark.parametrize(
+    "word", ["No.", "No", "Nope!", "No, it does not.", "It doesn't.", "Unfortunately not.", "Never.", "I'm afraid not."]
+)
+def test_a_bare_no_needs_a_passage_that_says_no(word: str) -> None:
+    assert isinstance(
+        checked := grounding("Does the free plan include phone support?", [hit(PHONE)]).check(word), Sentence
+    )
+    assert checked.citations[0].quote == PHONE
+    affirmed = grounding("Does the Pro plan include chat support?", [hit("The Pro plan includes chat support.")])
+    assert isinstance(denied := affirmed.check(word), Cut)
+    assert denied.rule == "negation"
+    assert isinstance(grounding("Is the moon made of cheese?", [hit(PHONE)]).check(word), Cut)
+
+
+def test_a_yes_before_a_true_sentence_must_be_true_itself() -> None:
+    checks = grounding("Does the free plan include phone support?", [hit(f"{PHONE} It includes 10 GB of storage.")])
+    assert isinstance(checks.check("Yes, it includes 10 GB of storage."), Cut)
+    assert isinstance(checks.check("No, the free plan does not include phone support."), Sentence)
+
+
+def test_passages_that_contradict_each_other_decide_nothing() -> None:
+    both = [hit(PHONE), hit("The free plan includes phone support.")]
+    for word in ("Yes.", "No."):
+        assert isinstance(grounding("Does the free plan include phone support?", both).check(word), Cut)
+
+
+def test_a_bare_word_to_a_follow_up_stands_on_a_quote_of_what_it_leans_on() -> None:
+    question = Question(text="Does it include phone support?", standalone="Does it include phone support? Pro plan")
+    assert isinstance(Grounding(question, [hit("The Team package includes phone support.")]).check("Yes."), Cut)
+    assert isinstance(Grounding(question, [hit("The Pro plan includes phone support.")]).check("Yes."), Sentence)
+
+
+def test_a_bare_word_of_two_things_stands_on_what_is_said_of_both() -> None:
+    hits = [hit("Alder is a Dutch painter."), hit("Birch is a Swiss painter.")]
+    assert isinstance(checked := grounding("Are Alder and Birch both Dutch?", hits).check("No."), Sentence)
+    assert len(checked.citations) == 2
+    assert isinstance(grounding("Are Alder and Birch both Dutch?", hits).check("Yes."), Cut)
+    assert isinstance(grounding("Are Alder and Birch both cheese?", []).check("Yes."), Cut)
+
+
+def test_a_courtesy_is_no_yes_where_none_was_asked_for() -> None:
+    assert grounding("How do refunds work?").check("Certainly!") == Sentence(text="Certainly!", factual=False)
+    assert isinstance(grounding("How do refunds work?").check("Yes, you can."), Cut)
 
 
 def test_the_users_own_words_may_be_said_but_prove_nothing() -> None:
@@ -225,6 +281,9 @@ def test_the_users_own_words_may_be_said_but_prove_nothing() -> None:
     assert not isinstance(grounding(history=history).check("Hello Bob!"), Cut)
     said = (Message(role=Role.ASSISTANT, text="I am Bob from Lagos.", at=0.0),)
     assert isinstance(grounding(history=said).check("Hello Bob!"), Cut)
+    copied = Question(text="Who is he?", standalone="Who is he? Bob", history=said)
+    assert isinstance(Grounding(copied, HITS).check("Hello Bob!"), Cut)
+    assert isinstance(Grounding(copied, HITS).check("Ask Bob for a refund up to 30 days after the purchase."), Cut)
     asked = "Is it true that the moon is made of cheese?"
     assert isinstance(grounding(asked).check("The moon is made of cheese."), Cut)
 

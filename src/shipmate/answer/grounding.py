@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from shipmate.answer.claims import Claims, read
 from shipmate.answer.plain import plain, safe
 from shipmate.answer.polarity import contradicted, polarity
-from shipmate.answer.small_talk import ASSENTING, claims_nothing
+from shipmate.answer.small_talk import ASSENTING, claims_nothing, says_yes
 from shipmate.answer.spans import Spans
 from shipmate.answer.support import Missing, evidence, missing
+from shipmate.answer.verdict import Verdict, verdict
 from shipmate.messages import Cut, Hit, Question, Role, Sentence
 
 __all__ = ["Grounding"]
 
+LEADING = re.compile(r"\W*(?:(?P<yes>yes|yeah|yep)|no|nope)\b(?= *[,.!;:-])", re.IGNORECASE)
 MARKER = re.compile(r"[^\S\n]*\[(\d[\d, ]*)\]")
 # The share of a sentence's content words that its spans must hold; what only the user said counts half.
 ENOUGH = 0.5
@@ -25,11 +28,17 @@ class Grounding:
     """Check the sentences of one answer against the passages that it was given."""
 
     def __init__(self, question: Question, hits: Sequence[Hit]) -> None:
-        texts = (question.text, question.standalone, *(m.text for m in question.history if m.role is Role.USER))
+        # A follow-up's `standalone` holds words of the reply before it, and nothing proves that those were right.
+        texts = (question.text, *(m.text for m in question.history if m.role is Role.USER))
+        self._question, self._hits = question, hits
         self._words = [evidence(plain(text)) for text in dict.fromkeys(texts)]
         self._said = frozenset[str]().union(*(piece.says.stems for piece in self._words))
         self._asked = read(plain(question.standalone)).stems
         self._spans = Spans(hits, self._asked)
+
+    @cached_property
+    def _verdict(self) -> Verdict | None:
+        return verdict(self._question, self._hits)
 
     def check(self, sentence: str) -> Sentence | Cut:
         """Return the sentence with the spans that it stands on, without the model's own markers, or why it is cut.
@@ -40,14 +49,29 @@ class Grounding:
         text = plain(shown)
         claims = read(text)
         invents = claims.to_the_letter() and missing(claims, self._words) is not None
+        yes = says_yes(text, claims.stems, asked=self._verdict is not None)
+        # "Nope" is no name.
+        if yes is not None and not claims._replace(names=()).to_the_letter():
+            return self._answered(shown, text, _marked(sentence), yes=yes)
         if not invents and claims_nothing(text, claims.stems, asked=self._said, known=self._spans.known(claims.stems)):
             return Sentence(text=shown, factual=False)
-        if not invents and claims.stems <= ASSENTING:
-            # A bare "yes" claims what was asked.
-            claims = claims._replace(stems=self._asked)
-        elif len(claims.stems) > 1:
+        leading = LEADING.match(text)
+        if leading and self._verdict and self._verdict.holds is (leading["yes"] is None):
+            return _opposite(shown, leading[0].strip())
+        if len(claims.stems) > 1:
             claims = claims._replace(stems=claims.stems - ASSENTING)
         return self._grounded(shown, text, claims, _marked(sentence))
+
+    def _answered(self, shown: str, text: str, marked: frozenset[int], *, yes: bool) -> Sentence | Cut:
+        """Check a bare yes or no: it claims what was asked, or denies it."""
+        found = self._verdict
+        if found and found.holds is yes:
+            return Sentence(text=shown, citations=self._spans.citations(found.deciding))
+        if found and found.holds is not None:
+            return _opposite(shown, text.strip())
+        if found and found.of_two:
+            return self._grounded(shown, "", read("")._replace(stems=self._asked), marked)
+        return Cut(text=shown, rule="no_span", reason="No passage decides what was asked.")
 
     def _grounded(self, shown: str, text: str, claims: Claims, marked: frozenset[int]) -> Sentence | Cut:
         failed = Cut(text=shown, rule="no_span", reason="No passage says this.")
@@ -59,7 +83,7 @@ class Grounding:
             if lacking:
                 failed = Cut(text=shown, rule=lacking.rule, reason=f"“{lacking.value}” stands in no cited passage.")
             elif flipped:
-                failed = Cut(text=shown, rule="negation", reason=f"The cited passage says the opposite of “{flipped}”.")
+                failed = _opposite(shown, flipped)
             else:
                 return Sentence(text=shown, citations=self._spans.citations(whole))
         return failed
@@ -88,6 +112,10 @@ class Grounding:
 
     def _missing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:
         return missing(claims, [*self._spans.evidence(chain), *self._words])
+
+
+def _opposite(shown: str, said: str) -> Cut:
+    return Cut(text=shown, rule="negation", reason=f"The cited passage says the opposite of “{said}”.")
 
 
 def _marked(sentence: str) -> frozenset[int]:

@@ -4,7 +4,7 @@ import re
 
 from shipmate.text import stem
 
-__all__ = ["ASSENTING", "claims_nothing"]
+__all__ = ["ASSENTING", "claims_nothing", "says_yes"]
 
 PHATIC = frozenset(
     map(
@@ -25,6 +25,25 @@ ASSENTING = frozenset(
         yeah yep yes""".split(),
     )
 )
+# What may stand beside them.
+BARE = ASSENTING | frozenset(
+    map(
+        stem,
+        """affirmative afraid aren't can't couldn't didn't doesn't don't false fortunately hadn't hasn't haven't
+        incorrect isn't mustn't neither never sadly shouldn't sorry unfortunately wasn't weren't won't wouldn't
+        wrong""".split(),
+    )
+)
+YES_OR_NO = re.compile(r"\b(?:yes|yeah?|yep|nope|no(?=\W*$|[.,!:;]))(?!\w)", re.IGNORECASE)
+VERDICT = re.compile(
+    r"""\b(?:absolutely|affirmative|correct|definitely|exactly|false|incorrect|indeed|never|no|nope|not|right|true|wrong
+    |yes|yeah?|yep|[a-z]+n't
+    |(?:he|i|it|one|she|so|that|there|these|they|this|those|we|you)(?:\ (?:sure|[a-z]+ly))?(?:\ (?:are|can|could|did|do|does|had
+     |has|have|is|may|might|must|should|was|were|will|would)\b(?!.*:\W*$)|'(?:re|s)\ not))(?!\w)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+COURTEOUS = re.compile(r"\b(?:certainly|course|sure)\b", re.IGNORECASE)
+DENIES = re.compile(r"\b(?:cannot|false|incorrect|neither|never|no|nope|not|wrong|[a-z]+n't)(?!\w)", re.IGNORECASE)
 GREETS = re.compile(r"\W*(?:bye|goodbye|hello|hey|hi|thanks|thank you|welcome)\b", re.IGNORECASE)
 NOT_FOUND = re.compile(
     r"""
@@ -45,6 +64,21 @@ SEARCHING = frozenset(
     )
 )
 ASKS = re.compile(r"\b(?:you|your)\b.*\?\W*$", re.IGNORECASE | re.DOTALL)
+
+
+def says_yes(text: str, stems: frozenset[str], *, asked: bool) -> bool | None:
+    """Tell whether a sentence that says nothing but yes or no says yes; None for any other sentence.
+
+    Where it was not `asked` for a yes or a no, a "Sure" is a courtesy.
+    """
+    if text.rstrip().endswith("?") or NOT_FOUND.match(text):
+        return None
+    if stems <= BARE:
+        says = VERDICT.search(text) or (asked and COURTEOUS.search(text))
+    else:
+        # "The documents say no."
+        says = stems <= BARE | PHATIC and YES_OR_NO.search(text)
+    return DENIES.search(text) is None if says else None
 
 
 def claims_nothing(text: str, stems: frozenset[str], *, asked: frozenset[str], known: frozenset[str]) -> bool:
