@@ -7,11 +7,11 @@ import secrets
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from shipmate.errors import Forbidden, Invalid, Unauthorised
+from shipmate.errors import Forbidden, Invalid, Malformed, Unauthorised
 from shipmate.server.settings import ORIGINS_KEY, ServerSettings, is_loopback
 from shipmate.server.wire import Headers, RawHeaders
 
-__all__ = ["LOCAL", "PREFLIGHT", "Access", "consent", "device_cookie", "is_public", "language"]
+__all__ = ["LOCAL", "PREFLIGHT", "Access", "check_single", "consent", "device_cookie", "is_public", "language"]
 
 # What tells nothing of anybody needs no key.
 PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
@@ -24,6 +24,8 @@ DEVICE = re.compile(rb"(?:^|;\s*)" + COOKIE.encode() + rb"=([A-Za-z0-9_-]{32})(?
 CONSENT = re.compile(r"[\x21-\x7e]{0,128}")
 LANGUAGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?")
 LANGUAGE_CHARACTERS = 256
+# Headers that decide who may use the server: a proxy in front must not have read another of them.
+SINGLE = (b"host", b"origin", b"authorization")
 # What a browser is told when it asks whether an allowed page may call.
 PREFLIGHT: RawHeaders = (
     (b"access-control-allow-methods", b"GET, POST"),
@@ -96,6 +98,16 @@ class Access:
             (b"access-control-expose-headers", b"Retry-After"),
             (b"vary", b"Origin"),
         )
+
+
+def check_single(headers: Headers, sent: RawHeaders) -> None:
+    """Refuse a request that says twice who it is, or where it goes; `headers` holds the last of each name `sent`."""
+    if len(headers) == len(sent):
+        return
+    names = [name for name, _ in sent]
+    for name in SINGLE:
+        if names.count(name) > 1:
+            raise Malformed(f"The header {name.decode().title()} came more than once.", do="Send it once.")
 
 
 def is_public(path: str) -> bool:

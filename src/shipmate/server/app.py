@@ -9,12 +9,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shipmate.errors import Missing, ShipmateError
 from shipmate.ports import Clock
-from shipmate.server.access import PREFLIGHT, is_public
+from shipmate.server.access import PREFLIGHT, check_single, is_public
 from shipmate.server.chat import ChatDoor
 from shipmate.server.lobby import Assistant, Lobby
 from shipmate.server.openai_door import OpenAIDoor
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
 from shipmate.server.settings import ServerSettings
+from shipmate.server.vitals import vital_doors
 from shipmate.server.websocket import Session
 from shipmate.server.wire import Headers, RawHeaders, send_answer
 
@@ -24,7 +25,11 @@ SOCKET_PATH = "/ws"
 
 
 class Door(Protocol):
-    """One hot door: a POST with a JSON body."""
+    """One hot door."""
+
+    @property
+    def method(self) -> str:
+        """Return the one method that it takes; HEAD counts as GET."""
 
     def __call__(self, headers: Headers, receive: Receive, send: Send, *, caller: str) -> Awaitable[None]:
         """Answer one request; raise only before anything was sent."""
@@ -50,19 +55,24 @@ class Application:
         headers: Headers = dict(scope["headers"])
         if b"origin" in headers:
             send = _shared(send, self._access.shared_with(headers))
-        door = self._doors.get(scope["path"])
+        path = scope["path"]
+        # HEAD is GET without the body, which the server leaves out.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        door = self._doors.get(path)
         try:
+            check_single(headers, scope["headers"])
             self._access.check_host(headers)
-            if door is not None and scope["method"] == "POST":
-                self._access.check_origin(headers)
-                await door(headers, receive, send, caller=self._access.caller(headers))
+            if door is not None and method == door.method:
+                if method == "POST":
+                    self._access.check_origin(headers)
+                await door(headers, receive, send, caller="" if is_public(path) else self._access.caller(headers))
             else:
-                await self._quiet(scope, headers, receive, send)
+                await self._quiet({**scope, "method": method}, headers, receive, send)
         except ConnectionError:
             # The client left before its request was complete: nobody is there to be told.
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the client is told
-            await self._refuse(scope["path"], self.lobby.problem(error), send, refusal_headers(error))
+            await self._refuse(path, self.lobby.problem(error), send, refusal_headers(error))
 
     async def _quiet(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Serve what is not hot: preflights, wrong methods, and everything that FastAPI knows."""
@@ -74,9 +84,7 @@ class Application:
             await self._wrong_method(path, method, send)
         else:
             caller = "" if is_public(path) else self._access.caller(headers)
-            # HEAD is GET without the body, which the server leaves out.
-            scope = {**scope, "method": "GET" if method == "HEAD" else method, "caller": caller}
-            await self._routes(scope, receive, send)
+            await self._routes({**scope, "caller": caller}, receive, send)
 
     async def _wrong_method(self, path: str, method: str, send: Send) -> None:
         if path == SOCKET_PATH and method == "GET":
@@ -84,7 +92,7 @@ class Application:
             self.lobby.metrics.errors[426] += 1
             await self._refuse(path, details, send, [(b"upgrade", b"websocket"), (b"connection", b"upgrade")])
         else:
-            allowed = "GET" if path == SOCKET_PATH else "POST"
+            allowed = "GET" if path == SOCKET_PATH else self._doors[path].method
             await self._refuse(path, self.lobby.wrong_method(path, allowed), send, [(b"allow", allowed.encode())])
 
     async def _refuse(self, path: str, details: ProblemDetails, send: Send, headers: RawHeaders) -> None:
@@ -94,6 +102,7 @@ class Application:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
         try:
+            check_single(headers, scope["headers"])
             self._access.check_host(headers)
             self._access.check_origin(headers)
             if scope["path"] != SOCKET_PATH:
@@ -136,7 +145,11 @@ class LateRoutes:
 def create_app(assistant: Assistant, settings: ServerSettings, *, clock: Clock) -> Application:
     """Return the ASGI application with every door of one assistant."""
     lobby = Lobby(assistant, settings, clock=clock)
-    doors: dict[str, Door] = {"/chat": ChatDoor(lobby), "/v1/chat/completions": OpenAIDoor(lobby)}
+    doors: dict[str, Door] = {
+        "/chat": ChatDoor(lobby),
+        "/v1/chat/completions": OpenAIDoor(lobby),
+        **vital_doors(lobby),
+    }
     return Application(lobby, doors, LateRoutes(lobby))
 
 

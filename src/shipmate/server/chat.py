@@ -45,6 +45,8 @@ NAMES: dict[type[StreamEvent], bytes] = {
 class ChatDoor:
     """The project's own door."""
 
+    method = "POST"
+
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from shipmate.errors import PortTaken, UsageError
 from shipmate.server.app import Application
+from shipmate.server.gate import Gate
 from shipmate.server.settings import ServerSettings
 
 __all__ = ["HouseServer", "bind", "serve"]
@@ -29,7 +30,7 @@ class HouseServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=Gate,
                 ws="websockets-sansio",
                 ws_max_size=settings.body_bytes,
                 ws_ping_interval=settings.ws_ping_s,

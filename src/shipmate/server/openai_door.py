@@ -161,6 +161,8 @@ EARLIER = {"user": Role.USER, "assistant": Role.ASSISTANT}
 class OpenAIDoor:
     """OpenAI's door."""
 
+    method = "POST"
+
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
 

@@ -14,7 +14,7 @@ from shipmate.server.openai_door import Chunk, Completion, CompletionRequest, Mo
 from shipmate.server.problems import PROBLEMS, Failed, OpenAIError, ProblemDetails
 from shipmate.server.websocket import SocketFrame
 
-__all__ = ["describe", "json_of", "list_of", "openai_problems", "problems", "text_of"]
+__all__ = ["describe", "json_of", "list_of", "openai_problems", "problems"]
 
 Schema = dict[str, Any]
 
@@ -72,11 +72,6 @@ def list_of(name: str) -> Schema:
     return {"application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}}}
 
 
-def text_of(media_type: str) -> Schema:
-    """Return the content of an answer in plain text."""
-    return {media_type: {"schema": {"type": "string"}}}
-
-
 def problems(*statuses: int) -> dict[int | str, Schema]:
     """Return the problem answers with these statuses."""
     content = json_of("ProblemDetails", "application/problem+json")
@@ -101,6 +96,15 @@ def describe(routes: FastAPI, *, title: str, needs_key: bool) -> Schema:
         "/chat": {"post": _chat()},
         "/ws": {"get": _socket()},
         "/v1/chat/completions": {"post": _completions()},
+        "/healthz": {"get": _text("health", "Tell that the process lives")},
+        "/readyz": {
+            "get": _text(
+                "readiness",
+                "Tell whether a turn may begin: not before there is an index, and not while the server shuts down",
+                503,
+            )
+        },
+        "/metrics": {"get": _text("metrics", "Return the counters in Prometheus's text format", 401)},
     }
     document["paths"] = hot | document["paths"]
     _, schemas = msgspec.json.schema_components(RECORDS, ref_template="#/components/schemas/{name}")
@@ -174,6 +178,12 @@ def _completions() -> Schema:
             openai_problems(400, 401, 403, 405, 413, 415, 422, 429, 503),
         ),
     }
+
+
+def _text(name: str, summary: str, *refusals: int) -> Schema:
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    done = {"description": "Done", "content": content}
+    return {"summary": summary, "operationId": name, "responses": _responses(done, problems(*refusals))}
 
 
 def _events_of(data: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""The quiet doors, on FastAPI: health, metrics, models, traces, passages, and the description of them all."""
+"""The quiet doors, on FastAPI: models, traces, passages, and the description of them all."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,10 +8,10 @@ from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from shipmate.errors import Invalid, Missing, NotReady, ShipmateError
+from shipmate.errors import Invalid, Missing, ShipmateError
 from shipmate.server.lobby import Lobby
 from shipmate.server.openai_door import Model, ModelList
-from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems, text_of
+from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems
 from shipmate.server.pages import Pages
 from shipmate.server.problems import ProblemDetails, refusal_headers, written
 from shipmate.server.wire import ENCODER
@@ -24,8 +24,6 @@ Name = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 Source = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a citation names it.")]
 Offset = Annotated[int, Query(ge=0, le=OFFSET_LIMIT, description="In characters, as a citation has it.")]
 QUIET = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-PLAIN = "text/plain; charset=utf-8"
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Quiet:
@@ -35,22 +33,6 @@ class Quiet:
         self._lobby = lobby
         name, created = lobby.assistant.name, int(lobby.clock.now())
         self._model = Model(id=name, created=created)
-
-    async def health(self) -> Response:
-        """Tell that the process lives."""
-        return Response("ok\n", media_type=PLAIN)
-
-    async def readiness(self) -> Response:
-        """Tell whether a turn may begin: not before there is an index, and not while the server shuts down."""
-        if reason := self._lobby.not_ready():
-            raise NotReady(reason, do="Ask again in a moment.")
-        return Response("ready\n", media_type=PLAIN)
-
-    async def metrics(self) -> Response:
-        """Return the counters in Prometheus's text format."""
-        assistant = self._lobby.assistant
-        counted = self._lobby.metrics.render(name=assistant.name, release=assistant.release)
-        return Response(counted, media_type=PROMETHEUS)
 
     async def models(self) -> Response:
         """List the assistant as the one model."""
@@ -80,9 +62,6 @@ def create_routes(lobby: Lobby) -> FastAPI:
     """Return every door that is not hot; whatever breaks in there is answered in there."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
     quiet = Quiet(lobby)
-    _get(app, "/healthz", quiet.health, text_of("text/plain"))
-    _get(app, "/readyz", quiet.readiness, text_of("text/plain"), problems(503))
-    _get(app, "/metrics", quiet.metrics, text_of("text/plain"), problems(401))
     _get(app, "/turns/{turn_id}", quiet.trace, json_of("Trace"), problems(401, 404, 422))
     _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))

@@ -12,6 +12,7 @@ from shipmate.stack import Server
 __all__ = ["ORIGINS_KEY", "ServerSettings", "is_loopback", "settings_from"]
 
 ORIGINS_KEY = "`server: allowed_origins:` of stack.yml"
+CONNECTIONS = 900
 KEY_CHARACTERS = 16
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 ORIGIN = re.compile(r"https?://[^\s/?#@]+")
@@ -29,6 +30,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_keys_env: str = "SHIPMATE_API_KEYS"
     # Such as "https://help.example.com": pages from there may call this server.
     allowed_origins: tuple[str, ...] = ()
+    # Connections of all kinds, below the 1,024 files that a process may have open by default.
+    connections: int = CONNECTIONS
+    # Request line and headers: how large, and how long until they are complete.
+    head_bytes: int = 32 * 1024
+    head_timeout_s: float = 10.0
     body_bytes: int = 64 * 1024
     body_timeout_s: float = 15.0
     # Turns that may run at once, over all doors; one more is told to come back.
@@ -72,6 +78,8 @@ def settings_from(section: Server, environ: Mapping[str, str], *, host: str = ""
         api_keys=_api_keys(environ.get(section.api_keys_env, ""), section.api_keys_env),
         api_keys_env=section.api_keys_env,
         allowed_origins=tuple(origin.rstrip("/") for origin in section.allowed_origins),
+        # Room for each turn, and as many that wait or only look.
+        connections=max(CONNECTIONS, 2 * section.limits.turns_at_once),
         body_bytes=section.limits.body_bytes,
         turns_at_once=section.limits.turns_at_once,
     )
