@@ -129,7 +129,8 @@ def test_a_document_of_a_gibibyte_is_passed_over_without_being_read(tmp_path: Pa
     assert "huge.md: The file is too large: 1,024.0 MiB, and at most 32.0 MiB are read.\n  -> Split it" in read.err
     assert "1 added" in read.out
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
-    assert after.ru_maxrss < 300 * KIB
+    # The largest child so far, so a larger one that ran before is no fault of this one.
+    assert after.ru_maxrss <= max(300 * KIB, before.ru_maxrss)
     assert answers(folder)
 
 
@@ -220,6 +221,8 @@ def test_a_second_ingest_is_refused(tmp_path: Path) -> None:
     folder = large_garden(tmp_path)
     with begun("ingest", folder) as first:
         wait_until(lambda: (folder / ".shipmate" / "ingest.lock").exists() and holder(folder) == str(first.pid))
+        # It holds its breath, so that it cannot end before the second one comes.
+        first.send_signal(signal.SIGSTOP)
         second = shipmate("ingest", folder)
         assert second.code == 4
         assert f"`shipmate ingest` (process {first.pid})" in second.err

@@ -61,7 +61,7 @@ def test_the_example_is_read_in_full() -> None:
     assert project.name == "Shipmate help"
     assert 8 <= len(project.charter.intents) <= 12
     assert min(len(intent.examples) for intent in project.charter.intents) >= 6
-    assert [place.prefix for place in project.documents] == ["", "docs/"]
+    assert [place.prefix for place in project.documents] == ["", "docs/tutorial/", "docs/how-to/", "docs/explanation/"]
     assert len({question for entry in project.faq for question in entry.asked}) >= 12
 
 
