@@ -2,7 +2,8 @@
 
 ROWS is JSON lines of {id, dataset, context, question, response, label}; label 0 means that the context bears out the
 response. Grounded responses that pass are edited: a number, date, name or link is changed or added, so that it stands
-neither in the context nor in the question. An edit passes when the new value leaves the check.
+neither in the context nor in the question. An edit passes when the new value leaves the check. *Swapped* values, which
+stand elsewhere in the context, are counted apart: nothing bars all of them.
 
 Withheld are responses of which at least one sentence is cut. *Clean* rows are grounded answers to a question; the bar
 is read on them. *Statements* are grounded rows without a question: claims and summaries that pool what stands all over
@@ -323,10 +324,13 @@ def leaves(edit: Edit) -> bool:
     return edit.value in said or not any(isinstance(part, Cut) for part in parts)
 
 
-def swaps(rows: Sequence[Row], rng: random.Random) -> Iterator[bool]:
-    """Yield whether a value leaves that was replaced by another of the same context: wrong, but not invented."""
+def swaps(rows: Sequence[Row], rng: random.Random) -> Iterator[tuple[str, bool]]:
+    """Yield kinds, and whether a value leaves that replaced one of its kind.
+
+    It stands elsewhere in the context: wrong, but not invented.
+    """
     for row in rows:
-        for pattern in (YEAR, NUMBER, NAME):
+        for kind, pattern in (("date", YEAR), ("number", NUMBER), ("name", NAME)):
             mine = [m for m in pattern.finditer(row.response) if m.start()]
             others = sorted({m[0] for m in pattern.finditer(row.context)} - {m[0] for m in mine})
             if mine and others:
@@ -334,8 +338,7 @@ def swaps(rows: Sequence[Row], rng: random.Random) -> Iterator[bool]:
                 value = rng.choice(others)
                 if value in match[0] or match[0] in value or value in row.question:
                     continue
-                yield passes(row, row.response[: match.start()] + value + row.response[match.end() :])
-                break
+                yield kind, passes(row, row.response[: match.start()] + value + row.response[match.end() :])
 
 
 def negations(rows: Sequence[Row]) -> Iterator[bool]:
@@ -379,8 +382,12 @@ def measure(rows: Sequence[Row], *, seed: int, count: int) -> dict[str, object]:
         **_withheld("statements", {row: passed for row, passed in grounded.items() if not row.question}),
         "copied": len(copied),
         "withheld_copied": copied.count(False),
-        "swaps": len(swapped),
-        "swaps_passed": swapped.count(True),
+        "swapped": len(swapped),
+        "swapped_passed": sum(passed for _, passed in swapped),
+        "swapped_passed_by_kind": {
+            kind: f"{swapped.count((kind, True))} of {sum(kind == other for other, _ in swapped)}"
+            for kind in ("number", "date", "name")
+        },
         "negations": len(negated),
         "negations_passed": negated.count(True),
         "ungrounded": len(ungrounded),

@@ -213,6 +213,37 @@ def test_a_number_is_not_fetched_from_afar() -> None:
     assert rule("The Zurich office approves orders above $30.") == "number"
 
 
+TERMS = (
+    "Backups are kept for 30 days. They are encrypted. Refunds are possible within 14 days. The Pro plan costs $20 per "
+    "month. The Team plan costs $35 per month. Acme was founded in 1999. Its office opened in 2004."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Backups are kept for 14 days.", "number"),
+        ("Backups are kept for fourteen days.", "number"),
+        ("Refunds are possible within 30 days.", "number"),
+        ("The Pro plan costs $35 per month.", "number"),
+        ("Acme was founded in 2004.", "date"),
+        ("Backups are kept for 30 days.", ""),
+        ("The Pro plan costs $20 and the Team plan $35.", ""),
+        ("Backups are kept for 30 days, and refunds are possible within 14 days.", ""),
+        ("Acme was founded in 1999 and its office opened in 2004.", ""),
+    ],
+)
+def test_a_neighbours_value_does_not_take_the_place_of_the_right_one(sentence: str, expected: str) -> None:
+    checked = grounding("Tell me more.", [hit(TERMS)]).check(sentence)
+    assert (checked.rule if isinstance(checked, Cut) else "") == expected
+
+
+def test_a_value_that_the_user_supposes_does_not_take_the_place_of_the_right_one() -> None:
+    checks = grounding("Are backups kept for 10 days, because mine is 10 days old?", [hit(TERMS)])
+    assert isinstance(checks.check("Backups are kept for 10 days."), Cut)
+    assert isinstance(checks.check("Backups are kept for 30 days, and yours is 10 days old."), Sentence)
+
+
 PHONE = "The free plan does not include phone support."
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from shipmate.answer.claims import Claims, read
+from shipmate.answer.numerals import counts
 from shipmate.answer.plain import plain, safe
 from shipmate.answer.polarity import contradicted, polarity
 from shipmate.answer.small_talk import ASSENTING, claims_nothing, says_yes
 from shipmate.answer.spans import Spans
-from shipmate.answer.support import Missing, evidence, missing
+from shipmate.answer.support import Missing, displacing, evidence, missing
 from shipmate.answer.verdict import Verdict, verdict
 from shipmate.messages import Cut, Hit, Question, Role, Sentence
 
@@ -79,6 +80,7 @@ class Grounding:
             if not self._covered(claims.stems, chain):
                 continue
             lacking, whole = self._completed(claims, chain)
+            lacking = lacking or self._displacing(claims, whole)
             flipped = contradicted(polarity(text), self._spans.polarities(whole))
             if lacking:
                 failed = Cut(text=shown, rule=lacking.rule, reason=f"“{lacking.value}” stands in no cited passage.")
@@ -109,6 +111,13 @@ class Grounding:
             if still != lacking:
                 lacking, chain = still, [*chain, number]
         return lacking, chain
+
+    def _displacing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:
+        """Return a value of a neighbour that says nothing else of the sentence than its main span does."""
+        telling = frozenset(stem for stem in claims.stems if not counts(stem))
+        main = self._spans[max(chain, key=lambda number: len(telling & self._spans[number].stems))]
+        bearing = [n for n in chain if self._spans[n] == main or telling & self._spans[n].stems - main.stems]
+        return displacing(claims, read(main.text), self._spans.evidence(bearing), self._words)
 
     def _missing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:
         return missing(claims, [*self._spans.evidence(chain), *self._words])

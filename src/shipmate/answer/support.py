@@ -9,7 +9,7 @@ from shipmate.answer.dates import Date, fits
 from shipmate.answer.numerals import ORDINAL, Number
 from shipmate.text import fold, stem
 
-__all__ = ["Evidence", "Missing", "evidence", "missing"]
+__all__ = ["Evidence", "Missing", "displacing", "evidence", "missing"]
 
 
 # Countries and unions are written out in one place and not in the other.
@@ -51,6 +51,22 @@ def missing(claims: Claims, pieces: Sequence[Evidence]) -> Missing | None:
     """Return the first claimed value that stands in no piece of evidence."""
     kinds = (_missing_links, _missing_numbers, _missing_dates, _missing_names)
     return next((found for kind in kinds for found in kind(claims, pieces)), None)
+
+
+def displacing(claims: Claims, main: Claims, pieces: Sequence[Evidence], users: Sequence[Evidence]) -> Missing | None:
+    """Return the first number or date that stands in no piece, while `main` has another one in its place.
+
+    The users' own words bear out what stands beside the one of `main`, and not what stands instead of it.
+    """
+    for number in claims.numbers:
+        rivals = {other for other in main.numbers if other.unit == number.unit}
+        said = not number.unit or not rivals.isdisjoint(claims.numbers)
+        if rivals and not any(_counts(piece.says, number) for piece in (*pieces, *(users if said else ()))):
+            return Missing("number", f"{number.value} {number.unit}".strip())
+    for meanings in claims.dates:
+        if main.dates and not any(_dates(date, [*pieces, *users]) for date in meanings):
+            return Missing("date", _written(meanings[0]))
+    return None
 
 
 def _missing_links(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
