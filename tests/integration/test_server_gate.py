@@ -145,6 +145,34 @@ def test_the_second_head_of_a_connection_has_a_deadline_too(house: House) -> Non
         assert refusal(sock)[0] == 408
 
 
+def test_an_answered_request_cannot_keep_its_connection_by_an_endless_body(house: House) -> None:
+    begun = time.monotonic()
+    with house.raw(GET + b"Content-Length: 1000\r\n\r\n") as sock:
+        assert b"ok\n" in sock.recv(4096)
+        sock.settimeout(0.05)
+        received = None
+        while received is None and time.monotonic() < begun + 5:
+            try:
+                sock.sendall(b"a")
+                received = sock.recv(4096)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+    assert not received
+    assert time.monotonic() - begun < 2
+
+
+def test_a_body_behind_its_refusal_leaves_the_connection_open(house: House) -> None:
+    with house.raw(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n") as sock:
+        assert sock.recv(4096).startswith(b"HTTP/1.1 404 ")
+        sock.sendall(b"{}" + GET + b"\r\n")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+        time.sleep(2 * HEAD_TIMEOUT_S)
+        sock.sendall(GET + b"\r\n")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_connection_that_says_nothing_is_closed_without_a_word(house: House) -> None:
     with house.raw() as sock:
         assert closed_after_s(sock) < 5 * HEAD_TIMEOUT_S

@@ -45,11 +45,11 @@ class Gate(HttpToolsProtocol):
         if len(self.connections) > limit:
             self._refuse(FULL, f"{limit} connections are open. Try again in a moment.")
         else:
-            self._await_head()
+            self._await()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
-        self._head_came()
+        self._arrived()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class Gate(HttpToolsProtocol):
         if self._bare_bytes > self._settings.head_bytes:
             self._refuse_large()
         elif self._head_open and self._bare_bytes and self._deadline is None:
-            self._await_head()
+            self._await()
 
     def on_message_begin(self) -> None:
         """Begin a head, perhaps in the middle of what was received."""
@@ -73,7 +73,7 @@ class Gate(HttpToolsProtocol):
             # Ends the reading of what else was received.
             raise ConnectionAbortedError
         self._head_open = False
-        self._head_came()
+        self._arrived()
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             # What comes from now on are trailers: they must not pass for headers.
@@ -88,25 +88,32 @@ class Gate(HttpToolsProtocol):
         """Be open for the next head."""
         self._bare_bytes = 0
         self._head_open = True
+        self._arrived()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Let what is left of an answered request come in the same time as a head."""
+        super().on_response_complete()
+        if not self._head_open and self._deadline is None:
+            self._await()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the same sentence for everything
         """Refuse what is no HTTP, or is HTTP that two readers may read in two ways."""
         self._refuse(PROBLEMS[Malformed], "The request is not valid HTTP/1.1. Send it with an HTTP library.")
 
-    def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(self._settings.head_timeout_s, self._head_missed)
+    def _await(self) -> None:
+        self._deadline = self.loop.call_later(self._settings.head_timeout_s, self._missed)
 
-    def _head_came(self) -> None:
+    def _arrived(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _head_missed(self) -> None:
+    def _missed(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             # The client waits for an answer, which is more urgent than its next request.
-            self._await_head()
-        elif self._bare_bytes:
+            self._await()
+        elif self._head_open and self._bare_bytes:
             detail = f"The headers did not arrive within {self._settings.head_timeout_s:g} s. Send them in one go."
             self._refuse(LATE, detail)
         else:
