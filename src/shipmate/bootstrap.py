@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shipmate import config
-from shipmate.adapters.folder import FolderLock, install_key
+from shipmate.adapters.folder import FolderLock, complete_restore, install_key
 from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.admission import TokenBucket
@@ -62,7 +62,12 @@ FOLLOW_S = 1.0
 # How long `doctor` waits for a model.
 TRY_MODEL_S = 10.0
 
-load = config.load
+
+def load(folder: Path) -> Project:
+    """Read the folder's files; a restore that was killed half-way is completed first."""
+    project = config.load(folder)
+    complete_restore(state_folder(project))
+    return project
 
 
 def clock() -> Clock:
@@ -184,6 +189,7 @@ def upgrade(folder: Path, *, dry_run: bool = False) -> "Upgrade":
 def _state_below(folder: Path) -> Path:
     if not folder.is_dir():
         raise Missing(f"There is no folder {folder}.", do="Name an assistant's folder.")
+    complete_restore(folder / STATE)
     return folder / STATE
 
 
@@ -204,11 +210,12 @@ def search(project: Project, words: str, limit: int) -> list[Hit]:
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
     """Return why a turn ended as it did."""
-    store = _open_store(project)
-    try:
-        return await store.trace(turn_id, caller)
-    finally:
-        await store.close()
+    with _using(project):
+        store = _open_store(project)
+        try:
+            return await store.trace(turn_id, caller)
+        finally:
+            await store.close()
 
 
 @asynccontextmanager
@@ -221,27 +228,28 @@ async def open_assistant(
     `ProjectError` where settings do not fit.
     """
     clock = clock or SystemClock()
-    index = _ingested(project)
-    model = _open_model(project)
-    store = _open_store(project)
-    limits = project.stack.server.limits
-    burst = limits.burst if shared else sys.maxsize
-    bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
+    with _using(project):
+        index = _ingested(project)
+        model = _open_model(project)
+        store = _open_store(project)
+        limits = project.stack.server.limits
+        burst = limits.burst if shared else sys.maxsize
+        bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
-    def parts() -> Parts:
-        return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket)
+        def parts() -> Parts:
+            return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket)
 
-    intents, _ = _topics(project)
-    suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
-    assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
-    following = asyncio.create_task(_follow(index, lambda: assistant.adopt(parts())))
-    try:
-        yield assistant
-    finally:
-        following.cancel()
-        await store.close()
-        if model:
-            await model.close()
+        intents, _ = _topics(project)
+        suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
+        assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
+        following = asyncio.create_task(_follow(index, lambda: assistant.adopt(parts())))
+        try:
+            yield assistant
+        finally:
+            following.cancel()
+            await store.close()
+            if model:
+                await model.close()
 
 
 async def _follow(index: PassageIndex, changed: Callable[[], None]) -> None:
@@ -336,6 +344,11 @@ def _index_settings(project: Project) -> NoSettings:
         case "tantivy":
             return config.settings(project, "index", NoSettings)
     raise config.unknown_adapter(project, "index", ["tantivy"])
+
+
+def _using(project: Project) -> FolderLock:
+    """Keep restore and upgrade away from a store that is open; everybody else may have it open too."""
+    return FolderLock(state_folder(project) / "state.lock", "", is_shared=True)
 
 
 def _open_store(project: Project) -> Store:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shipmate.adapters.archive import pack, unpack
-from shipmate.adapters.folder import FolderLock
+from shipmate.adapters.folder import FolderLock, complete_restore, incoming
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import migrate, pending_migrations, schema_version
 from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
@@ -63,8 +63,8 @@ def backup(state: Path, archive: Path) -> None:
 def restore(archive: Path, state: Path) -> Path | None:
     """Put what a backup holds in the place of the state folder; return where the one from before is kept, if any.
 
-    The backup is unpacked and proven before the present state is touched. Raises `FolderInUse` while somebody serves
-    or ingests, `Missing`, `Damaged`, `SchemaTooNew`, `DiskFull`, `StorageError`; then nothing has changed.
+    The backup is unpacked and proven before the present state is touched; a restore that is killed while it changes
+    places is completed by the next start. Raises `FolderInUse` while somebody has the state open, `Missing`, `Damaged`, `SchemaTooNew`, `DiskFull`, `StorageError`; then nothing has changed.
     """
     with disk_faults(state), TemporaryDirectory(dir=state.parent, prefix=f"{state.name}.restore.") as staging:
         restored = Path(staging) / state.name
@@ -77,7 +77,7 @@ def restore(archive: Path, state: Path) -> Path | None:
 def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = MIGRATIONS) -> Upgrade:
     """Bring the database to the present schema, after a backup inside the state folder.
 
-    Raises `FolderInUse` while somebody serves or ingests, `SchemaTooNew`, `Damaged`, `DiskFull`, `StorageError`.
+    Raises `FolderInUse` while somebody has the state open, `SchemaTooNew`, `Damaged`, `DiskFull`, `StorageError`.
     """
     path = state / DATABASE
     if not path.exists():
@@ -100,8 +100,10 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
 
 @contextmanager
 def _alone(state: Path, purpose: str) -> Iterator[None]:
-    """Hold the folder against everybody who serves or ingests."""
-    with FolderLock(state / "serve.lock", purpose), FolderLock(state / "ingest.lock", purpose):
+    """Hold the folder against everybody who serves, ingests, or has its store open."""
+    with ExitStack() as held:
+        for name in ("serve.lock", "ingest.lock", "state.lock"):
+            held.enter_context(FolderLock(state / name, purpose))
         yield
 
 
@@ -125,11 +127,14 @@ def _exchange(state: Path, restored: Path) -> Path | None:
     aside = _unused(state.parent, f"{state.name}.before-restore", "")
     # Whatever it is called, git leaves it alone.
     (state / ".gitignore").write_text("*\n", encoding="ascii")
-    state.rename(aside)
+    restored.rename(incoming(state))
     try:
-        restored.rename(state)
+        state.rename(aside)
+        complete_restore(state)
     except OSError:
-        aside.rename(state)
+        shutil.rmtree(incoming(state), ignore_errors=True)
+        if aside.exists():
+            aside.rename(state)
         raise
     if any(entry.suffix != ".lock" and entry.name != ".gitignore" for entry in aside.iterdir()):
         return aside

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import signal
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -12,13 +13,32 @@ from pathlib import Path
 
 import pytest
 
-from shipmate.adapters.folder import FolderLock, install_key
+from shipmate import bootstrap
+from shipmate.adapters.folder import FolderLock, incoming, install_key
 from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.errors import Damaged, FolderInUse, Missing, SchemaTooNew, ShipmateError
-from shipmate.messages import Passage
+from shipmate.messages import Ask, Passage, Token
 from shipmate.testing.conformance.store import closing, opening
 from shipmate.upkeep import backup, restore
+from tests.journeys.process import make_garden, shipmate
+from tests.processes import python
+
+# Restores, and is killed before it renames so many files or folders and one more.
+KILLED_RESTORE = """
+import os, signal, sys
+from pathlib import Path
+from shipmate.upkeep import restore
+left = int(sys.argv[3])
+def watch(event, _):
+    global left
+    if event == "os.rename":
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+restore(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 
 
 def passage(number: int) -> Passage:
@@ -159,6 +179,56 @@ def test_nobody_restores_under_a_running_server_or_ingest(state: Path, archive: 
     with FolderLock(state / f"{purpose}.lock", purpose), pytest.raises(FolderInUse, match=str(os.getpid())):
         restore(archive, state)
     assert len(asyncio.run(said(state))) == 6
+
+
+def test_nobody_restores_or_upgrades_under_an_open_assistant(archive: Path, tmp_path: Path) -> None:
+    """Neither a chat nor a question serves or ingests, and each has turns to lose; another question goes on."""
+    folder = make_garden(tmp_path / "garden")
+
+    async def opened() -> str:
+        project = bootstrap.load(folder)
+        async with bootstrap.open_assistant(project), bootstrap.open_assistant(project) as other:
+            with pytest.raises(FolderInUse, match="another process"):
+                bootstrap.restore(folder, archive)
+            with pytest.raises(FolderInUse):
+                bootstrap.upgrade(folder)
+            return "".join(
+                [e.text async for e in other.turn(Ask(text="When are roses pruned?")) if isinstance(e, Token)]
+            )
+
+    bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+    assert "in March" in asyncio.run(opened())
+    assert bootstrap.restore(folder, archive), "it may be restored once the assistant is closed"
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_a_restore_that_is_killed_before_any_of_its_steps_leaves_a_whole_state(
+    state: Path, archive: Path, renames: int
+) -> None:
+    """The next start finds the state from before, or completes the restore."""
+    asyncio.run(converse(state / "shipmate.db", range(3, 5)))
+    with python(KILLED_RESTORE, archive, state, renames) as process:
+        pass
+    assert process.returncode == (-signal.SIGKILL if renames < 3 else 0)
+    with FolderLock(state / "state.lock", "", is_shared=True):
+        assert len(asyncio.run(said(state))) == (10 if renames < 2 else 6)
+        assert len(install_key(state)) == 32
+        assert len(TantivyIndex(state / "index").sources()) == 5
+    assert not incoming(state).exists()
+
+
+def test_a_question_after_a_killed_restore_finds_what_was_restored(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path / "garden")
+    asked = json.loads(shipmate("ask", "When are roses pruned?", folder, "--json").out)
+    state, archive = folder / ".shipmate", tmp_path / "monday.tar.gz"
+    assert shipmate("backup", archive, folder).code == 0
+    with python(KILLED_RESTORE, archive, state, 2):
+        pass
+    assert not state.exists()
+    again = shipmate("ask", "When are roses pruned?", folder)
+    assert "in March" in again.out
+    assert again.err == ""
+    assert shipmate("explain", asked["turn_id"], folder).code == 0
 
 
 def entries(archive: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
