@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from shipmate.cli.app import COMMANDS, EXIT_CODES
+from shipmate.cli.app import COMMANDS, EXIT_CODES, app
 from shipmate.cli.prose import unmarked
 from shipmate.errors import ShipmateError
 from tests.journeys.process import Terminal, begun, make_garden, shipmate
@@ -303,7 +303,7 @@ def test_every_command_has_a_help_with_an_example_that_it_understands(command: c
     example = command.epilog.split("\n")[-1].strip()
     program, name, *words = re.findall(r"'[^']*'|\S+", example)
     assert (program, name) == ("shipmate", command.name)
-    command.make_context(name, words)
+    command.make_context(name, words, parent=click.Context(app, **app.context_settings))
 
 
 def test_help_is_short_and_version_is_told() -> None:
