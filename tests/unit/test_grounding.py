@@ -238,6 +238,29 @@ def test_a_neighbours_value_does_not_take_the_place_of_the_right_one(sentence: s
     assert (checked.rule if isinstance(checked, Cut) else "") == expected
 
 
+@pytest.mark.parametrize(
+    "time",
+    """for a dozen days, for months, for several months, for decades, for weeks, for a year, for a month, for a fortnight,
+    forever, quarterly, indefinitely, for a lifetime, yearly, within an hour""".split(","),
+)
+def test_a_time_in_words_must_stand_there_too(time: str) -> None:
+    checked = grounding("Tell me more.", [hit(TERMS)]).check(f"Backups are kept {time.strip()}.")
+    assert isinstance(checked, Cut)
+    assert checked.rule == "number"
+    said = grounding("Tell me more.", [hit(f"Backups are kept {time.strip()}.")])
+    assert isinstance(said.check(f"We keep your backups {time.strip()}."), Sentence)
+
+
+def test_a_rhythm_may_be_said_in_other_words() -> None:
+    checks = grounding("Tell me more.", [hit(TERMS)])
+    for sentence in (
+        "The Pro plan costs $20 monthly.",
+        "The Pro plan costs $20 a month.",
+        "Backups are kept for days.",
+    ):
+        assert isinstance(checks.check(sentence), Sentence), sentence
+
+
 def test_a_value_that_the_user_supposes_does_not_take_the_place_of_the_right_one() -> None:
     checks = grounding("Are backups kept for 10 days, because mine is 10 days old?", [hit(TERMS)])
     assert isinstance(checks.check("Backups are kept for 10 days."), Cut)

@@ -10,6 +10,8 @@ from shipmate.answer.dates import DAY_WORDS, MONTHS, Date, read_date, year
 from shipmate.answer.numerals import (
     NUMBER_WORDS,
     ORDINAL,
+    SOME,
+    TIMES,
     UNIT_WORDS,
     Number,
     in_digits,
@@ -38,8 +40,34 @@ IMPLIED = {"single": "1", "sole": "1"}
 ROUGHLY = {"dozen": "12"} | {
     word: word for word in "billions dozens half hundreds millions tens thousands trillions twice".split()
 }
+LASTING_IN = {
+    "hour": "hourly",
+    "day": "daily",
+    "week": "weekly",
+    "month": "monthly",
+    "year": "annually yearly",
+}
+# Words that claim how long or how often.
+LASTING = (
+    {word: Number(SOME, unit) for unit, said in LASTING_IN.items() for word in said.split()}
+    | dict.fromkeys("eternally forever indefinitely lifelong lifetime perpetually".split(), Number("forever", ""))
+    | dict.fromkeys(("fortnight", "fortnights", "fortnightly"), Number("fortnight", ""))
+    | {"quarterly": Number("quarterly", "")}
+)
+# Behind these, "a year" and "months" claim how long.
+BEFORE_TIME = frozenset("after every for in last lasted lasts least most take takes to within".split())
+VAGUE = frozenset("couple few many of several some".split())
 ARTICLES = ("a", "an")
-COUNTING = NUMBER_WORDS | UNIT_WORDS | IMPLIED.keys() | ROUGHLY.keys() | MONTHS.keys() | DAY_WORDS | {*ARTICLES}
+COUNTING = (
+    NUMBER_WORDS
+    | UNIT_WORDS
+    | IMPLIED.keys()
+    | ROUGHLY.keys()
+    | LASTING.keys()
+    | MONTHS.keys()
+    | DAY_WORDS
+    | {*ARTICLES}
+)
 
 LOWER_CASE_WORD = re.compile(r"\b[a-z]+")
 CONTRACTED = ("n't", "'ll", "'re", "'ve", "'d", "'m")
@@ -339,12 +367,26 @@ class _Reader:
             return True
         if lowered in IMPLIED:
             self._implied.append(Number(IMPLIED[lowered], ""))
+        elif lowered in LASTING:
+            self._numbers.append(LASTING[lowered])
         elif lowered in ARTICLES:
-            unit = unit_of(self._beside(at, 1), close=False)
-            self._implied += [Number("1", unit)] if unit else []
+            self._lasting(at, Number("1", unit_of(self._beside(at, 1), close=False)))
         else:
-            self._units.add(unit_of(lowered, close=False))
+            unit = unit_of(lowered, close=False)
+            self._units.add(unit)
+            if lowered.endswith("s"):
+                self._lasting(at, Number(SOME, unit))
         return False
+
+    def _lasting(self, at: int, number: Number) -> None:
+        """Take "for a year" and "for months" for a number, and "a year" elsewhere for none that is claimed."""
+        before = at - 1
+        while self._beside(before, 0) in VAGUE.union(ARTICLES):
+            before -= 1
+        if number.unit in TIMES and self._beside(before, 0) in BEFORE_TIME:
+            self._numbers.append(number)
+        elif number.unit:
+            self._implied.append(number)
 
     def _spelled(self, at: int, lowered: str) -> bool:
         """Read a number in words; False when the word is none here."""

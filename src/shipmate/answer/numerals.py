@@ -8,6 +8,8 @@ from typing import NamedTuple
 __all__ = [
     "NUMBER_WORDS",
     "ORDINAL",
+    "SOME",
+    "TIMES",
     "UNIT_WORDS",
     "Number",
     "counts",
@@ -19,6 +21,9 @@ __all__ = [
 ]
 
 ORDINAL = "th"
+# The value where only a unit is said: "for months".
+SOME = "some"
+TIMES = frozenset("second minute hour day week month year decade century".split())
 UNITS = {
     alias: unit
     for unit, aliases in {

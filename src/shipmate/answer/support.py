@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shipmate.answer.claims import Claims, Name, read, run_of
 from shipmate.answer.dates import Date, fits
-from shipmate.answer.numerals import ORDINAL, Number
+from shipmate.answer.numerals import ORDINAL, SOME, TIMES, Number
 from shipmate.text import fold, stem
 
 __all__ = ["Evidence", "Missing", "displacing", "evidence", "missing"]
@@ -59,14 +59,18 @@ def displacing(claims: Claims, main: Claims, pieces: Sequence[Evidence], users: 
     The users' own words bear out what stands beside the one of `main`, and not what stands instead of it.
     """
     for number in claims.numbers:
-        rivals = {other for other in main.numbers if other.unit == number.unit}
+        rivals = {other for other in main.numbers if _of_one_kind(other, number)}
         said = not number.unit or not rivals.isdisjoint(claims.numbers)
         if rivals and not any(_counts(piece.says, number) for piece in (*pieces, *(users if said else ()))):
-            return Missing("number", f"{number.value} {number.unit}".strip())
+            return Missing("number", _shown(number))
     for meanings in claims.dates:
         if main.dates and not any(_dates(date, [*pieces, *users]) for date in meanings):
             return Missing("date", _written(meanings[0]))
     return None
+
+
+def _of_one_kind(one: Number, other: Number) -> bool:
+    return one.unit == other.unit or (one.unit in TIMES and other.unit in TIMES)
 
 
 def _missing_links(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
@@ -78,7 +82,7 @@ def _missing_links(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missi
 def _missing_numbers(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
     for number in claims.numbers:
         if not any(_counts(piece.says, number) for piece in pieces):
-            yield Missing("number", f"{number.value} {number.unit}".strip())
+            yield Missing("number", _shown(number))
 
 
 def _missing_dates(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
@@ -100,8 +104,10 @@ def _missing_names(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missi
 
 
 def _counts(known: Claims, number: Number) -> bool:
+    if number.value == SOME and number.unit in known.units:
+        return True
     for other in (*known.numbers, *known.implied):
-        if other.value != number.value:
+        if number.value not in (other.value, SOME):
             continue
         if number.unit == other.unit or (not number.unit and other.unit != ORDINAL):
             return True
@@ -157,6 +163,10 @@ def _stands(code: str, text: str) -> bool:
 
 def _goes_on(character: str) -> bool:
     return character.isalnum() or character in ("_", "-")
+
+
+def _shown(number: Number) -> str:
+    return f"{number.unit}s" if number.value == SOME else f"{number.value} {number.unit}".strip()
 
 
 def _written(date: Date) -> str:
