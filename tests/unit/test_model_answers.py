@@ -110,13 +110,27 @@ def test_the_deadline_is_the_models() -> None:
 
 def test_a_sentence_that_ran_out_of_tokens_is_cut() -> None:
     """Half a sentence can say something else than the whole: "... within 5"."""
-    *_, rest, _ = parts_of(
-        ["Refunds are paid within 5-7 business days. ", "You can ask", " for a refund"], max_tokens=3
-    )
+    half = "Refunds are paid within 5-7 business days. You can ask for a refund".split(" ")
+    *_, rest, _ = parts_of([f"{word} " for word in half], max_tokens=len(half))
     assert isinstance(rest, Cut)
     assert rest.rule == "unfinished"
-    *_, rest, _ = parts_of(["Refunds are paid within ", "5-7 business days."], max_tokens=2)
+    *_, rest, _ = parts_of(["Refunds ", "are ", "paid ", "within ", "5-7 ", "business days."], max_tokens=6)
     assert isinstance(rest, Sentence)
+
+
+def test_a_server_that_heeds_no_limit_is_stopped() -> None:
+    """What is read is bounded, whole sentences of it leave, and the rest is cut."""
+
+    async def run() -> tuple[list[Sentence | Cut | Usage], int]:
+        model = ScriptedModel(["Refunds take 5-7 business days. ", *["Refunds "] * 10_000, 60.0])
+        return await collect(model, max_tokens=10), model.cancelled
+
+    (first, rest, _), cancelled = asyncio.run(run())
+    assert isinstance(first, Sentence)
+    assert isinstance(rest, Cut)
+    assert rest.rule == "unfinished"
+    assert len(rest.text) < 80
+    assert cancelled == 1
 
 
 def test_the_layout_survives() -> None:

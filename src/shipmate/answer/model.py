@@ -18,6 +18,8 @@ __all__ = ["checked_answer", "conversation"]
 PASSAGES_CHARS = 12_000
 HISTORY_CHARS = 4_000
 QUESTION_CHARS = 8_000
+# A server that goes on beyond its tokens is stopped at so many characters for each.
+TOKEN_CHARS = 8
 # A last sentence without one of these was cut off when the tokens ran out.
 SENTENCE_ENDS = tuple(".!?…。！？:)]\"'”’`|*")
 
@@ -41,16 +43,20 @@ async def checked_answer(
     held = HoldBack()
     messages = conversation(question, hits, assistant_prompt=assistant_prompt)
     usage = Usage(model=model.name)
+    room = max_tokens * TOKEN_CHARS
     async with aclosing(model.stream(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Usage):
                 usage = piece
                 continue
             check = grounding().check
-            for sentence in held.feed(piece):
+            for sentence in held.feed(piece[:room]):
                 yield check(sentence)
+            room -= len(piece)
+            if room < 0:
+                break
     rest = held.flush()
-    if usage.output_tokens >= max_tokens and not rest.rstrip().endswith(SENTENCE_ENDS):
+    if room < 0 or (usage.output_tokens >= max_tokens and not rest.rstrip().endswith(SENTENCE_ENDS)):
         yield Cut(text=rest, rule="unfinished", reason=f"The model had used its {max_tokens} tokens.")
     elif rest.strip():
         yield grounding().check(rest)
