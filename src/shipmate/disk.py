@@ -20,6 +20,10 @@ def disk_fault(error: OSError, path: Path) -> ShipmateError:
             return Missing(f"{place if path.parent.exists() else path.parent} does not exist", do="check the path")
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return StorageError(f"{place} may not be read or written: {error.strerror}", do="check its permissions")
+        case errno.EISDIR:
+            return StorageError(f"{place} is a folder, where a file was expected", do="name a file")
+        case errno.EEXIST | errno.ENOTDIR | errno.ENOTEMPTY:
+            return StorageError(f"{place}: {error.strerror}", do="name another path, or move away what is there")
     return StorageError(f"{place}: {error.strerror or error}", do="check the path and the disk")
 
 

@@ -5,6 +5,7 @@ index as of one commit. It is taken while the assistant serves and ingests. The 
 a citation's words are kept with the turn, so a conversation reads well whatever the index holds.
 """
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -13,14 +14,14 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shipmate.adapters.archive import pack, unpack
-from shipmate.adapters.folder import FolderLock, complete_restore, incoming
+from shipmate.adapters.archive import pack, unpack, unusable
+from shipmate.adapters.folder import FolderLock, complete_restore, incoming, install_key
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import migrate, pending_migrations, schema_version
 from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
 from shipmate.adapters.tantivy_snapshot import check_index, snapshot_index
 from shipmate.disk import disk_faults
-from shipmate.errors import Missing
+from shipmate.errors import Damaged, Missing
 from shipmate.sql import MIGRATIONS, Migration
 
 __all__ = ["Upgrade", "backup", "restore", "upgrade"]
@@ -28,6 +29,11 @@ __all__ = ["Upgrade", "backup", "restore", "upgrade"]
 DATABASE = "shipmate.db"
 INDEX = "index"
 KEY = "install.key"
+# The files that a backup may hold.
+KNOWN = re.compile(
+    r"shipmate\.db|install\.key|index(/[\w-]+)?/"
+    r"(meta\.json|\.managed\.json|\.tantivy-[a-z]+\.lock|[0-9a-f]{32}\.[\w.]+)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +57,15 @@ def backup(state: Path, archive: Path) -> None:
         copy = Path(staging)
         if (state / DATABASE).exists():
             snapshot_database(state / DATABASE, copy / DATABASE)
+            # One that was made and never written to is nothing to come back to.
+            if _is_empty(copy / DATABASE):
+                (copy / DATABASE).unlink()
         for index in _indexes(state):
             snapshot_index(index, copy / index.relative_to(state))
-        if (state / KEY).exists():
-            shutil.copyfile(state / KEY, copy / KEY)
         if not any(copy.iterdir()):
             raise Missing(f"{state} holds nothing that could be saved", do="ingest documents or ask a question first")
+        if (state / KEY).exists():
+            shutil.copyfile(state / KEY, copy / KEY)
         pack(copy, archive)
 
 
@@ -69,7 +78,10 @@ def restore(archive: Path, state: Path) -> Path | None:
     with disk_faults(state), TemporaryDirectory(dir=state.parent, prefix=f"{state.name}.restore.") as staging:
         restored = Path(staging) / state.name
         unpack(archive, restored)
-        _prove(restored)
+        try:
+            _prove(restored)
+        except Damaged as error:
+            raise unusable(archive, error.what.replace(f"{restored}/", "")) from error
         with _alone(state, "restore"):
             return _exchange(state, restored)
 
@@ -89,6 +101,10 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
         schema = schema_version(connection)
         steps = tuple(step.name for step in pending_migrations(connection, path, known=known))
         if dry_run or not steps:
+            return Upgrade(schema=schema, steps=steps, backup=None)
+        if not schema:
+            # Nothing was ever written to it.
+            migrate(connection, path, known=known)
             return Upgrade(schema=schema, steps=steps, backup=None)
         saved = _unused(state / "backups", f"before-schema-{schema + len(steps)}", ".tar.gz")
         with disk_faults(saved):
@@ -111,15 +127,37 @@ def _indexes(state: Path) -> list[Path]:
     return sorted(commit.parent for commit in (state / INDEX).rglob("meta.json"))
 
 
-def _prove(state: Path) -> None:
-    """Open everything that was restored, and read every page of the database."""
-    path = state / DATABASE
-    if path.exists():
-        check_integrity(path)
-        with closing(connect(path)) as connection:
-            pending_migrations(connection, path)
-    for index in _indexes(state):
+def _prove(restored: Path) -> None:
+    """Open everything that was restored, and read every page of the database; raise `Damaged`, `SchemaTooNew`."""
+    names = {path.relative_to(restored).as_posix() for path in restored.rglob("*") if path.is_file()}
+    indexes = _indexes(restored)
+    if unknown := sorted(name for name in names if not KNOWN.fullmatch(name)):
+        raise Damaged(f"{unknown[0]!r} is no file of a backup")
+    if DATABASE not in names and not indexes:
+        raise Damaged("it holds neither a database nor an index")
+    if DATABASE in names:
+        _prove_database(restored / DATABASE)
+    if KEY in names:
+        install_key(restored)
+    for index in indexes:
         check_index(index)
+
+
+def _prove_database(path: Path) -> None:
+    check_integrity(path)
+    if _is_empty(path):
+        raise Damaged(f"{path} is empty")
+    with closing(connect(path)) as connection:
+        pending_migrations(connection, path)
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether a database was never written to; raise `Damaged` when somebody else wrote it."""
+    with closing(connect(path)) as connection:
+        is_new = schema_version(connection) == 0
+        if is_new:
+            pending_migrations(connection, path)
+        return is_new
 
 
 def _exchange(state: Path, restored: Path) -> Path | None:

@@ -7,6 +7,7 @@ import os
 import signal
 import tarfile
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from shipmate import bootstrap
+from shipmate.adapters.archive import pack
 from shipmate.adapters.folder import FolderLock, incoming, install_key
 from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.errors import Damaged, FolderInUse, Missing, SchemaTooNew, ShipmateError
+from shipmate.errors import Damaged, DiskFull, FolderInUse, Missing, SchemaTooNew, ShipmateError, StorageError
 from shipmate.messages import Ask, Passage, Token
 from shipmate.testing.conformance.store import closing, opening
 from shipmate.upkeep import backup, restore
@@ -290,6 +292,120 @@ def test_an_archive_that_was_tampered_with_changes_nothing(state: Path, archive:
         restore(archive, state)
     assert contents(state) == before
     assert set(state.parents[1].rglob("*")) == around, "nothing was written anywhere else"
+
+
+def packed(archive: Path, files: dict[str, bytes]) -> None:
+    """Write an archive that is true to its manifest."""
+    folder = archive.with_suffix(".folder")
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    pack(folder, archive)
+
+
+USELESS: dict[str, tuple[dict[str, bytes], str]] = {
+    "nothing": ({}, "neither"),
+    "a key alone": ({"install.key": bytes(32)}, "neither"),
+    "an empty database": ({"shipmate.db": b""}, "empty"),
+    "a database of one byte": ({"shipmate.db": b"x"}, ""),
+    "a text as a database": ({"shipmate.db": b"no database at all " * 500}, ""),
+    "a file of another name": ({"notes.txt": b"x"}, "notes.txt"),
+    "a script beside the index": ({"index/passages-1/run.sh": b"x"}, "run.sh"),
+    "an index that is none": ({"index/passages-1/meta.json": b"{}"}, "index"),
+}
+
+
+@pytest.mark.parametrize("useless", USELESS)
+def test_an_archive_that_keeps_its_word_and_is_of_no_use_changes_nothing(
+    state: Path, tmp_path: Path, useless: str
+) -> None:
+    files, why = USELESS[useless]
+    packed(tmp_path / "a.tar.gz", files)
+    before = contents(state)
+    with pytest.raises(Damaged, match=f"cannot be used: .*{why}") as refused:
+        restore(tmp_path / "a.tar.gz", state)
+    assert "shipmate restore" not in str(refused.value), "it is no use to be told to do what was just done"
+    assert contents(state) == before
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 33])
+def test_a_key_of_another_length_is_not_restored(state: Path, archive: Path, tmp_path: Path, length: int) -> None:
+    files = {entry.name: content for entry, content in entries(archive) if entry.name != "manifest.json"}
+    packed(tmp_path / "a.tar.gz", files | {"install.key": bytes(length)})
+    before = contents(state)
+    with pytest.raises(Damaged, match=f"install.key has {length} bytes"):
+        restore(tmp_path / "a.tar.gz", state)
+    assert contents(state) == before
+
+
+def test_a_database_that_was_never_written_to_is_left_out_of_a_backup(state: Path, tmp_path: Path) -> None:
+    """So what is saved can be restored."""
+    for path in state.glob("shipmate.db*"):
+        path.unlink()
+    (state / "shipmate.db").touch()
+    backup(state, tmp_path / "a.tar.gz")
+    restore(tmp_path / "a.tar.gz", state)
+    assert not (state / "shipmate.db").exists()
+    assert len(TantivyIndex(state / "index").sources()) == 5
+
+
+def forged(archive: Path, manifest: bytes, *, kind: bytes = tarfile.REGTYPE, name: str = "manifest.json") -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.size = kind, len(manifest)
+    if kind == tarfile.SYMTYPE:
+        entry.linkname = "/etc/passwd"
+    with tarfile.open(archive, "w:gz") as new:
+        new.addfile(entry, io.BytesIO(manifest))
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE]
+)
+def test_a_manifest_is_a_plain_file(state: Path, archive: Path, kind: bytes) -> None:
+    forged(archive, b"", kind=kind)
+    with pytest.raises(Damaged, match="cannot be used"):
+        restore(archive, state)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_goes_on_elsewhere_is_not_read(state: Path, archive: Path, kind: bytes) -> None:
+    """Its size is the archive's to choose: a gigabyte of zeros packs into a megabyte."""
+    forged(archive, bytes(64 << 20), kind=kind)
+    tracemalloc.start()
+    with pytest.raises(Damaged, match="no plain file"):
+        restore(archive, state)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        '{"shipmate.db": {"sha256": "", "size": -1}}',
+        '{"index": {"sha256": "", "size": 1}, "index/a": {"sha256": "", "size": 1}}',
+        '{"./shipmate.db": {"sha256": "", "size": 1}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_manifest_that_cannot_be_true_is_refused(state: Path, archive: Path, files: str) -> None:
+    forged(archive, f'{{"format": 1, "shipmate": "1", "files": {files}}}'.encode())
+    with pytest.raises(Damaged, match="cannot be used"):
+        restore(archive, state)
+
+
+def test_an_archive_larger_than_the_disk_is_refused_before_anything_is_written(state: Path, archive: Path) -> None:
+    forged(archive, b'{"format": 1, "shipmate": "1", "files": {"shipmate.db": {"sha256": "", "size": %d}}}' % (1 << 60))
+    with pytest.raises(DiskFull, match=f"{1 << 60:,} bytes"):
+        restore(archive, state)
+
+
+def test_a_folder_in_the_place_of_an_archive_is_told_as_such(state: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"is a folder[^/]*name a file"):
+        restore(tmp_path, state)
+    with pytest.raises(StorageError, match=r"is a folder[^/]*name a file"):
+        backup(state, tmp_path)
 
 
 def test_a_file_that_the_manifest_does_not_name_is_refused(state: Path, archive: Path) -> None:
