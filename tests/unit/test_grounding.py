@@ -261,6 +261,23 @@ def test_a_rhythm_may_be_said_in_other_words() -> None:
         assert isinstance(checks.check(sentence), Sentence), sentence
 
 
+@pytest.mark.parametrize(
+    "address",
+    """evil dot com|evil(dot)com|evil (dot) me|evil[dot]click|evil .com|evil . com|evil DOT live|x@y|x (at) y|x[at]evil
+    |x at evil dot app""".split("|"),
+)
+def test_an_address_that_is_spelled_out_is_a_link(address: str) -> None:
+    spelled = f"Refunds are paid to the original card at {address.strip()}."
+    assert rule(spelled) == "link"
+    assert isinstance(grounding(hits=[hit(spelled)]).check(spelled), Sentence)
+
+
+def test_an_ordinary_dot_is_no_link() -> None:
+    hits = [hit("Click the red dot in the corner. It shows the .zip file that belongs to .NET.")]
+    for sentence in ("The red dot in the corner is to be clicked.", "It shows a .zip file for .NET."):
+        assert isinstance(grounding(hits=hits).check(sentence), Sentence), sentence
+
+
 def test_a_value_that_the_user_supposes_does_not_take_the_place_of_the_right_one() -> None:
     checks = grounding("Are backups kept for 10 days, because mine is 10 days old?", [hit(TERMS)])
     assert isinstance(checks.check("Backups are kept for 10 days."), Cut)

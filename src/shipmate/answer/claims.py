@@ -20,7 +20,17 @@ from shipmate.answer.numerals import (
     spelled,
     unit_of,
 )
-from shipmate.answer.tokens import ACTIVE_TAG, FENCED, LISTED, OPENING, QUOTED_CODE, RUN, TOKEN
+from shipmate.answer.tokens import (
+    ACTIVE_TAG,
+    FENCED,
+    LISTED,
+    MAY_SPELL_LINK,
+    OPENING,
+    QUOTED_CODE,
+    RUN,
+    SPELLED_LINK,
+    TOKEN,
+)
 from shipmate.text import STOP_WORDS, fold, stem, words
 
 __all__ = ["Claims", "Name", "content", "content_stem", "ordinary", "read", "run_of"]
@@ -222,6 +232,7 @@ class _Reader:
                 self._other(at, token)
         self._name_words()
         self._quoted_code()
+        self._spelled_links()
         return Claims(
             content(self._text),
             tuple(self._names),
@@ -475,6 +486,10 @@ class _Reader:
         elif "`" in self._text:
             self._code += [fold(" ".join(match[1].split())) for match in QUOTED_CODE.finditer(self._text)]
 
+    def _spelled_links(self) -> None:
+        if MAY_SPELL_LINK.search(self._text):
+            self._links += [_unspelled(match[0]) for match in SPELLED_LINK.finditer(self._text)]
+
 
 def _full_years(numbers: tuple[Number, ...]) -> tuple[Number, ...]:
     """Write 2018-19 out as 2018-2019."""
@@ -490,3 +505,9 @@ def _canonical_link(token: str) -> str:
     target = re.sub(r"^(?:\]\(\s*<?|\s*\[[^\]]+\]:\s*<?)", "", token)
     target = target.replace("[.]", ".").replace("(.)", ".").rstrip(".,;:!?*_>").lower()
     return re.sub(r"^(?:https?:)?//(?:www\.)?|^www\.", "", target).rstrip("/")
+
+
+def _unspelled(address: str) -> str:
+    """Write "evil dot com" as evil.com."""
+    joined = re.sub(r"\s?(?:[\[({]\s?dot\s?[\])}]|\bdot\b|\.)\s?", ".", address.lower())
+    return re.sub(r"\s?(?:[\[({]\s?at\s?[\])}]|@)\s?", "@", joined)

@@ -4,7 +4,7 @@ import re
 
 from shipmate.answer.dates import DATE, MONTH
 
-__all__ = ["ACTIVE_TAG", "FENCED", "LISTED", "OPENING", "QUOTED_CODE", "RUN", "TOKEN"]
+__all__ = ["ACTIVE_TAG", "FENCED", "LISTED", "MAY_SPELL_LINK", "OPENING", "QUOTED_CODE", "RUN", "SPELLED_LINK", "TOKEN"]
 
 URL_END = r"[^\s<>\"'`()\[\]{}|\\]"
 TLD = "|".join(
@@ -33,6 +33,16 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+# Addresses that are to be read aloud: "evil dot com", "evil(dot)com", "evil .com", "me@evil". What is an ordinary word or
+# the end of a file's name counts only where brackets leave no doubt.
+SPELLED_LINK = re.compile(
+    rf"""[\w.+-]+\s?(?:@|[\[({{]\s?at\s?[\])}}])\s?[\w-]++(?!\.?\w)
+    | [\w-]+\s?[\[({{]\s?dot\s?[\])}}]\s?(?:{TLD})\b
+    | [\w-]+(?:\ dot\ |\ \.\ ?)(?!(?:at|be|in|is|it|me|net|no|pl|sh|so|to|us|zip)\b)(?:{TLD})\b(?!\ (?:domain|file))
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+MAY_SPELL_LINK = re.compile(r"@|\bdot\b|\bat\s?[\])}]| \.", re.IGNORECASE)
 QUOTED_CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"\s*(?:```|~~~)")
 # Where a capital says nothing: at the beginning, after a full stop, colon or line break.
