@@ -9,6 +9,7 @@ import math
 import msgspec
 
 from shipmate.errors import (
+    Busy,
     ConversationBusy,
     Forbidden,
     Invalid,
@@ -81,6 +82,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     Unauthorised: (401, "unauthorised", "An API key is needed"),
     Forbidden: (403, "forbidden", "This is not answered here"),
     Missing: (404, "missing", "There is no such thing"),
+    Busy: (503, "busy", "Somebody else holds what is needed"),
     ConversationBusy: (409, "conversation-busy", "The conversation is busy"),
     TooLarge: (413, "too-large", "The request is too large"),
     WrongMediaType: (415, "wrong-media-type", "This content type is not read here"),
