@@ -278,6 +278,45 @@ def test_an_ordinary_dot_is_no_link() -> None:
         assert isinstance(grounding(hits=hits).check(sentence), Sentence), sentence
 
 
+LIMITS = (
+    "A password needs at least 12 characters. It is possible to export data before the deadline. Files up to 10 MB are "
+    "allowed. The archive is available. Keys for children under 16 are invalid."
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A password needs at most 12 characters.",
+        "A password needs no more than twelve characters.",
+        "A password needs fewer than 12 characters.",
+        "It is impossible to export data before the deadline.",
+        "It is possible to export data after the deadline.",
+        "Files over 10 MB are allowed.",
+        "The archive is unavailable.",
+        "Keys for children over 16 are invalid.",
+        "Keys for children under 16 are valid.",
+    ],
+)
+def test_what_turns_a_bound_or_quality_is_cut(sentence: str) -> None:
+    checked = grounding("Tell me more.", [hit(LIMITS)]).check(sentence)
+    assert isinstance(checked, Cut)
+    assert checked.rule == "negation"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A password needs a minimum of 12 characters.",
+        "Files of at most 10 MB are allowed.",
+        "You can export data prior to the deadline.",
+    ],
+)
+def test_a_bound_may_be_said_in_other_words(sentence: str) -> None:
+    checked = grounding("Tell me more.", [hit(LIMITS)]).check(sentence)
+    assert isinstance(checked, Sentence), checked
+
+
 def test_a_value_that_the_user_supposes_does_not_take_the_place_of_the_right_one() -> None:
     checks = grounding("Are backups kept for 10 days, because mine is 10 days old?", [hit(TERMS)])
     assert isinstance(checks.check("Backups are kept for 10 days."), Cut)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from shipmate.answer.claims import Claims, read
+from shipmate.answer.direction import turned
 from shipmate.answer.numerals import counts
 from shipmate.answer.plain import plain, safe
 from shipmate.answer.polarity import contradicted, polarity
@@ -82,6 +83,7 @@ class Grounding:
             lacking, whole = self._completed(claims, chain)
             lacking = lacking or self._displacing(claims, whole)
             flipped = contradicted(polarity(text), self._spans.polarities(whole))
+            flipped = flipped or turned(text, [self._spans[number].text for number in whole])
             if lacking:
                 failed = Cut(text=shown, rule=lacking.rule, reason=f"“{lacking.value}” stands in no cited passage.")
             elif flipped:
