@@ -44,6 +44,8 @@ def turned(text: str, spans: Sequence[str]) -> str:
     said, known = _direction(text), [_direction(span) for span in spans]
     if said in known:
         return ""
+    if not any(other.bounds or other.turned for other in (said, *known)) and OPPOSITES.keys().isdisjoint(said.stems):
+        return ""
     borne = frozenset[tuple[str, str]]().union(*(other.bounds for other in known))
     stems = frozenset[str]().union(*(other.stems for other in known))
     unmade = frozenset[str]().union(*(other.turned for other in known))

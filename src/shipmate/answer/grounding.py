@@ -116,9 +116,12 @@ class Grounding:
 
     def _displacing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:
         """Return a value of a neighbour that says nothing else of the sentence than its main span does."""
+        if not (claims.numbers or claims.dates):
+            return None
         telling = frozenset(stem for stem in claims.stems if not counts(stem))
-        main = self._spans[max(chain, key=lambda number: len(telling & self._spans[number].stems))]
-        bearing = [n for n in chain if self._spans[n] == main or telling & self._spans[n].stems - main.stems]
+        spans = [(number, self._spans[number]) for number in chain]
+        main = max((span for _, span in spans), key=lambda span: len(telling & span.stems))
+        bearing = [number for number, span in spans if span is main or telling & span.stems - main.stems]
         return displacing(claims, read(main.text), self._spans.evidence(bearing), self._words)
 
     def _missing(self, claims: Claims, chain: Sequence[int]) -> Missing | None:

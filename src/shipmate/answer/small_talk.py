@@ -34,6 +34,7 @@ BARE = ASSENTING | frozenset(
         wrong""".split(),
     )
 )
+SPARE = BARE | PHATIC
 YES_OR_NO = re.compile(r"\b(?:yes|yeah?|yep|nope|no(?=\W*$|[.,!:;]))(?!\w)", re.IGNORECASE)
 VERDICT = re.compile(
     r"""\b(?:absolutely|affirmative|correct|definitely|exactly|false|incorrect|indeed|never|no|nope|not|right|true|wrong
@@ -71,13 +72,12 @@ def says_yes(text: str, stems: frozenset[str], *, asked: bool) -> bool | None:
 
     Where it was not `asked` for a yes or a no, a "Sure" is a courtesy.
     """
-    if text.rstrip().endswith("?") or NOT_FOUND.match(text):
+    if not stems <= SPARE or text.rstrip().endswith("?") or NOT_FOUND.match(text):
         return None
+    # "The documents say no."
+    says = YES_OR_NO.search(text)
     if stems <= BARE:
-        says = VERDICT.search(text) or (asked and COURTEOUS.search(text))
-    else:
-        # "The documents say no."
-        says = stems <= BARE | PHATIC and YES_OR_NO.search(text)
+        says = says or VERDICT.search(text) or (COURTEOUS.search(text) if asked else None)
     return DENIES.search(text) is None if says else None
 
 
