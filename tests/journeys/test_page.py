@@ -206,6 +206,7 @@ def test_a_conversation_goes_on_and_survives_a_reload(page: Page) -> None:
     assert first.caller == second.caller
     assert first.caller.startswith("device-")
     page.page.reload()
+    page.page.locator(".question").nth(1).wait_for()
     assert page.page.locator(".question").count() == 2
     page.ask_to_the_end("And power?")
     assert page.house.assistant.asks[-1].conversation_id == second.conversation_id

@@ -81,7 +81,7 @@ def incoming(state: Path) -> Path:
 
 def complete_restore(state: Path) -> None:
     """Put the restored state in its place when the one from before has gone; also for a restore that was killed."""
-    if not state.exists():
+    if not state.exists() and incoming(state).exists():
         # Whoever is faster does the same.
         with suppress(FileNotFoundError):
             incoming(state).rename(state)
