@@ -7,7 +7,7 @@ import msgspec
 
 from shipmate.text import stem, stems, words
 
-__all__ = ["Claim", "Evidence", "claim", "decide"]
+__all__ = ["OPPOSITES", "Claim", "Evidence", "claim", "decide"]
 
 # A quote that decides holds so many of the claim's telling words at least, and all of them but for what the heading
 # above it says; they stand as close together as in the claim, give or take.
