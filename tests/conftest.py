@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -27,6 +28,12 @@ def _chromium() -> str:
 
 def _package(name: str) -> str:
     return metadata.version(name) if util.find_spec(name) else "absent"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the commands under test also where the tests run in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
