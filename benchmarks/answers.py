@@ -35,7 +35,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.answer_measures import auroc, contains, mean, oracle_share, percentile, rouge_l, sentences
-from benchmarks.question_sets import QuestionSet, Turn, as_passage, read_set, read_turns
+from benchmarks.question_sets import Judged, QuestionSet, Turn, as_passage, read_set, read_turns
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.answer.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.extractive import Extractive
@@ -67,15 +67,8 @@ DECIDED = ("Yes.", "No.", "Yes, that is so.", "No, that is not so.")
 FOREIGN_QUESTIONS = 300
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One row of a groundedness set."""
-
-    id: str
-    dataset: str
-    context: str
-    question: str
-    response: str
-    label: int
+class HaluEval(Judged, frozen=True):
+    """A row that may be a HaluEval question."""
 
     @property
     def counts(self) -> bool:
@@ -228,14 +221,14 @@ def _confidence(assistant: Assistant, questions: QuestionSet, answerable: Sequen
 
 def halueval(file: Path) -> Figures:
     """Return how often a short reply to a HaluEval question holds its answer."""
-    rows = [row for row in map(msgspec.json.Decoder(Row).decode, file.read_bytes().splitlines()) if row.counts]
+    rows = [row for row in map(msgspec.json.Decoder(HaluEval).decode, file.read_bytes().splitlines()) if row.counts]
     with tempfile.TemporaryDirectory() as folder:
         assistant = Assistant((row.passage for row in rows), Path(folder))
         held = [contains(_short_reply(assistant, row), row.response) for row in rows]
     return {"halueval_rows": len(rows), "halueval_contains": _percent(held)}
 
 
-def _short_reply(assistant: Assistant, row: Row) -> str:
+def _short_reply(assistant: Assistant, row: HaluEval) -> str:
     question = Question(text=row.question, standalone=row.question)
     draft = assistant.draft(question, [Hit(passage=row.passage, score=1.0)], max_sentences=2)
     return " ".join(sentence.text for sentence in draft.sentences)

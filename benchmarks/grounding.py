@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from benchmarks.question_sets import Judged
 from shipmate.answer.grounding import Grounding
 from shipmate.answer.hold_back import HoldBack
 from shipmate.messages import Cut, Hit, Passage, Question, Sentence
@@ -43,31 +44,20 @@ AMID = re.compile(rf"(?<=[a-z,] ){NAME.pattern}")
 WORD = re.compile(r"[^\W_]+")
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One line of the data."""
-
-    id: str
-    dataset: str
-    context: str
-    question: str
-    response: str
-    label: int
-
-
 class Edit(NamedTuple):
     """A grounded response with a value that nothing bears out."""
 
     kind: str
     how: str
-    row: Row
+    row: Judged
     text: str
     value: str
 
 
-Editor = Callable[[random.Random, Row, Sequence[str]], "Edit | None"]
+Editor = Callable[[random.Random, Judged, Sequence[str]], "Edit | None"]
 
 
-def checked(row: Row, text: str) -> list[Sentence | Cut]:
+def checked(row: Judged, text: str) -> list[Sentence | Cut]:
     """Let a response through the hold-back buffer and the check, as a turn does."""
     passage = Passage(source=row.id, title="", text=row.context, start=0, end=len(row.context))
     grounding = Grounding(Question(text=row.question, standalone=row.question), [Hit(passage=passage, score=1.0)])
@@ -75,12 +65,12 @@ def checked(row: Row, text: str) -> list[Sentence | Cut]:
     return [grounding.check(sentence) for sentence in (*held.feed(text), held.flush()) if sentence.strip()]
 
 
-def passes(row: Row, text: str) -> bool:
+def passes(row: Judged, text: str) -> bool:
     """Tell whether nothing of a response is cut."""
     return not any(isinstance(part, Cut) for part in checked(row, text))
 
 
-def stands(value: str, row: Row) -> bool:
+def stands(value: str, row: Judged) -> bool:
     """Tell whether a value stands in the context or question, however it is written there."""
     known = f"{row.context} {row.question}".casefold()
     if value.casefold() in known:
@@ -103,7 +93,7 @@ def _in_digits(word: str) -> str:
     return str(number if number <= 20 else (number - 18) * 10)
 
 
-def foreign(row: Row) -> bool:
+def foreign(row: Judged) -> bool:
     """Tell whether a response holds digits or capitalised words that stand neither in context nor question."""
     known = set(WORD.findall(f"{row.context} {row.question}".casefold()))
     known |= {digits for word in known for digits in re.findall(r"\d+", word)}
@@ -115,7 +105,7 @@ def foreign(row: Row) -> bool:
 # Editing
 
 
-def change_number(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
+def change_number(rng: random.Random, row: Judged, _: Sequence[str]) -> Edit | None:
     """Replace a number by another of the same shape."""
     found = [m for m in NUMBER.finditer(row.response) if not YEAR.fullmatch(m[0]) and not _in_date(row.response, m)]
     if not found:
@@ -131,7 +121,7 @@ def change_number(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None
     return _replaced("number", row, match, f"{value}.{tail}" if tail else value)
 
 
-def add_number(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
+def add_number(rng: random.Random, row: Judged, _: Sequence[str]) -> Edit | None:
     """Add a number at the end."""
     plain = str(rng.choice([rng.randint(3, 99), rng.randint(100, 9999), rng.randint(10_000, 5_000_000)]))
     forms = [
@@ -151,7 +141,7 @@ def add_number(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
     return _added("number", row, template.format(value), value)
 
 
-def change_date(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
+def change_date(rng: random.Random, row: Judged, _: Sequence[str]) -> Edit | None:
     """Replace a year, month or day by another."""
     found = [
         m for pattern in (YEAR, MONTH, DAY) for m in pattern.finditer(row.response) if m[0] not in ("may", "march")
@@ -166,7 +156,7 @@ def change_date(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
     return _replaced("date", row, match, str(value))
 
 
-def add_date(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
+def add_date(rng: random.Random, row: Judged, _: Sequence[str]) -> Edit | None:
     """Add a date at the end."""
     year, month, day = rng.randint(1901, 2060), rng.randint(1, 12), rng.randint(1, 28)
     name = MONTHS[month - 1]
@@ -186,13 +176,13 @@ def add_date(rng: random.Random, row: Row, _: Sequence[str]) -> Edit | None:
     return _added("date", row, template.format(value), value)
 
 
-def change_name(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | None:
+def change_name(rng: random.Random, row: Judged, names: Sequence[str]) -> Edit | None:
     """Replace a name by one from another context."""
     found = [m for m in NAME.finditer(row.response) if m.start() or " " in m[0] or m[0] == row.response]
     return _replaced("name", row, rng.choice(found), rng.choice(names)) if found else None
 
 
-def add_name(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | None:
+def add_name(rng: random.Random, row: Judged, names: Sequence[str]) -> Edit | None:
     """Add a name, product or mail address at the end."""
     name = rng.choice(names)
     product = f"{name.split()[0]}{rng.choice(['Pro', 'Hub', 'Max'])}"
@@ -209,7 +199,7 @@ def add_name(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | None:
     return _added("name", row, template.format(value), value)
 
 
-def change_link(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | None:
+def change_link(rng: random.Random, row: Judged, names: Sequence[str]) -> Edit | None:
     """Let the context hold a link and the response one that differs a little."""
     host = rng.choice(names).split()[0].lower()
     known = f"https://docs.{host}.example/guide/{rng.randint(2, 99)}/setup"
@@ -235,7 +225,7 @@ def change_link(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | No
     return Edit("link", "changed", linked, linked.response.replace(known, changed), changed)
 
 
-def add_link(rng: random.Random, row: Row, names: Sequence[str]) -> Edit | None:
+def add_link(rng: random.Random, row: Judged, names: Sequence[str]) -> Edit | None:
     """Add a link in one of the shapes that a page would make live."""
     host = f"{rng.choice(names).split()[0].lower()}.{rng.choice('com org net io app dev co.uk info xyz'.split())}"
     value = rng.choice(
@@ -276,19 +266,19 @@ def _body(response: str) -> str:
     return response.rstrip(" .!?…\n\"'”)")
 
 
-def _added(kind: str, row: Row, addition: str, value: str) -> Edit | None:
+def _added(kind: str, row: Judged, addition: str, value: str) -> Edit | None:
     if stands(value, row):
         return None
     return Edit(kind, "added", row, f"{_body(row.response)}{addition}.", value)
 
 
-def _replaced(kind: str, row: Row, match: re.Match[str], value: str) -> Edit | None:
+def _replaced(kind: str, row: Judged, match: re.Match[str], value: str) -> Edit | None:
     if stands(value, row) or value == match[0]:
         return None
     return Edit(kind, "changed", row, row.response[: match.start()] + value + row.response[match.end() :], value)
 
 
-def _unspelled(word: str, row: Row) -> bool:
+def _unspelled(word: str, row: Judged) -> bool:
     """Tell whether a number in words stands neither in words nor in digits."""
     return _in_digits(word) not in _numbers(f"{row.context} {row.question}".casefold())
 
@@ -297,7 +287,7 @@ def _in_date(text: str, match: re.Match[str]) -> bool:
     return any(d.start() <= match.start() < d.end() for d in DAY.finditer(text))
 
 
-def edits(rows: Sequence[Row], count: int, rng: random.Random) -> Iterator[Edit]:
+def edits(rows: Sequence[Judged], count: int, rng: random.Random) -> Iterator[Edit]:
     """Yield as many edits of each kind, half of them changes and half additions, as far as the rows hold values."""
     names = sorted({m[0] for row in rows for m in AMID.finditer(row.context)})
     for number in range(count):
@@ -324,7 +314,7 @@ def leaves(edit: Edit) -> bool:
     return edit.value in said or not any(isinstance(part, Cut) for part in parts)
 
 
-def swaps(rows: Sequence[Row], rng: random.Random) -> Iterator[tuple[str, bool]]:
+def swaps(rows: Sequence[Judged], rng: random.Random) -> Iterator[tuple[str, bool]]:
     """Yield kinds, and whether a value leaves that replaced one of its kind.
 
     It stands elsewhere in the context: wrong, but not invented.
@@ -341,7 +331,7 @@ def swaps(rows: Sequence[Row], rng: random.Random) -> Iterator[tuple[str, bool]]
                 yield kind, passes(row, row.response[: match.start()] + value + row.response[match.end() :])
 
 
-def negations(rows: Sequence[Row]) -> Iterator[bool]:
+def negations(rows: Sequence[Judged]) -> Iterator[bool]:
     """Yield whether a response leaves that denies what it affirmed."""
     verb = re.compile(r"\b(?:is|are|was|were|can|will|has|have|does|must|should)\b(?! not|n't)")
     for row in rows:
@@ -350,7 +340,7 @@ def negations(rows: Sequence[Row]) -> Iterator[bool]:
             yield passes(row, f"{row.response[: match.end()]} not{row.response[match.end() :]}")
 
 
-def copies(rows: Sequence[Row], rng: random.Random, count: int) -> Iterator[bool]:
+def copies(rows: Sequence[Judged], rng: random.Random, count: int) -> Iterator[bool]:
     """Yield whether a sentence leaves that was copied from the context."""
     for row in rng.sample(list(rows), min(count, len(rows))):
         spans = [row.context[start:end] for start, end in sentence_spans(row.context)]
@@ -359,7 +349,7 @@ def copies(rows: Sequence[Row], rng: random.Random, count: int) -> Iterator[bool
             yield passes(row, rng.choice(whole))
 
 
-def measure(rows: Sequence[Row], *, seed: int, count: int) -> dict[str, object]:
+def measure(rows: Sequence[Judged], *, seed: int, count: int) -> dict[str, object]:
     """Return every figure for these rows."""
     rng = random.Random(seed)
     started = time.process_time()
@@ -396,7 +386,7 @@ def measure(rows: Sequence[Row], *, seed: int, count: int) -> dict[str, object]:
     }
 
 
-def _withheld(name: str, rows: dict[Row, bool]) -> dict[str, object]:
+def _withheld(name: str, rows: dict[Judged, bool]) -> dict[str, object]:
     by_dataset: dict[str, list[bool]] = defaultdict(list)
     for row, passed in rows.items():
         by_dataset[row.dataset].append(passed)
@@ -420,7 +410,7 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    rows = [msgspec.json.decode(line, type=Row) for line in given.data.read_bytes().splitlines() if line.strip()]
+    rows = [msgspec.json.decode(line, type=Judged) for line in given.data.read_bytes().splitlines() if line.strip()]
     figures = measure(rows, seed=given.seed, count=given.edits)
     if given.json:
         print(json.dumps(figures))

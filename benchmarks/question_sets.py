@@ -10,7 +10,7 @@ import msgspec
 from shipmate.answer.followup import standalone
 from shipmate.messages import Message, Passage, Question, Role
 
-__all__ = ["QuestionSet", "Turn", "as_passage", "read_set", "read_turns"]
+__all__ = ["Judged", "QuestionSet", "Turn", "as_passage", "read_set", "read_turns"]
 
 T = TypeVar("T")
 
@@ -21,6 +21,17 @@ class Row(msgspec.Struct, frozen=True):
     id: str
     text: str
     title: str | None = None
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """One row of a groundedness set: a response, and whether its context bears it out (label 0) or not (1)."""
+
+    id: str
+    dataset: str
+    context: str
+    question: str
+    response: str
+    label: int
 
 
 class Said(msgspec.Struct, frozen=True):
