@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path, PurePath
@@ -170,17 +170,16 @@ def unknown_adapter(project: Project, layer: str, known: Iterable[str]) -> Proje
     return ProjectError([source.problem(path, what, did_you_mean(project.stack.layer(layer).adapter, known))])
 
 
-def check(
-    project: Project, clock: Clock, *, releases: Mapping[str, str], skills: Collection[str] | None = None
-) -> list[Problem]:
+def check(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> list[Problem]:
     """Return what the charter's lint and the stack's lock find, by file and line.
 
-    `releases` says which software serves each layer, `skills` what reviewers know (None: there is no roster).
+    `releases` says which software serves each layer.
     """
     problems = check_stack_lock(project, clock, releases=releases)
     if project.charter:
+        # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
-            charter=project.charter, today=_today(clock), skills=skills, deployed=project.stack.regions
+            charter=project.charter, today=_today(clock), skills=None, deployed=project.stack.regions
         )
         problems += charters.lint(subject, project.source("charter.yml"))
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))

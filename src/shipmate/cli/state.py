@@ -30,7 +30,8 @@ def backup(archive: Path, folder: Path) -> None:
 def restore(archive: Path, folder: Path) -> None:
     """Put a backup in the place of the present state.
 
-    The backup is proven first, and the state from before is kept beside it. Not while the assistant is serving.
+    The backup is proven first, and the state from before is kept beside it. Not while the assistant is
+    open in `serve`, `chat` or `ask`.
     """
     kept = bootstrap.restore(folder, archive)
     say(f"Restored from {archive}.")
@@ -44,7 +45,7 @@ def restore(archive: Path, folder: Path) -> None:
 def upgrade(folder: Path, *, dry_run: bool) -> None:
     """Bring the state of an earlier version to this one.
 
-    It is saved before anything is changed. Not while the assistant is serving.
+    It is saved before anything is changed. Not while the assistant is open in `serve`, `chat` or `ask`.
     """
     upgraded = bootstrap.upgrade(folder, dry_run=dry_run)
     for step in upgraded.steps:
