@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +110,17 @@ class Terminal:
 
     def wait_for(self, text: str, *, times: int = 1) -> None:
         """Wait until a text was shown so often."""
+        self._wait_until(lambda: self.text.count(text) >= times, text)
+
+    def wait_for_prompt(self) -> None:
+        """Wait until it reads keys: a Ctrl-D that comes before is an end of file to the terminal, which nobody reads."""
+        self._wait_until(lambda: self.text.endswith("\n> "), "> ")
+
+    def _wait_until(self, is_shown: Callable[[], bool], text: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while self.text.count(text) < times:
+        while not is_shown():
             assert time.monotonic() < deadline, f"{text!r} does not come: {self.text!r}"
-            assert self._reader.is_alive() or self.text.count(text) >= times, f"{text!r} did not come: {self.text!r}"
+            assert self._reader.is_alive() or is_shown(), f"{text!r} did not come: {self.text!r}"
             time.sleep(0.02)
 
     def ended(self) -> int:

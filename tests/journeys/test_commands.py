@@ -155,6 +155,7 @@ def test_a_chat_understands_follow_ups_and_leaves_with_ctrl_d(garden: Path) -> N
         chat.wait_for("A new conversation begins.")
         chat.press("/help\n")
         chat.wait_for("There is no /help: /new begins anew")
+        chat.wait_for_prompt()
         chat.press("\x04")
         assert chat.ended() == 0
 
