@@ -37,9 +37,9 @@ import msgspec
 from benchmarks.answer_measures import auroc, contains, mean, oracle_share, percentile, rouge_l, sentences
 from benchmarks.question_sets import Judged, QuestionSet, Turn, as_passage, read_set, read_turns
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.answer.answerable import ANSWER_THRESHOLD, confidence
-from shipmate.answer.extractive import Extractive
-from shipmate.answer.wanted import Telling
+from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
+from shipmate.answer.quotes.extractive import Extractive
+from shipmate.answer.quotes.wanted import Telling
 from shipmate.knowledge.search import Search
 from shipmate.messages import Draft, Hit, Passage, Question
 

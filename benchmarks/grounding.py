@@ -25,8 +25,8 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.question_sets import Judged
-from shipmate.answer.grounding import Grounding
-from shipmate.answer.hold_back import HoldBack
+from shipmate.answer.check.grounding import Grounding
+from shipmate.answer.check.hold_back import HoldBack
 from shipmate.messages import Cut, Hit, Passage, Question, Sentence
 from shipmate.text import sentence_spans
 

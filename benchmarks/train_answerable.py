@@ -1,4 +1,4 @@
-"""Fit the formula of `shipmate.answer.answerable`, and tell how it does on the set that it was not fitted on.
+"""Fit the formula of `shipmate.answer.quotes.answerable`, and tell how it does on the set that it was not fitted on.
 
     python -m benchmarks.train_answerable --data DIR
 
@@ -17,8 +17,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.answer.answerable import ANSWER_THRESHOLD, Signals, confidence, signals
 from shipmate.answer.followup import standalone
+from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, Signals, confidence, signals
 from shipmate.knowledge.search import Search
 from shipmate.messages import Message, Passage, Question, Role
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.answer.answerable import ANSWER_THRESHOLD, confidence, signals
+from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence, signals
 from shipmate.knowledge.search import Search
 from shipmate.messages import Hit, Passage, Question
 from shipmate.text import stems

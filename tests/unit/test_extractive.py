@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.answer.extractive import Extractive
+from shipmate.answer.quotes.extractive import Extractive
 from shipmate.messages import Draft, Hit, Passage, Question, ReplyKind
 from shipmate.text import sentence_spans, stems
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.answer.grounding import Grounding
+from shipmate.answer.check.grounding import Grounding
 from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence
 
 REFUNDS = (

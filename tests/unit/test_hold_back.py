@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shipmate.answer.hold_back import SENTENCE_CHARS, HoldBack
+from shipmate.answer.check.hold_back import SENTENCE_CHARS, HoldBack
 
 ANSWER = """Yes. It is free. [2] The plan costs $3.50 a month.[1] See https://a.example/b.html?c=1. Mr. Smith of \
 Acme Inc. said so, e.g. in May.

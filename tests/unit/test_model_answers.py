@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipmate.answer.grounding import Grounding
+from shipmate.answer.check.grounding import Grounding
 from shipmate.answer.model import PASSAGES_CHARS, checked_answer, conversation
 from shipmate.errors import ModelTimeout, ModelUnavailable
 from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence, Usage

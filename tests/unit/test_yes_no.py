@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.answer.comparison import compare, comparison
-from shipmate.answer.yes_no import Evidence, claim, decide
+from shipmate.answer.quotes.comparison import compare, comparison
+from shipmate.answer.quotes.yes_no import Evidence, claim, decide
 
 EQUAL: dict[str, float] = defaultdict(lambda: 1.0)
 

@@ -6,10 +6,10 @@ from contextlib import aclosing
 import msgspec
 
 from shipmate.answer import phrases
-from shipmate.answer.answerable import ANSWER_THRESHOLD, confidence
-from shipmate.answer.extractive import Extractive
 from shipmate.answer.faq import Faq
 from shipmate.answer.model import checked_answer
+from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
+from shipmate.answer.quotes.extractive import Extractive
 from shipmate.errors import ModelError
 from shipmate.messages import Cut, Hit, Question, ReplyKind, Route, Sentence, Usage
 from shipmate.ports import ChatModel, TermStatistics

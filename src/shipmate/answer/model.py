@@ -6,9 +6,9 @@ from contextlib import aclosing
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from shipmate.answer.grounding import Grounding
-from shipmate.answer.hold_back import HoldBack
-from shipmate.answer.plain import plain
+from shipmate.answer.check.grounding import Grounding
+from shipmate.answer.check.hold_back import HoldBack
+from shipmate.answer.check.plain import plain
 from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence, Usage
 from shipmate.ports import ChatModel
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.claims import content_stem
-from shipmate.answer.yes_no import OPPOSITES
+from shipmate.answer.check.claims import content_stem
+from shipmate.answer.quotes.yes_no import OPPOSITES
 from shipmate.text import STOP_WORDS, stem, words
 
 __all__ = ["turned"]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from shipmate.answer.comparison import compare, comparison
-from shipmate.answer.outline import Kind, Outline, outline
-from shipmate.answer.selection import Candidate, candidates, pick
-from shipmate.answer.wanted import Telling, wanted
-from shipmate.answer.yes_no import Claim, Evidence, claim, decide
+from shipmate.answer.quotes.comparison import compare, comparison
+from shipmate.answer.quotes.selection import Candidate, candidates, pick
+from shipmate.answer.quotes.wanted import Telling, wanted
+from shipmate.answer.quotes.yes_no import Claim, Evidence, claim, decide
+from shipmate.knowledge.outline import Kind, Outline, outline
 from shipmate.messages import Citation, Draft, Hit, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.claims import Claims, Name, read, run_of
-from shipmate.answer.dates import Date, fits
-from shipmate.answer.numerals import ORDINAL, SOME, TIMES, Number
+from shipmate.answer.check.claims import Claims, Name, read, run_of
+from shipmate.answer.check.dates import Date, fits
+from shipmate.answer.check.numerals import ORDINAL, SOME, TIMES, Number
 from shipmate.text import fold, stem
 
 __all__ = ["Evidence", "Missing", "displacing", "evidence", "missing"]

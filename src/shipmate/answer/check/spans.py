@@ -7,11 +7,11 @@ from functools import lru_cache
 from heapq import nlargest
 from typing import NamedTuple
 
-from shipmate.answer.claims import content
-from shipmate.answer.numerals import counts
-from shipmate.answer.plain import plain
-from shipmate.answer.polarity import Polarity, polarity
-from shipmate.answer.support import Evidence, evidence
+from shipmate.answer.check.claims import content
+from shipmate.answer.check.numerals import counts
+from shipmate.answer.check.plain import plain
+from shipmate.answer.check.polarity import Polarity, polarity
+from shipmate.answer.check.support import Evidence, evidence
 from shipmate.messages import Citation, Hit
 from shipmate.text import sentence_spans
 

@@ -6,8 +6,8 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import NamedTuple
 
-from shipmate.answer.dates import DAY_WORDS, MONTHS, Date, read_date, year
-from shipmate.answer.numerals import (
+from shipmate.answer.check.dates import DAY_WORDS, MONTHS, Date, read_date, year
+from shipmate.answer.check.numerals import (
     NUMBER_WORDS,
     ORDINAL,
     SOME,
@@ -20,7 +20,7 @@ from shipmate.answer.numerals import (
     spelled,
     unit_of,
 )
-from shipmate.answer.tokens import (
+from shipmate.answer.check.tokens import (
     ACTIVE_TAG,
     FENCED,
     LISTED,

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.outline import outline
-from shipmate.answer.wanted import Telling
+from shipmate.answer.quotes.wanted import Telling
+from shipmate.knowledge.outline import outline
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import TermStatistics
 from shipmate.text import stems

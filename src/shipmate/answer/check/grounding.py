@@ -4,15 +4,15 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 
-from shipmate.answer.claims import Claims, read
-from shipmate.answer.direction import turned
-from shipmate.answer.numerals import counts
-from shipmate.answer.plain import plain, safe
-from shipmate.answer.polarity import contradicted, polarity
-from shipmate.answer.small_talk import ASSENTING, claims_nothing, says_yes
-from shipmate.answer.spans import Spans
-from shipmate.answer.support import Missing, displacing, evidence, missing
-from shipmate.answer.verdict import Verdict, verdict
+from shipmate.answer.check.claims import Claims, read
+from shipmate.answer.check.direction import turned
+from shipmate.answer.check.numerals import counts
+from shipmate.answer.check.plain import plain, safe
+from shipmate.answer.check.polarity import contradicted, polarity
+from shipmate.answer.check.small_talk import ASSENTING, claims_nothing, says_yes
+from shipmate.answer.check.spans import Spans
+from shipmate.answer.check.support import Missing, displacing, evidence, missing
+from shipmate.answer.check.verdict import Verdict, verdict
 from shipmate.messages import Cut, Hit, Question, Role, Sentence
 
 __all__ = ["Grounding"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shipmate.answer.comparison import compare, comparison
-from shipmate.answer.outline import Kind, outline
-from shipmate.answer.yes_no import Claim, Evidence, claim, decide
+from shipmate.answer.quotes.comparison import compare, comparison
+from shipmate.answer.quotes.yes_no import Claim, Evidence, claim, decide
+from shipmate.knowledge.outline import Kind, outline
 from shipmate.messages import Hit, Question
 from shipmate.text import stems
 

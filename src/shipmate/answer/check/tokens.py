@@ -2,7 +2,7 @@
 
 import re
 
-from shipmate.answer.dates import DATE, MONTH
+from shipmate.answer.check.dates import DATE, MONTH
 
 __all__ = ["ACTIVE_TAG", "FENCED", "LISTED", "MAY_SPELL_LINK", "OPENING", "QUOTED_CODE", "RUN", "SPELLED_LINK", "TOKEN"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.claims import content, content_stem
+from shipmate.answer.check.claims import content, content_stem
 from shipmate.text import STOP_WORDS, words
 
 __all__ = ["Polarity", "contradicted", "polarity"]

@@ -7,8 +7,8 @@ from operator import attrgetter
 
 import msgspec
 
-from shipmate.answer.outline import Kind, Outline, Piece
-from shipmate.answer.wanted import Telling, Wanted
+from shipmate.answer.quotes.wanted import Telling, Wanted
+from shipmate.knowledge.outline import Kind, Outline, Piece
 from shipmate.messages import Hit
 
 __all__ = ["Candidate", "candidates", "pick"]
