@@ -128,12 +128,24 @@ class Passage(Record, frozen=True, kw_only=True):
     # The headings above the passage, outermost first.
     headings: tuple[str, ...] = ()
     text: str
-    # Offsets of characters (code points) in the document as decoded from the file.
+    # Offsets of characters (code points) in the document as decoded from the file; of PDF and DOCX, in the text
+    # that was taken out of it.
     start: int
     end: int
     # Where text and file differ in more than position (HTML): (offset in text, offset in file) of each
     # run that is the same in both, ascending. Empty: `text` is the file's own [start, end).
     runs: tuple[tuple[int, int], ...] = ()
+    # The groups that may see it; empty: everyone.
+    audience: tuple[str, ...] = ()
+    # Of a document with pages, the one on which the passage stands, from 1.
+    page: int = 0
+    # The day that the document gives for itself, such as 2026-11-22, or nothing.
+    date: str = ""
+
+    @property
+    def cited_as(self) -> str:
+        """Return the title that a citation shows, with the page on which the words are found."""
+        return f"{self.title}, p. {self.page}" if self.page else self.title
 
     def in_source(self, start: int, end: int) -> tuple[int, int]:
         """Return where `text[start:end]` stands in the source file; it must not be empty."""
