@@ -5,12 +5,11 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shipmate import config
-from shipmate.adapters.folder import FolderLock, complete_restore, install_key
+from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
 from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.admission import TokenBucket
@@ -19,9 +18,6 @@ from shipmate.answer.faq import Faq
 from shipmate.config import Project
 from shipmate.errors import Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
-from shipmate.knowledge import ingest as knowledge
-from shipmate.knowledge.documents import list_files
-from shipmate.knowledge.ingest import IngestProgress, IngestReport
 from shipmate.knowledge.search import Search
 from shipmate.messages import Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, PassageIndex, Store
@@ -30,10 +26,12 @@ from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts
 
 if TYPE_CHECKING:
+    from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.upkeep import Upgrade
 
 __all__ = [
     "IndexState",
+    "abandoned",
     "backup",
     "check",
     "check_store",
@@ -80,6 +78,11 @@ def state_folder(project: Project) -> Path:
     return project.folder / STATE
 
 
+def abandoned(project: Project) -> list[Path]:
+    """Return what restores left beside the state when they were killed."""
+    return abandoned_restores(state_folder(project))
+
+
 def init(folder: Path) -> Sequence[Path]:
     """Make a new assistant; return the files written."""
     return config.init(folder, SystemClock())
@@ -111,8 +114,10 @@ def has_index(project: Project) -> bool:
     return _index_folder(project).exists() and _open_index(project).statistics.passage_count > 0
 
 
-def ingest(project: Project, *, progress: Callable[[IngestProgress], None]) -> IngestReport:
+def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
     """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
+    from shipmate.knowledge import ingest as knowledge
+
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
         return knowledge.ingest(project.documents, _open_index(project), progress=progress)
 
@@ -131,6 +136,8 @@ class IndexState(NamedTuple):
 
 def index_state(project: Project) -> IndexState:
     """Compare the index with the documents, reading none of them."""
+    from shipmate.knowledge.documents import list_files
+
     index = _open_index(project)
     sources = index.sources()
     files = [file for folder in project.documents for file in list_files(folder).files]
@@ -336,6 +343,7 @@ def _open_index(project: Project) -> PassageIndex:
     _index_settings(project)
     from shipmate.adapters.tantivy_index import TantivyIndex
 
+    make_state(state_folder(project))
     return TantivyIndex(_index_folder(project))
 
 
@@ -376,6 +384,8 @@ def _open_model(project: Project) -> ChatModel | None:
 
 def _releases(project: Project) -> dict[str, str]:
     """Return the software that serves each layer, with its version."""
+    from importlib import metadata
+
     software = {"tantivy": "tantivy", "openai_compatible": "aiohttp"}
     adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
     return {

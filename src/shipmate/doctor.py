@@ -86,6 +86,9 @@ def _disk(project: Project) -> Iterator[Finding]:
     if not os.access(place, os.W_OK):
         do = "Give this user the right to write there."
         yield Finding(what=f"{place} cannot be written.", do=do, exit_code=StorageError.exit_code)
+    for folder in bootstrap.abandoned(project):
+        do = "Delete it, or let the next `shipmate restore` do that: nothing was changed by it."
+        yield Finding(what=f"{folder} was left by a restore that was killed.", do=do)
 
 
 def _index(project: Project) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shipmate.adapters.archive import pack, unpack, unusable
-from shipmate.adapters.folder import FolderLock, complete_restore, incoming, install_key
+from shipmate.adapters.folder import FolderLock, complete_restore, incoming, install_key, keep_from_git, restoring
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import migrate, pending_migrations, schema_version
 from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
@@ -29,6 +29,8 @@ __all__ = ["Upgrade", "backup", "restore", "upgrade"]
 DATABASE = "shipmate.db"
 INDEX = "index"
 KEY = "install.key"
+# Shared by all who have the state open.
+SHARED = "state.lock"
 # The files that a backup may hold.
 KNOWN = re.compile(
     r"shipmate\.db|install\.key|index(/[\w-]+)?/"
@@ -51,8 +53,17 @@ class Upgrade:
 def backup(state: Path, archive: Path) -> None:
     """Save the state folder to one file, which replaces an older one of that name only when it is complete.
 
-    Raises `Missing` when there is nothing to save, `Damaged`, `DiskFull`, `StorageError`.
+    Raises `Missing` when there is nothing to save, `FolderInUse` while a restore changes places, `Damaged`, `DiskFull`,
+    `StorageError`.
     """
+    if not state.exists():
+        raise _nothing_in(state)
+    # Neither restore nor upgrade may change what is being read.
+    with FolderLock(state / SHARED, "", is_shared=True):
+        _save(state, archive)
+
+
+def _save(state: Path, archive: Path) -> None:
     with disk_faults(archive), TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.") as staging:
         copy = Path(staging)
         if (state / DATABASE).exists():
@@ -63,7 +74,7 @@ def backup(state: Path, archive: Path) -> None:
         for index in _indexes(state):
             snapshot_index(index, copy / index.relative_to(state))
         if not any(copy.iterdir()):
-            raise Missing(f"{state} holds nothing that could be saved", do="ingest documents or ask a question first")
+            raise _nothing_in(state)
         if (state / KEY).exists():
             shutil.copyfile(state / KEY, copy / KEY)
         pack(copy, archive)
@@ -75,8 +86,8 @@ def restore(archive: Path, state: Path) -> Path | None:
     The backup is unpacked and proven before the present state is touched; a restore that is killed while it changes
     places is completed by the next start. Raises `FolderInUse` while somebody has the state open, `Missing`, `Damaged`, `SchemaTooNew`, `DiskFull`, `StorageError`; then nothing has changed.
     """
-    with disk_faults(state), TemporaryDirectory(dir=state.parent, prefix=f"{state.name}.restore.") as staging:
-        restored = Path(staging) / state.name
+    with disk_faults(state), restoring(state) as staging:
+        restored = staging / state.name
         unpack(archive, restored)
         try:
             _prove(restored)
@@ -109,7 +120,7 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
         saved = _unused(state / "backups", f"before-schema-{schema + len(steps)}", ".tar.gz")
         with disk_faults(saved):
             saved.parent.mkdir(exist_ok=True)
-        backup(state, saved)
+        _save(state, saved)
         migrate(connection, path, known=known)
         return Upgrade(schema=schema, steps=steps, backup=saved)
 
@@ -118,9 +129,13 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
 def _alone(state: Path, purpose: str) -> Iterator[None]:
     """Hold the folder against everybody who serves, ingests, or has its store open."""
     with ExitStack() as held:
-        for name in ("serve.lock", "ingest.lock", "state.lock"):
+        for name in ("serve.lock", "ingest.lock", SHARED):
             held.enter_context(FolderLock(state / name, purpose))
         yield
+
+
+def _nothing_in(state: Path) -> Missing:
+    return Missing(f"{state} holds nothing that could be saved", do="ingest documents or ask a question first")
 
 
 def _indexes(state: Path) -> list[Path]:
@@ -163,8 +178,8 @@ def _is_empty(path: Path) -> bool:
 def _exchange(state: Path, restored: Path) -> Path | None:
     """Move the present state aside and the restored one in its place; on failure, put it back."""
     aside = _unused(state.parent, f"{state.name}.before-restore", "")
-    # Whatever it is called, git leaves it alone.
-    (state / ".gitignore").write_text("*\n", encoding="ascii")
+    for folder in (state, restored):
+        keep_from_git(folder)
     restored.rename(incoming(state))
     try:
         state.rename(aside)

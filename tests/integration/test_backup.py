@@ -16,13 +16,13 @@ import pytest
 
 from shipmate import bootstrap
 from shipmate.adapters.archive import pack
-from shipmate.adapters.folder import FolderLock, incoming, install_key
+from shipmate.adapters.folder import FolderLock, incoming, install_key, restoring
 from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.errors import Damaged, DiskFull, FolderInUse, Missing, SchemaTooNew, ShipmateError, StorageError
 from shipmate.messages import Ask, Passage, Token
 from shipmate.testing.conformance.store import closing, opening
-from shipmate.upkeep import backup, restore
+from shipmate.upkeep import backup, restore, upgrade
 from tests.journeys.process import make_garden, shipmate
 from tests.processes import python
 
@@ -40,6 +40,18 @@ def watch(event, _):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
 restore(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+# Backs up, and waits for a word before it copies the last file.
+PAUSED_BACKUP = """
+import sys
+from pathlib import Path
+from shipmate.upkeep import backup
+def watch(event, _):
+    if event == "shutil.copyfile":
+        print("reading", flush=True)
+        sys.stdin.read(1)
+sys.addaudithook(watch)
+backup(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
@@ -125,9 +137,8 @@ def test_the_present_state_is_kept_aside(state: Path, archive: Path) -> None:
     aside = restore(archive, state)
     assert aside == state.with_name(".shipmate.before-restore-1")
     assert aside
-    kept = contents(aside)
-    assert kept.pop(".gitignore") == b"*\n"
-    assert kept == before
+    assert contents(aside) == before
+    assert before[".gitignore"] == b"*\n"
     assert len(asyncio.run(said(state))) == 6
     assert restore(archive, state) == state.with_name(".shipmate.before-restore-2")
 
@@ -217,6 +228,43 @@ def test_a_restore_that_is_killed_before_any_of_its_steps_leaves_a_whole_state(
         assert len(install_key(state)) == 32
         assert len(TantivyIndex(state / "index").sources()) == 5
     assert not incoming(state).exists()
+    restore(archive, state)
+    assert not list(state.parent.glob(".shipmate.restore.*")), "the next restore takes away what a killed one unpacked"
+    assert (state / ".gitignore").read_text() == "*\n"
+
+
+def test_doctor_tells_a_killed_restore_from_a_running_one(archive: Path, tmp_path: Path) -> None:
+    folder = make_garden(tmp_path / "garden")
+    shipmate("ingest", folder)
+    with restoring(folder / ".shipmate"):
+        assert "restore that was killed" not in shipmate("doctor", folder).out
+    with python(KILLED_RESTORE, archive, folder / ".shipmate", 0):
+        pass
+    (left,) = folder.glob(".shipmate.restore.*")
+    told = shipmate("doctor", folder)
+    assert f"{left} was left by a restore that was killed." in told.out
+    assert told.code == 0
+    assert left.exists(), "doctor looks only"
+
+
+def test_nobody_restores_or_upgrades_during_a_backup(state: Path, archive: Path, tmp_path: Path) -> None:
+    """A backup that reads on while the state changes places would hold two states."""
+    with python(PAUSED_BACKUP, state, tmp_path / "tuesday.tar.gz") as backing_up:
+        assert backing_up.stdin
+        assert backing_up.stdout
+        assert backing_up.stdout.readline() == "reading\n"
+        for change in (lambda: restore(archive, state), lambda: upgrade(state)):
+            with pytest.raises(FolderInUse):
+                change()
+        backing_up.stdin.write("on")
+        backing_up.stdin.close()
+        assert backing_up.wait() == 0
+    assert restore(tmp_path / "tuesday.tar.gz", state)
+
+
+def test_there_is_no_backup_while_a_restore_changes_places(state: Path, tmp_path: Path) -> None:
+    with FolderLock(state / "state.lock", "restore"), pytest.raises(FolderInUse, match="shipmate restore"):
+        backup(state, tmp_path / "tuesday.tar.gz")
 
 
 def test_a_question_after_a_killed_restore_finds_what_was_restored(tmp_path: Path) -> None:

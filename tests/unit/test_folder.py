@@ -1,8 +1,11 @@
 """The state folder has one holder for each purpose, and one key."""
 
 import os
+import shutil
 import signal
 import stat
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,13 +62,34 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_house(tmp_path: Path) -
         install_key(tmp_path / "file")
 
 
+def hold(state: Path) -> None:
+    with FolderLock(state / "serve.lock", "serve"):
+        pass
+
+
+@pytest.mark.parametrize("make", [hold, install_key])
+def test_git_leaves_a_fresh_state_folder_alone(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / ".shipmate")
+    assert (tmp_path / ".shipmate" / ".gitignore").read_text() == "*\n"
+    if git := shutil.which("git"):
+        subprocess.run([git, "init", "--quiet", tmp_path], check=True)
+        status = subprocess.run([git, "status", "--porcelain"], cwd=tmp_path, check=True, capture_output=True)
+        assert status.stdout == b""
+
+
+def test_what_its_owner_lets_git_see_stays_so(tmp_path: Path) -> None:
+    install_key(tmp_path)
+    with FolderLock(tmp_path / "serve.lock", "serve"):
+        assert not (tmp_path / ".gitignore").exists()
+
+
 def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
     state = tmp_path / ".shipmate"
     key = install_key(state)
     assert len(key) == 32
     assert install_key(state) == key
     assert stat.S_IMODE((state / "install.key").stat().st_mode) == 0o600
-    assert [path.name for path in state.iterdir()] == ["install.key"]
+    assert {path.name for path in state.iterdir()} == {".gitignore", "install.key"}
     assert install_key(tmp_path / "other") != key
 
 

@@ -4,17 +4,30 @@ import fcntl
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from shipmate.disk import disk_faults
 from shipmate.errors import Damaged, FolderInUse
 
-__all__ = ["FolderLock", "complete_restore", "incoming", "install_key"]
+__all__ = [
+    "FolderLock",
+    "abandoned_restores",
+    "complete_restore",
+    "incoming",
+    "install_key",
+    "keep_from_git",
+    "make_state",
+    "restoring",
+]
 
 KEY_BYTES = 32
+# Held, in the folder where a restore unpacks, until it ends.
+UNPACKING = "restore.lock"
 
 
 class FolderLock:
@@ -33,7 +46,7 @@ class FolderLock:
         """Take the lock; raise `FolderInUse` when another process has it, `StorageError` when it cannot be taken."""
         with disk_faults(self._path):
             complete_restore(self._path.parent)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_state(self._path.parent)
             self._file = self._path.open("a+", encoding="ascii")
         try:
             fcntl.flock(self._file, (fcntl.LOCK_SH if self._is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -74,6 +87,46 @@ class FolderLock:
         )
 
 
+def make_state(state: Path) -> None:
+    """Make the state folder where there is none; raise `StorageError` when it cannot be made."""
+    with disk_faults(state), suppress(FileExistsError):
+        state.mkdir(parents=True)
+        keep_from_git(state)
+
+
+def keep_from_git(folder: Path) -> None:
+    """Let git leave a folder alone, whatever it is called: it holds what people said."""
+    (folder / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+@contextmanager
+def restoring(state: Path) -> Iterator[Path]:
+    """Make a folder beside the state to unpack in, while the `with` block runs; what killed restores left is removed."""
+    for left in abandoned_restores(state):
+        shutil.rmtree(left, ignore_errors=True)
+    with (
+        TemporaryDirectory(dir=state.parent, prefix=f"{state.name}.restore.") as name,
+        FolderLock(Path(name) / UNPACKING, "restore"),
+    ):
+        keep_from_git(Path(name))
+        yield Path(name)
+
+
+def abandoned_restores(state: Path) -> list[Path]:
+    """Return the folders beside the state in which a restore was unpacking when it was killed."""
+    return [folder for folder in sorted(state.parent.glob(f"{state.name}.restore.*")) if not _is_held(folder)]
+
+
+def _is_held(folder: Path) -> bool:
+    """Tell whether a restore is unpacking there, writing nothing."""
+    with suppress(FileNotFoundError), (folder / UNPACKING).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def incoming(state: Path) -> Path:
     """Return where a restored state waits, complete and proven, until the one from before has been moved away."""
     return state.with_name(f"{state.name}.incoming")
@@ -104,7 +157,7 @@ def install_key(state: Path) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Write a new key all at once; where another process is faster, its key is the one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_state(path.parent)
     draft = path.with_name(f"install.key.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
