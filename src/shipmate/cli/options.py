@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,9 @@ from shipmate import bootstrap
 from shipmate.cli.screen import complain, progress_bar, say
 from shipmate.config import Project
 from shipmate.errors import NoIndex, ProjectError, UsageError
-from shipmate.knowledge.ingest import IngestReport
+
+if TYPE_CHECKING:
+    from shipmate.knowledge.ingest import IngestReport
 
 __all__ = ["command", "folder", "index_first", "ingest_shown", "json_option", "question_first"]
 
@@ -28,7 +30,7 @@ def command(example: str) -> Callable[[Function], click.Command]:
     return click.command(epilog=f"\b\nExample:\n  {example}")
 
 
-def ingest_shown(project: Project) -> IngestReport:
+def ingest_shown(project: Project) -> "IngestReport":
     """Bring the index up to date, with a progress bar for people; skipped files are named on standard error."""
     with progress_bar("Reading documents") as show:
         report = bootstrap.ingest(project, progress=show)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shipmate.errors import ProjectError, ShipmateError
-from shipmate.knowledge.ingest import IngestProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from shipmate.knowledge.ingest import IngestProgress
 
 __all__ = ["Span", "clean", "complain", "progress_bar", "say", "say_json", "terminal"]
 
@@ -73,7 +74,7 @@ def terminal(*, err: bool = False) -> "Console | None":
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
+def progress_bar(title: str) -> "Iterator[Callable[[IngestProgress], None]]":
     """Show on standard error how far an ingest is, how fast and how long it will take; nothing in a pipe."""
     console = terminal(err=True)
     if console is None:
@@ -91,7 +92,7 @@ def progress_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
     with progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None, done=0, files=0)
 
-        def show(state: IngestProgress) -> None:
+        def show(state: "IngestProgress") -> None:
             bar.update(task, completed=state.done_bytes, total=state.total_bytes, done=state.done, files=state.total)
 
         yield show

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 
@@ -31,7 +32,7 @@ class HouseServer(uvicorn.Server):
                 app,
                 loop="uvloop",
                 http=Gate,
-                ws="websockets-sansio",
+                ws=cast("type[asyncio.Protocol]", _socket_protocol),
                 ws_max_size=settings.body_bytes,
                 ws_ping_interval=settings.ws_ping_s,
                 ws_ping_timeout=settings.ws_ping_s,
@@ -76,6 +77,15 @@ class HouseServer(uvicorn.Server):
         await super().shutdown(sockets)
         # A turn that was cut off still commits what it said.
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+
+
+def _socket_protocol(**made_with: Any) -> asyncio.Protocol:
+    """Return the protocol of a fresh WebSocket, imported when the first one comes: most servers wait long for it."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import (  # noqa: PLC0415 - as late as it can be
+        WebSocketsSansIOProtocol,
+    )
+
+    return WebSocketsSansIOProtocol(**made_with)
 
 
 def bind(settings: ServerSettings) -> socket.socket:
