@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from shipmate.answer.check.grounding import Grounding
 from shipmate.answer.check.hold_back import HoldBack
@@ -38,8 +39,7 @@ async def checked_answer(
     White space before a sentence is part of it, so that the texts joined keep the model's layout. Closing it cancels
     the model. Raises what the model raises; until then, only whole sentences were given out.
     """
-    # Made when the first piece has come: the model writes on meanwhile.
-    grounding = cache(lambda: Grounding(question, hits))
+    grounding: Grounding | None = None
     held = HoldBack()
     messages = conversation(question, hits, assistant_prompt=assistant_prompt)
     usage = Usage(model=model.name)
@@ -49,9 +49,10 @@ async def checked_answer(
             if isinstance(piece, Usage):
                 usage = piece
                 continue
-            check = grounding().check
+            # Made when the first piece has come: the model writes on meanwhile.
+            grounding = grounding or Grounding(question, hits)
             for sentence in held.feed(piece[:room]):
-                yield check(sentence)
+                yield grounding.check(sentence)
             room -= len(piece)
             if room < 0:
                 break
@@ -59,7 +60,7 @@ async def checked_answer(
     if room < 0 or (usage.output_tokens >= max_tokens and not rest.rstrip().endswith(SENTENCE_ENDS)):
         yield Cut(text=rest, rule="unfinished", reason=f"The model had used its {max_tokens} tokens.")
     elif rest.strip():
-        yield grounding().check(rest)
+        yield (grounding or Grounding(question, hits)).check(rest)
     yield usage
 
 
@@ -67,7 +68,8 @@ def conversation(question: Question, hits: Sequence[Hit], *, assistant_prompt: s
     """Return what the model is sent: the charter's words, the conversation so far, and the passages as quoted data."""
     passages = "\n\n".join(_passages(hits))
     # The passages cannot close what their own content has named.
-    seal = hashlib.sha256(f"{question.text}\n{passages}".encode()).hexdigest()[:12]
+    named = b"".join((question.text.encode(), *(_quoted(hit.passage).digest for hit in hits)))
+    seal = hashlib.sha256(named).hexdigest()[:12]
     opening, closing = f"<passages {seal}>", f"</passages {seal}>"
     system = _template().format(assistant=assistant_prompt.strip(), opening=opening, closing=closing)
     asked = question.text[:QUESTION_CHARS]
@@ -84,18 +86,26 @@ def _passages(hits: Sequence[Hit]) -> Iterator[str]:
     """Yield the passages with their numbers, until the room is used up."""
     room = PASSAGES_CHARS
     for number, hit in enumerate(hits, start=1):
-        text = f"[{number}] {_quoted(hit.passage)}"[:room]
+        text = f"[{number}] {_quoted(hit.passage).text}"[:room]
         room -= len(text)
         yield text
         if room <= 0:
             break
 
 
+class _Quoted(NamedTuple):
+    """A passage as it is sent."""
+
+    text: str
+    digest: bytes
+
+
 @lru_cache(maxsize=1024)
-def _quoted(passage: Passage) -> str:
+def _quoted(passage: Passage) -> _Quoted:
     """Return the passage below its title and headings."""
     above = " > ".join(dict.fromkeys((passage.title, *passage.headings)))
-    return plain(f"{above}\n{passage.text}")
+    text = plain(f"{above}\n{passage.text}")
+    return _Quoted(text, hashlib.sha256(text.encode()).digest())
 
 
 def _recent(history: Sequence[Message]) -> list[Message]:

@@ -1,8 +1,7 @@
 """What a text says that can be right or wrong by the letter: numbers, dates, names, code and links."""
 
 import re
-from functools import cache, cached_property, lru_cache
-from importlib.resources import files
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ from shipmate.answer.check.numerals import (
     UNIT_WORDS,
     Number,
     in_digits,
-    same_word,
     scaled,
     spelled,
     unit_of,
@@ -27,13 +25,13 @@ from shipmate.answer.check.tokens import (
     MAY_SPELL_LINK,
     OPENING,
     QUOTED_CODE,
-    RUN,
     SPELLED_LINK,
     TOKEN,
 )
-from shipmate.text import STOP_WORDS, fold, stem, words
+from shipmate.answer.check.vocabulary import ordinary, run_of
+from shipmate.text import STOP_WORDS, fold, stem
 
-__all__ = ["Claims", "Name", "content", "content_stem", "ordinary", "read", "run_of"]
+__all__ = ["Claims", "Name", "read"]
 
 BEFORE_PRONOUN = frozenset("another any each every no some that the this which".split())
 AFTER_PRONOUN = frozenset(
@@ -128,7 +126,6 @@ class Name(NamedTuple):
 class Claims(NamedTuple):
     """What one text says; `implied` and `units` count only where it is evidence for another."""
 
-    stems: frozenset[str]
     names: tuple[Name, ...]
     numbers: tuple[Number, ...]
     # Each with everything that its way of writing can mean.
@@ -143,42 +140,9 @@ class Claims(NamedTuple):
 
     def to_the_letter(self) -> bool:
         """Tell whether it holds anything that must stand in its evidence to the letter."""
-        return any(self[1:7])
+        return any(self[:6])
 
 
-@cache
-def _ordinary_stems() -> frozenset[str]:
-    listed = files("shipmate.answer").joinpath("ordinary_words.txt").read_text(encoding="utf-8")
-    return frozenset(map(stem, listed.split()))
-
-
-@lru_cache(maxsize=8192)
-def ordinary(word: str) -> bool:
-    """Tell whether a word is a common English one rather than a name."""
-    return stem(word) in _ordinary_stems() or fold(word) in STOP_WORDS
-
-
-@lru_cache(maxsize=1024)
-def content(text: str) -> frozenset[str]:
-    """Return the content words of a text as `content_stem` writes them."""
-    return frozenset(map(content_stem, words(text))) - {""}
-
-
-@lru_cache(maxsize=8192)
-def content_stem(word: str) -> str:
-    """Return the stem of a word, a number or unit in short ("ten" is "10"), and nothing for a stop word."""
-    lowered = word.lower()
-    return "" if lowered.partition("'")[0] in STOP_WORDS or lowered == "one" else same_word(lowered) or stem(word)
-
-
-def run_of(text: str) -> str:
-    """Return the words in lower case, letters and digits apart, with a space before, between and behind them."""
-    if text.isascii() and text.isalpha():
-        return f" {text.lower()} "
-    return f" {' '.join(RUN.findall(fold(text)))} "
-
-
-@lru_cache(maxsize=1024)
 def read(text: str) -> Claims:
     """Read a text that `plain` has gone over."""
     return _Reader(text).claims()
@@ -234,7 +198,6 @@ class _Reader:
         self._quoted_code()
         self._spelled_links()
         return Claims(
-            content(self._text),
             tuple(self._names),
             tuple(self._numbers),
             tuple(self._dates),

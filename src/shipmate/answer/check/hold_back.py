@@ -34,6 +34,8 @@ NEXT = re.compile(r"\s*(\S?)")
 LIST_NUMBER = re.compile(r"\s*\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})\.")
 FIRST_LETTER = re.compile(r"[^\W\d_]")
 LAST_WORD = re.compile(r"([^\s(\[\"'“‘]+)\.\Z")
+# No abbreviation is longer, and a search from the beginning would try every word.
+ABBREVIATION_CHARS = 20
 INITIALS = re.compile(r"[a-z](?:\.[a-z])*")
 # "Yes." or "It does." claims what the next sentence says, and stands or falls with it.
 ASSENT = re.compile(
@@ -121,7 +123,7 @@ class HoldBack:
 
 def _abbreviates(so_far: str, following: str) -> bool:
     """Tell whether the full stop at the end belongs to an abbreviation, an initial or a list's number."""
-    last = LAST_WORD.search(so_far)
+    last = LAST_WORD.search(so_far, max(len(so_far) - ABBREVIATION_CHARS, 0))
     word = last[1].lower() if last else ""
     if word in ABBREVIATIONS or (word in BEFORE_DIGITS and following.isdigit()) or LIST_NUMBER.fullmatch(so_far):
         return True

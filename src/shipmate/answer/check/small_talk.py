@@ -1,6 +1,7 @@
 """Sentences that claim nothing: greetings, lead-ins, questions back, and that something was not found."""
 
 import re
+from collections.abc import Callable
 
 from shipmate.text import stem
 
@@ -67,7 +68,7 @@ SEARCHING = frozenset(
 ASKS = re.compile(r"\b(?:you|your)\b.*\?\W*$", re.IGNORECASE | re.DOTALL)
 
 
-def says_yes(text: str, stems: frozenset[str], *, asked: bool) -> bool | None:
+def says_yes(text: str, stems: frozenset[str], *, asked: Callable[[], bool]) -> bool | None:
     """Tell whether a sentence that says nothing but yes or no says yes; None for any other sentence.
 
     Where it was not `asked` for a yes or a no, a "Sure" is a courtesy.
@@ -77,14 +78,16 @@ def says_yes(text: str, stems: frozenset[str], *, asked: bool) -> bool | None:
     # "The documents say no."
     says = YES_OR_NO.search(text)
     if stems <= BARE:
-        says = says or VERDICT.search(text) or (COURTEOUS.search(text) if asked else None)
+        says = says or VERDICT.search(text) or (COURTEOUS.search(text) if asked() else None)
     return DENIES.search(text) is None if says else None
 
 
-def claims_nothing(text: str, stems: frozenset[str], *, asked: frozenset[str], known: frozenset[str]) -> bool:
+def claims_nothing(
+    text: str, stems: frozenset[str], *, asked: frozenset[str], known: Callable[[frozenset[str]], frozenset[str]]
+) -> bool:
     """Tell whether a sentence says nothing of the world.
 
-    That something was not found may be said in the words `asked`; a question back may use the words `known`.
+    That something was not found may be said in the words `asked`; a question back may use those that are `known`.
     """
     if stems <= PHATIC:
         return True
@@ -92,4 +95,4 @@ def claims_nothing(text: str, stems: frozenset[str], *, asked: frozenset[str], k
         return stems <= PHATIC | asked
     if NOT_FOUND.match(text):
         return stems <= PHATIC | SEARCHING | asked
-    return bool(ASKS.search(text)) and stems <= PHATIC | asked | known
+    return "?" in text and ASKS.search(text) is not None and stems <= PHATIC | asked | known(stems)

@@ -1,35 +1,27 @@
 """The spans that a sentence can stand on: the passages' sentences, found by the words they share with it."""
 
 import itertools
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
-from shipmate.answer.check.claims import content
 from shipmate.answer.check.numerals import counts
 from shipmate.answer.check.plain import plain
-from shipmate.answer.check.polarity import Polarity, polarity
-from shipmate.answer.check.support import Evidence, evidence
+from shipmate.answer.check.reading import Reading, reading
+from shipmate.answer.check.vocabulary import content
 from shipmate.messages import Citation, Hit
-from shipmate.text import sentence_spans
+from shipmate.text import sentence_spans, words
 
-__all__ = ["Span", "Spans"]
+__all__ = ["Spans"]
 
 # A sentence stands on so many spans at most.
 SPANS = 3
 # So many beginnings are tried.
 TRIES = 4
-
-
-class Span(NamedTuple):
-    """One sentence of a passage; `text` is as `plain` makes it."""
-
-    start: int
-    end: int
-    text: str
-    stems: frozenset[str]
 
 
 class _Sentences(NamedTuple):
@@ -47,7 +39,7 @@ def _sentences_of(text: str) -> _Sentences:
     places = tuple(sentence_spans(text))
     holding: dict[str, list[int]] = {}
     for number, (start, end) in enumerate(places):
-        for stem in content(plain(text[start:end])):
+        for stem in content(words(plain(text[start:end]))):
             holding.setdefault(stem, []).append(number)
     # Most stems stand in the same few sentences; equal tuples are kept once.
     kept: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -60,6 +52,7 @@ class Spans:
     def __init__(self, hits: Sequence[Hit], wanted: frozenset[str]) -> None:
         """Prefer spans that hold wanted stems, those of the question, where two are as good."""
         self._hits = hits
+        self._wanted = wanted
         self._sentences = [_sentences_of(hit.passage.text) for hit in hits]
         # The passage of each span, and the first span of each passage.
         self._of: list[int] = []
@@ -67,14 +60,30 @@ class Spans:
         for number, sentences in enumerate(self._sentences):
             self._firsts.append(len(self._of))
             self._of += [number] * len(sentences.places)
-        # The spans that hold a stem, once it was asked for.
+        # What was asked for already: spans, the spans that hold a stem, and what stands above a passage.
+        self._read: dict[int, Reading] = {}
         self._holding: dict[str, list[int]] = {}
-        self._held_of_wanted = self._counted(wanted)
+        self._above: dict[int, Reading] = {}
 
-    def __getitem__(self, number: int) -> Span:
-        start, end = self._place(number)
-        text = plain(self._hits[self._of[number]].passage.text[start:end])
-        return Span(start, end, text, content(text))
+    def __getitem__(self, number: int) -> Reading:
+        read = self._read.get(number)
+        if read is None:
+            start, end = self._place(number)
+            text = self._hits[self._of[number]].passage.text[start:end]
+            read = self._read[number] = reading(plain(text).strip())
+        return read
+
+    def quoted(self, text: str, passages: frozenset[int]) -> int | None:
+        """Return the span that a text is word for word; one of the given passages, counted from 0, comes first."""
+        numbers = range(len(self._hits))
+        for number in sorted(numbers, key=lambda n: n not in passages) if passages else numbers:
+            start = self._hits[number].passage.text.find(text)
+            if start >= 0:
+                places = self._sentences[number].places
+                at = bisect_right(places, start, key=itemgetter(0)) - 1
+                if at >= 0 and places[at] == (start, start + len(text)):
+                    return self._firsts[number] + at
+        return None
 
     def known(self, stems: frozenset[str]) -> frozenset[str]:
         """Return those of the stems that the passages speak of."""
@@ -96,13 +105,22 @@ class Spans:
         marked = [number for number in shared if self._of[number] in passages]
         if marked:
             yield self._chain(max(marked, key=rank), stems, topical)
-        most = max(topical.values(), default=0)
-        closest = min((n for n, held in topical.items() if held == most), default=-1)
-        firsts = [n for n in shared if 2 * topical[n] >= most or self._of[n] == self._of[closest]]
+        firsts = self._firsts_of(shared, topical)
         if firsts:
-            yield self._chain(max(firsts, key=rank), stems, topical)
+            most = max(map(shared.__getitem__, firsts))
+            yield self._chain(max((n for n in firsts if shared[n] == most), key=rank), stems, topical)
         for first in nlargest(TRIES, firsts, key=rank)[1:]:
             yield self._chain(first, stems, topical)
+
+    def _firsts_of(self, shared: Counter[int], topical: Counter[int]) -> list[int]:
+        """Return the spans that speak enough of the same to begin a chain."""
+        most = max(topical.values(), default=0)
+        closest = min((n for n, held in topical.items() if held == most), default=-1)
+        return [n for n in shared if 2 * topical[n] >= most or self._of[n] == self._of[closest]]
+
+    @cached_property
+    def _held_of_wanted(self) -> Counter[int]:
+        return self._counted(self._wanted)
 
     def _counted(self, stems: Iterable[str]) -> Counter[int]:
         """Return how many of the stems each span holds that holds any."""
@@ -148,15 +166,18 @@ class Spans:
         others = (n for n, passage in enumerate(self._of) if passage in passages and n not in chain)
         return sorted((min(abs(n - c) for c in chain if self._of[n] == self._of[c]), n) for n in others)
 
-    def polarities(self, chain: Sequence[int]) -> list[Polarity]:
-        """Return what each span says yes and no to."""
-        return [polarity(self[number].text) for number in chain]
-
-    def evidence(self, chain: Sequence[int]) -> list[Evidence]:
-        """Return what the spans bear, and the titles and headings that stand above them."""
+    def evidence(self, chain: Sequence[int]) -> list[Reading]:
+        """Return the spans, and the titles and headings that stand above them."""
         passages = dict.fromkeys(self._of[number] for number in chain)
-        above = [(self._hits[n].passage.title, *self._hits[n].passage.headings) for n in passages]
-        return [evidence(self[n].text) for n in chain] + [evidence(plain("\n".join(lines))) for lines in above]
+        return [self[number] for number in chain] + [self._lines_above(number) for number in passages]
+
+    def _lines_above(self, number: int) -> Reading:
+        """Return the title and the headings above a passage."""
+        above = self._above.get(number)
+        if above is None:
+            passage = self._hits[number].passage
+            above = self._above[number] = reading(plain("\n".join((passage.title, *passage.headings))))
+        return above
 
     def citations(self, chain: Sequence[int]) -> tuple[Citation, ...]:
         """Return the citations of a chain, in the order of the hits; neighbours become one."""

@@ -1,16 +1,16 @@
 """Whether what a sentence claims to the letter stands in its evidence."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.check.claims import Claims, Name, read, run_of
+from shipmate.answer.check.claims import Claims, Name
 from shipmate.answer.check.dates import Date, fits
 from shipmate.answer.check.numerals import ORDINAL, SOME, TIMES, Number
-from shipmate.text import fold, stem
+from shipmate.answer.check.reading import Reading
+from shipmate.answer.check.vocabulary import run_of
+from shipmate.text import stem
 
-__all__ = ["Evidence", "Missing", "displacing", "evidence", "missing"]
-
+__all__ = ["Missing", "displacing", "missing"]
 
 # Countries and unions are written out in one place and not in the other.
 KNOWN_AS = {
@@ -24,22 +24,6 @@ KNOWN_AS = {
 }
 
 
-class Evidence(NamedTuple):
-    """One piece of text that may bear out a claim."""
-
-    says: Claims
-    # Its words as `run_of` writes them.
-    run: str
-    # The text in lower case, with single spaces.
-    folded: str
-
-
-@lru_cache(maxsize=1024)
-def evidence(text: str) -> Evidence:
-    """Read a text that `plain` has gone over as evidence."""
-    return Evidence(read(text), run_of(text), " ".join(fold(text).split()))
-
-
 class Missing(NamedTuple):
     """A value that no evidence bears."""
 
@@ -47,13 +31,13 @@ class Missing(NamedTuple):
     value: str
 
 
-def missing(claims: Claims, pieces: Sequence[Evidence]) -> Missing | None:
+def missing(claims: Claims, pieces: Sequence[Reading]) -> Missing | None:
     """Return the first claimed value that stands in no piece of evidence."""
     kinds = (_missing_links, _missing_numbers, _missing_dates, _missing_names)
     return next((found for kind in kinds for found in kind(claims, pieces)), None)
 
 
-def displacing(claims: Claims, main: Claims, pieces: Sequence[Evidence], users: Sequence[Evidence]) -> Missing | None:
+def displacing(claims: Claims, main: Claims, pieces: Sequence[Reading], users: Sequence[Reading]) -> Missing | None:
     """Return the first number or date that stands in no piece, while `main` has another one in its place.
 
     The users' own words bear out what stands beside the one of `main`, and not what stands instead of it.
@@ -61,7 +45,7 @@ def displacing(claims: Claims, main: Claims, pieces: Sequence[Evidence], users: 
     for number in claims.numbers:
         rivals = {other for other in main.numbers if _of_one_kind(other, number)}
         said = not number.unit or not rivals.isdisjoint(claims.numbers)
-        if rivals and not any(_counts(piece.says, number) for piece in (*pieces, *(users if said else ()))):
+        if rivals and not any(_counts(piece.claims, number) for piece in (*pieces, *(users if said else ()))):
             return Missing("number", _shown(number))
     for meanings in claims.dates:
         if main.dates and not any(_dates(date, [*pieces, *users]) for date in meanings):
@@ -73,28 +57,28 @@ def _of_one_kind(one: Number, other: Number) -> bool:
     return one.unit == other.unit or (one.unit in TIMES and other.unit in TIMES)
 
 
-def _missing_links(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+def _missing_links(claims: Claims, pieces: Sequence[Reading]) -> Iterator[Missing]:
     for link in claims.links:
-        if not any(link in piece.says.links for piece in pieces):
+        if not any(link in piece.claims.links for piece in pieces):
             yield Missing("link", link)
 
 
-def _missing_numbers(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+def _missing_numbers(claims: Claims, pieces: Sequence[Reading]) -> Iterator[Missing]:
     for number in claims.numbers:
-        if not any(_counts(piece.says, number) for piece in pieces):
+        if not any(_counts(piece.claims, number) for piece in pieces):
             yield Missing("number", _shown(number))
 
 
-def _missing_dates(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+def _missing_dates(claims: Claims, pieces: Sequence[Reading]) -> Iterator[Missing]:
     for meanings in claims.dates:
         if not any(_dates(date, pieces) for date in meanings):
             yield Missing("date", _written(meanings[0]))
     for word in claims.day_words:
-        if not any(word in piece.says.day_words for piece in pieces):
+        if not any(word in piece.claims.day_words for piece in pieces):
             yield Missing("date", word)
 
 
-def _missing_names(claims: Claims, pieces: Sequence[Evidence]) -> Iterator[Missing]:
+def _missing_names(claims: Claims, pieces: Sequence[Reading]) -> Iterator[Missing]:
     for name in claims.names:
         if not _names(name, pieces):
             yield Missing("name", name.text)
@@ -116,21 +100,21 @@ def _counts(known: Claims, number: Number) -> bool:
     return False
 
 
-def _dates(date: Date, pieces: Sequence[Evidence]) -> bool:
+def _dates(date: Date, pieces: Sequence[Reading]) -> bool:
     """Tell whether one date says all of it, or one the day and month and another the year."""
-    known = [other for piece in pieces for meanings in piece.says.dates for other in meanings]
+    known = [other for piece in pieces for meanings in piece.claims.dates for other in meanings]
     if any(fits(date, other) for other in known):
         return True
     if not date.year:
         return False
     of_year = Number(str(date.year), "")
     dated = any(other.year == date.year for other in known)
-    dated = dated or any(of_year in (*piece.says.numbers, *piece.says.implied) for piece in pieces)
+    dated = dated or any(of_year in (*piece.claims.numbers, *piece.claims.implied) for piece in pieces)
     rest = date._replace(year=0)
     return dated and (rest == Date(0, 0, 0) or any(fits(rest, other) for other in known))
 
 
-def _names(name: Name, pieces: Sequence[Evidence]) -> bool:
+def _names(name: Name, pieces: Sequence[Reading]) -> bool:
     if any(name.run in piece.run for piece in pieces):
         return True
     if name.text[-1] == "s" and name.text[:-1].isupper():
@@ -140,10 +124,10 @@ def _names(name: Name, pieces: Sequence[Evidence]) -> bool:
     if known_as and any(known_as in piece.run for piece in pieces):
         return True
     if name.text.isupper() and any(
-        _initials(full.run) == name.text.lower() for piece in pieces for full in piece.says.names
+        _initials(full.run) == name.text.lower() for piece in pieces for full in piece.claims.names
     ):
         return True
-    return name.doubtful and any(stem(name.text) in piece.says.stems for piece in pieces)
+    return name.doubtful and any(stem(name.text) in piece.stems for piece in pieces)
 
 
 def _initials(run: str) -> str:
