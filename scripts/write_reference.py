@@ -143,7 +143,8 @@ def _rows(schema: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[st
 
 def _inner(value: Schema, definitions: Schema) -> Schema:
     """Return the mapping that a key or the items of its list hold; nothing when they hold none."""
-    for part in (value, value.get("items", {}), *value.get("anyOf", ())):
+    items = value.get("items", {})
+    for part in (value, items, *value.get("anyOf", ()), *items.get("anyOf", ())):
         if "$ref" in part:
             found: Schema = definitions[part["$ref"].rpartition("/")[2]]
             return found

@@ -117,9 +117,11 @@ def has_index(project: Project) -> bool:
 def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
     """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
     from shipmate.knowledge import ingest as knowledge
+    from shipmate.listing import listings
 
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
-        return knowledge.ingest(project.documents, _open_index(project), progress=progress)
+        found = listings(project.documents, state_folder(project))
+        return knowledge.ingest(found, _open_index(project), progress=progress)
 
 
 class NoSettings(Section, frozen=True, kw_only=True):
@@ -136,12 +138,15 @@ class IndexState(NamedTuple):
 
 def index_state(project: Project) -> IndexState:
     """Compare the index with the documents, reading none of them."""
-    from shipmate.knowledge.documents import list_files
+    from shipmate.knowledge.documents import File
+    from shipmate.listing import listings
 
     index = _open_index(project)
     sources = index.sources()
-    files = [file for folder in project.documents for file in list_files(folder).files]
-    here = {file.source for file in files}
+    found = listings(project.documents, state_folder(project))
+    entries = [entry for listing in found for entry in listing.entries]
+    files = [entry for entry in entries if isinstance(entry, File)]
+    here = {entry.source for entry in entries}
     marker = max((path.stat().st_mtime for path in _index_folder(project).rglob("meta.json")), default=0.0)
     changed = sum(file.source in sources and file.path.stat().st_mtime > marker for file in files)
     return IndexState(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from pathlib import Path, PurePath
+from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -20,15 +20,14 @@ from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.messages import Record
 from shipmate.ports import Clock
 from shipmate.shape import Section, did_you_mean, fit
+from shipmate.sources import KNOWLEDGE, Origin, SourcesFile, origins
 from shipmate.stack import LAYERS, Lock, Stack
 from shipmate.yaml_source import MAX_BYTES, Source, parse
 
 __all__ = [
-    "DocumentFolder",
     "FaqEntry",
     "FaqFile",
     "Project",
-    "SourcesFile",
     "check",
     "check_stack_lock",
     "content_hash",
@@ -43,7 +42,6 @@ __all__ = [
 T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
-KNOWLEDGE = "knowledge"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
@@ -70,30 +68,12 @@ class FaqFile(Section, frozen=True, kw_only=True):
     faq: tuple[FaqEntry, ...] = ()
 
 
-class SourcesFile(Section, frozen=True, kw_only=True):
-    """Where the documents are."""
-
-    version: Literal[1] = 1
-    folders: Annotated[
-        tuple[Annotated[str, Meta(min_length=1)], ...],
-        Meta(description="Folders of documents, from the assistant's folder; those outside it are named with `..`."),
-    ] = (KNOWLEDGE,)
-
-
 RECORDS: dict[str, type[Section]] = {
     "charter.yml": Charter,
     "stack.yml": Stack,
     "faq.yml": FaqFile,
     "sources.yml": SourcesFile,
 }
-
-
-class DocumentFolder(Record, frozen=True, kw_only=True):
-    """A folder of documents."""
-
-    path: Path
-    # What the names of its documents begin with: empty for knowledge/, else such as "docs/".
-    prefix: str
 
 
 class Project(Record, frozen=True, kw_only=True):
@@ -103,7 +83,7 @@ class Project(Record, frozen=True, kw_only=True):
     charter: Charter | None
     stack: Stack
     faq: tuple[FaqEntry, ...]
-    documents: tuple[DocumentFolder, ...]
+    documents: tuple[Origin, ...]
     # The files that were read, by name, with the line of every value.
     files: dict[str, Source]
     # SHA-256 of those files.
@@ -269,21 +249,15 @@ class _Reading:
         self.problems += check(made, source) if check else ()
         return made
 
-    def documents(self) -> tuple[DocumentFolder, ...]:
-        """Return the folders of documents; each exists, and none holds another."""
-        sources = self.record("sources.yml", SourcesFile, _nowhere)
-        if sources is None and "sources.yml" in self.names:
+    def documents(self) -> tuple[Origin, ...]:
+        """Return where the documents are: each place exists, and none holds another's."""
+        file = self.record("sources.yml", SourcesFile)
+        if file is None and "sources.yml" in self.names:
             return ()
-        sources = sources or SourcesFile()
         source = self.files.get("sources.yml", Source(file=f"{KNOWLEDGE}/", data=None, lines={}))
-        found: dict[Path, DocumentFolder] = {}
-        for number, name in enumerate(sources.folders):
-            path = Path(os.path.normpath(self._folder.resolve() / name))
-            unfit = _unfit(name, path, found)
-            if unfit:
-                self.problems.append(source.problem(("folders", number), *unfit))
-            found[path] = DocumentFolder(path=path, prefix=_prefix(name))
-        return tuple(found.values())
+        found, problems = origins(self._folder, file, source)
+        self.problems += problems
+        return tuple(found)
 
     def _read(self, name: str) -> None:
         path = self._folder / name
@@ -336,35 +310,8 @@ def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
             yield source.problem(("faq", number), "This answer has no question.", "Add `question: ` beside it.")
 
 
-def _nowhere(file: SourcesFile, source: Source) -> Iterator[Problem]:
-    """Yield that there is no folder at all."""
-    if not file.folders:
-        yield source.problem(("folders",), "No folder of documents is named.", f"Name one, such as {KNOWLEDGE}.")
-
-
-def _unfit(name: str, path: Path, others: Mapping[Path, DocumentFolder]) -> tuple[str, str] | None:
-    """Say why a folder cannot be a source of documents, and what to do; None when it can."""
-    if not _is_folder(path):
-        return (
-            f"There is no folder `{name}`.",
-            "Make it and put documents into it, or name theirs in sources.yml: `folders: [.]` is this one.",
-        )
-    for other, folder in others.items():
-        if path.is_relative_to(other) or other.is_relative_to(path):
-            return f"`{name}` and `{other.name}` hold the same documents.", "Name one of them."
-        if folder.prefix == _prefix(name):
-            return f"The documents of `{name}` would be called like those of another folder.", "Rename one folder."
-    return None
-
-
 def _is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises on names that are too long
-
-
-def _prefix(name: str) -> str:
-    """Return what the names of a folder's documents begin with: ../../docs -> docs/."""
-    parts = [part for part in PurePath(name).parts if part not in ("..", "/")]
-    return "" if parts == [KNOWLEDGE] else "".join(f"{part}/" for part in parts)
 
 
 def _schema(record: type[Section]) -> dict[str, Any]:

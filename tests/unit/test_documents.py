@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.config import DocumentFolder
 from shipmate.errors import Problem, UsageError
 from shipmate.knowledge.blocks import BlockKind, Document
 from shipmate.knowledge.chunk import chunk
-from shipmate.knowledge.documents import File, list_files, parse, read
+from shipmate.knowledge.documents import File, list_files
+from shipmate.knowledge.formats import parse
+from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.knowledge.webpage import read_webpage
+from shipmate.sources import DocumentFolder
 
+PARSERS = ParserProcess()
 TAG = re.compile(r"</?[a-z][^>]*>")
 
 
@@ -27,7 +30,7 @@ def _folder(path: Path, prefix: str = "") -> DocumentFolder:
 
 def _parsed(name: str, data: bytes | str) -> Document | Problem:
     file = File(_folder(Path("knowledge")), name, 0)
-    return parse(file, data if isinstance(data, bytes) else data.encode())
+    return parse(file, data if isinstance(data, bytes) else data.encode(), PARSERS)
 
 
 def _document(name: str, data: bytes | str) -> Document:
@@ -51,7 +54,7 @@ def test_files_are_listed_in_order_below_their_prefix(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("words")
     listing = list_files(_folder(tmp_path, "docs/"))
-    assert [file.source for file in listing.files] == ["docs/B.MD", "docs/b.md", "docs/a/z.html", "docs/a/b/c.txt"]
+    assert [file.source for file in listing.entries] == ["docs/B.MD", "docs/b.md", "docs/a/z.html", "docs/a/b/c.txt"]
     assert listing.skipped == []
 
 
@@ -74,7 +77,7 @@ def test_links_out_of_the_folder_are_refused_and_those_within_read_once(tmp_path
     (inside / "loop").symlink_to(inside)
     (inside / "same.md").symlink_to("a.md")
     listing = list_files(_folder(inside))
-    assert [file.source for file in listing.files] == ["a.md"]
+    assert [file.source for file in listing.entries] == ["a.md"]
     assert {problem.file for problem in listing.skipped} == {
         "knowledge/out.md",
         "knowledge/parent",
@@ -94,9 +97,9 @@ def test_huge_file_is_refused_without_being_read(tmp_path: Path) -> None:
 
 def test_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("words")
-    (file,) = list_files(_folder(tmp_path), largest_bytes=10).files
-    file.path.write_text("words " * 10)
-    assert isinstance(read(file, largest_bytes=10), Problem)
+    (file,) = list_files(_folder(tmp_path), largest_bytes=10).entries
+    (tmp_path / "a.md").write_text("words " * 10)
+    assert isinstance(file.read(largest_bytes=10), Problem)
 
 
 def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
@@ -109,9 +112,9 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
     assert len(listing.skipped) == 3
     (kind,) = [problem for problem in listing.skipped if problem.warning]
     assert "2 of the kind .png" in kind.what
-    (file,) = listing.files
-    file.path.unlink()
-    gone = read(file)
+    (file,) = listing.entries
+    (tmp_path / "gone.md").unlink()
+    gone = file.read(10)
     assert isinstance(gone, Problem)
     assert gone.do
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipmate.adapters.tantivy_index import TantivyIndex
-from shipmate.config import DocumentFolder
 from shipmate.errors import UsageError
 from shipmate.knowledge import ingest as ingesting
+from shipmate.knowledge.documents import list_files
 from shipmate.knowledge.ingest import IngestProgress, IngestReport, ingest
 from shipmate.knowledge.search import Search
 from shipmate.messages import Question
 from shipmate.ports import PassageIndex
+from shipmate.sources import DocumentFolder
 from shipmate.testing.memory_index import MemoryIndex
 from shipmate.text import stem
 
@@ -34,7 +35,7 @@ def _fill(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 
 def _ingest(folder: Path, index: PassageIndex) -> IngestReport:
-    return ingest([DocumentFolder(path=folder, prefix="")], index, progress=lambda _: None)
+    return ingest([list_files(DocumentFolder(path=folder, prefix=""))], index, progress=lambda _: None)
 
 
 def _found(index: PassageIndex, word: str) -> set[str]:
@@ -94,7 +95,7 @@ def test_unreadable_files_are_skipped_and_leave_the_index(tmp_path: Path) -> Non
     index = MemoryIndex()
     _fill(tmp_path, {"a.md": "zebra", "b.md": "lion"})
     _ingest(tmp_path, index)
-    _fill(tmp_path, {"a.md": b"zebra\0", "b.md": "lion", "c.md": "gr\xfcn".encode("latin-1"), "d.pdf": b"%PDF"})
+    _fill(tmp_path, {"a.md": b"zebra\0", "b.md": "lion", "c.md": "gr\xfcn".encode("latin-1"), "d.rtf": b"words"})
     report = _ingest(tmp_path, index)
     assert set(index.sources()) == {"b.md"}
     assert {problem.file for problem in report.skipped} == {f"{tmp_path.name}/{name}" for name in ("a.md", "c.md")} | {
@@ -125,17 +126,17 @@ def test_several_folders_keep_their_names_apart(tmp_path: Path) -> None:
         DocumentFolder(path=tmp_path / "knowledge", prefix=""),
         DocumentFolder(path=tmp_path / "docs", prefix="docs/"),
     ]
-    ingest(folders, index, progress=lambda _: None)
+    ingest([list_files(folder) for folder in folders], index, progress=lambda _: None)
     assert _found(index, "zebra") == {"a.md"}
     assert _found(index, "lion") == {"docs/a.md"}
-    ingest(folders[:1], index, progress=lambda _: None)
+    ingest([list_files(folders[0])], index, progress=lambda _: None)
     assert set(index.sources()) == {"a.md"}
 
 
 def test_progress_ends_with_everything_done(tmp_path: Path) -> None:
     _fill(tmp_path, {"a.md": "zebra", "b.md": "lion"})
     steps: list[IngestProgress] = []
-    ingest([DocumentFolder(path=tmp_path, prefix="")], MemoryIndex(), progress=steps.append)
+    ingest([list_files(DocumentFolder(path=tmp_path, prefix=""))], MemoryIndex(), progress=steps.append)
     assert [(step.source, step.done, step.done_bytes) for step in steps] == [("a.md", 0, 0), ("b.md", 1, 5), ("", 2, 9)]
     assert {(step.total, step.total_bytes) for step in steps} == {(2, 9)}
 
@@ -155,7 +156,7 @@ def test_interrupted_ingest_goes_on_where_it_stopped(tmp_path: Path, monkeypatch
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            ingest([DocumentFolder(path=documents, prefix="")], index, progress=interrupt)
+            ingest([list_files(DocumentFolder(path=documents, prefix=""))], index, progress=interrupt)
         assert len(index.sources()) >= max(committed, stop // 2 * 2 if stop > committed + 1 else 0)
         committed = len(index.sources())
     assert _ingest(documents, index).unchanged == 10

@@ -4,7 +4,11 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Block", "BlockKind", "Document"]
+__all__ = ["MOST_BLOCKS", "MOST_RUNS", "Block", "BlockKind", "Document"]
+
+# A reader stops behind these: who has more blocks is no document, and would take gigabytes.
+MOST_BLOCKS = 250_000
+MOST_RUNS = 1_000_000
 
 
 class BlockKind(StrEnum):
@@ -15,6 +19,8 @@ class BlockKind(StrEnum):
     PROSE = "prose"
     # Lines that mean something each: code, a table.
     LINES = "lines"
+    # Of a table of records, one: a passage of its own, under its title if it has one.
+    RECORD = "record"
     # A comment in the file: never shown, so never quoted.
     HIDDEN = "hidden"
 
@@ -25,7 +31,7 @@ class Block(msgspec.Struct, frozen=True):
     kind: BlockKind
     start: int
     end: int
-    # Of a heading: 1-6 and its words without markup.
+    # Of a heading: 1-6 and its words without markup; a record may have a title too.
     level: int = 0
     title: str = ""
 
@@ -33,10 +39,15 @@ class Block(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A source as it was read."""
 
-    # Path below the knowledge folder, with forward slashes.
+    # Path below the knowledge folder, with forward slashes, or a web page's address.
     source: str
     title: str
     text: str
     blocks: tuple[Block, ...]
     # As in `Passage`: where each verbatim run of the text stands in the file; empty when the text is the file.
     runs: tuple[tuple[int, int], ...] = ()
+    # Where in the text each page begins.
+    pages: tuple[int, ...] = ()
+    # As in `Passage`.
+    audience: tuple[str, ...] = ()
+    date: str = ""

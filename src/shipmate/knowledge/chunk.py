@@ -15,7 +15,7 @@ from shipmate.text import sentence_spans
 __all__ = ["CHUNKING", "chunk"]
 
 # Part of every fingerprint: raise it when the same file would be cut differently, and all files are read anew.
-CHUNKING = 1
+CHUNKING = 2
 
 # About 250 words; characters, because not every script puts spaces between words.
 LONGEST = 1500
@@ -26,16 +26,17 @@ Span = tuple[int, int]
 
 
 class Section(msgspec.Struct, frozen=True):
-    """Blocks that stand together under one heading."""
+    """Blocks that stand together under one heading, on one page."""
 
     headings: tuple[str, ...]
     blocks: list[Block]
+    page: int
 
 
 def chunk(document: Document) -> list[Passage]:
     """Return the passages in document order; together they hold every block that may be shown."""
     return [
-        _passage(document, section.headings, start, end)
+        _passage(document, section, start, end)
         for section in _sections(document)
         for start, end in _packed([piece for block in section.blocks for piece in _pieces(document.text, block)])
     ]
@@ -44,19 +45,28 @@ def chunk(document: Document) -> list[Passage]:
 def _sections(document: Document) -> Iterator[Section]:
     path: list[Block] = []
     section: list[Block] = []
+    page = 0
     for block, following in zip_longest(document.blocks, document.blocks[1:]):
+        page_before, page = page, bisect_right(document.pages, block.start)
         if block.kind is BlockKind.HEADING:
-            yield Section(_titles(document, path), section)
+            yield Section(_titles(document, path), section, page_before)
             path = [*(above for above in path if above.level < block.level), block]
             section = []
             if _is_bare(block, following):
-                yield Section(_titles(document, path[:-1]), [block])
+                yield Section(_titles(document, path[:-1]), [block], page)
         elif block.kind is BlockKind.HIDDEN:
-            yield Section(_titles(document, path), section)
+            yield Section(_titles(document, path), section, page_before)
+            section = []
+        elif block.kind is BlockKind.RECORD:
+            yield Section(_titles(document, path), section, page_before)
+            yield Section(_titles(document, [*path, block]), [block], page)
             section = []
         else:
+            if page != page_before:
+                yield Section(_titles(document, path), section, page_before)
+                section = []
             section.append(block)
-    yield Section(_titles(document, path), section)
+    yield Section(_titles(document, path), section, page)
 
 
 def _is_bare(heading: Block, following: Block | None) -> bool:
@@ -125,15 +135,18 @@ def _least(pieces: list[Span]) -> int:
     return count
 
 
-def _passage(document: Document, headings: tuple[str, ...], start: int, end: int) -> Passage:
+def _passage(document: Document, section: Section, start: int, end: int) -> Passage:
     passage = Passage(
         source=document.source,
         title=document.title,
-        headings=headings,
+        headings=section.headings,
         text=document.text[start:end],
         start=start,
         end=end,
         runs=_runs(document.runs, start, end),
+        audience=document.audience,
+        page=section.page,
+        date=document.date,
     )
     if not passage.runs:
         return passage

@@ -1,28 +1,73 @@
-"""Find the documents of a folder, and read them one by one; what cannot be read is said and passed over."""
+"""Find documents in folders, without opening any; what cannot be one is said and passed over."""
 
-import codecs
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from shipmate.config import DocumentFolder
 from shipmate.errors import Problem, UsageError
-from shipmate.knowledge.blocks import Block, BlockKind, Document
-from shipmate.knowledge.markdown import front_title, markdown_blocks, text_blocks
-from shipmate.knowledge.webpage import read_webpage
+from shipmate.sources import DocumentFile, DocumentFolder
 
-__all__ = ["LARGEST_BYTES", "File", "Listing", "list_files", "parse", "read"]
+__all__ = [
+    "KINDS",
+    "LARGEST_BYTES",
+    "MARKDOWN",
+    "PARSED",
+    "TABLES",
+    "WEBPAGE",
+    "Entry",
+    "File",
+    "Listing",
+    "list_file",
+    "list_files",
+    "select",
+]
 
 MIB = 1024 * 1024
 LARGEST_BYTES = 32 * MIB
 MARKDOWN = {".markdown", ".md"}
 WEBPAGE = {".htm", ".html", ".xhtml"}
 TEXT = {".text", ".txt"}
-KINDS = ", ".join(sorted(MARKDOWN | WEBPAGE | TEXT))
+TABLES = {".csv", ".jsonl", ".ndjson", ".tsv"}
+# What is read in a process of its own.
+PARSED = {".docx", ".pdf"}
+KINDS = MARKDOWN | WEBPAGE | TEXT | TABLES | PARSED
 LEAVE = "Check that it exists and that you may read it."
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Entry(Protocol):
+    """Something that may be a document, wherever it is."""
+
+    @property
+    def source(self) -> str:
+        """Return the name under which it is indexed and cited."""
+
+    @property
+    def suffix(self) -> str:
+        """Return the end of its name, in small letters, which tells what kind of document it is."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how large it is."""
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """Return who may see it at most; empty: everyone."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return which columns of a table are read; empty: all."""
+
+    @property
+    def stamp(self) -> str:
+        """Return what is another as soon as the content is; empty when only reading it can tell."""
+
+    def read(self, largest_bytes: int) -> bytes | Problem:
+        """Return the bytes, or why it is passed over."""
+
+    def problem(self, what: str, do: str, *, line: int = 0, code: str = "") -> Problem:
+        """Say why it is passed over; the code is the reason in a word or two."""
 
 
 class File(NamedTuple):
@@ -32,11 +77,14 @@ class File(NamedTuple):
     # Its path below the folder, with forward slashes.
     below: str
     size_bytes: int
+    columns: tuple[str, ...] = ()
+    # Under which it is cited, where that is not its place.
+    name: str = ""
 
     @property
     def source(self) -> str:
         """Return the name under which it is indexed and cited."""
-        return self.folder.prefix + self.below
+        return self.name or self.folder.prefix + self.below
 
     @property
     def path(self) -> Path:
@@ -48,17 +96,41 @@ class File(NamedTuple):
         """Return the end of its name, which tells what kind of document it is."""
         return PurePosixPath(self.below).suffix.lower()
 
-    def problem(self, what: str, do: str, *, line: int = 0) -> Problem:
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """Return who may see it at most."""
+        return self.folder.audience
+
+    @property
+    def stamp(self) -> str:
+        """Return nothing: only reading a file tells whether it has changed."""
+        return ""
+
+    def read(self, largest_bytes: int = LARGEST_BYTES) -> bytes | Problem:
+        """Return the bytes of the file, or why it is passed over."""
+        try:
+            with self.path.open("rb") as opened:
+                data = opened.read(largest_bytes + 1)
+        except OSError as error:
+            return self.problem(f"It cannot be read: {error.strerror}.", LEAVE, code="unreadable")
+        return data if len(data) <= largest_bytes else _too_large(self, len(data), largest_bytes)
+
+    def problem(self, what: str, do: str, *, line: int = 0, code: str = "") -> Problem:
         """Say why this file is passed over."""
-        return Problem(file=f"{self.folder.path.name}/{self.below}", line=line, what=what, do=do)
+        file = self.name or f"{self.folder.path.name}/{self.below}"
+        return Problem(file=file, line=line, what=what, do=do, code=code)
 
 
 class Listing(NamedTuple):
-    """What a folder holds."""
+    """What a place holds."""
 
-    files: list[File]
+    # What its documents' names begin with.
+    place: str
+    entries: Sequence[Entry]
     # What was passed over; of unknown kinds of file, one for all that end alike.
     skipped: list[Problem]
+    # As what the place was read, such as a commit.
+    state: str = ""
 
 
 def list_files(folder: DocumentFolder, *, largest_bytes: int = LARGEST_BYTES) -> Listing:
@@ -68,48 +140,40 @@ def list_files(folder: DocumentFolder, *, largest_bytes: int = LARGEST_BYTES) ->
     """
     if not folder.path.is_dir():
         raise UsageError(f"There is no folder {folder.path}.", do="Create it and put your documents there.")
-    listing = Listing([], [])
-    unknown: Counter[str] = Counter()
-    for found in _walk(folder):
-        if isinstance(found, Problem):
-            listing.skipped.append(found)
-        elif found.suffix not in MARKDOWN | WEBPAGE | TEXT:
-            unknown[found.suffix or found.below] += 1
-        elif found.size_bytes > largest_bytes:
-            listing.skipped.append(_too_large(found, found.size_bytes, largest_bytes))
-        else:
-            listing.files.append(found)
-    listing.skipped.extend(_unknown_kind(folder, suffix, count) for suffix, count in sorted(unknown.items()))
-    if not listing.files:
-        listing.skipped.append(_no_documents(folder))
-    return listing
+    return select(folder.prefix, folder.path.name, _walk(folder), largest_bytes=largest_bytes)
 
 
-def read(file: File, *, largest_bytes: int = LARGEST_BYTES) -> bytes | Problem:
-    """Return the bytes of a file, or why it is passed over."""
+def list_file(file: DocumentFile, *, largest_bytes: int = LARGEST_BYTES) -> Listing:
+    """List a single document. Raises `UsageError` when there is no such file."""
     try:
-        with file.path.open("rb") as opened:
-            data = opened.read(largest_bytes + 1)
+        size_bytes = file.path.stat().st_size
     except OSError as error:
-        return file.problem(f"It cannot be read: {error.strerror}.", LEAVE)
-    return data if len(data) <= largest_bytes else _too_large(file, len(data), largest_bytes)
+        raise UsageError(f"{file.path} cannot be read: {error.strerror}.", do=LEAVE) from error
+    folder = DocumentFolder(path=file.path.parent, prefix=file.prefix, audience=file.audience)
+    entry = File(folder, file.path.name, size_bytes, file.columns)
+    return select(entry.source, file.path.name, [entry], largest_bytes=largest_bytes)
 
 
-def parse(file: File, data: bytes) -> Document | Problem:
-    """Return the document that a file's bytes hold, or why there is none."""
-    encoding = "utf-16" if data.startswith(UTF16_MARKS) else "utf-8-sig"
-    if encoding != "utf-16" and b"\0" in data:
-        return file.problem("This is binary, though its name ends like a text's.", "Save it as text, or take it away.")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        return file.problem(
-            f"This is not {encoding.removesuffix('-sig').upper()}: byte {error.start} does not belong there.",
-            "Save the file as UTF-8.",
-            line=0 if encoding == "utf-16" else data.count(b"\n", 0, error.start) + 1,
-        )
-    document = _document(file, text)
-    return document if document.blocks else file.problem("There is no text in it.", "Write some, or take it away.")
+def select(
+    place: str, called: str, found: Iterable[Entry | Problem], *, largest_bytes: int = LARGEST_BYTES, state: str = ""
+) -> Listing:
+    """Return what of it is a document by its kind and size, and say what is not."""
+    entries: list[Entry] = []
+    skipped: list[Problem] = []
+    unknown: Counter[str] = Counter()
+    for one in found:
+        if isinstance(one, Problem):
+            skipped.append(one)
+        elif one.suffix not in KINDS:
+            unknown[one.suffix or one.source] += 1
+        elif one.size_bytes > largest_bytes:
+            skipped.append(_too_large(one, one.size_bytes, largest_bytes))
+        else:
+            entries.append(one)
+    skipped.extend(_unknown_kind(called, suffix, count) for suffix, count in sorted(unknown.items()))
+    if not entries:
+        skipped.append(_no_documents(called))
+    return Listing(place, entries, skipped, state)
 
 
 def _walk(folder: DocumentFolder) -> Iterator[File | Problem]:
@@ -121,7 +185,9 @@ def _walk(folder: DocumentFolder) -> Iterator[File | Problem]:
             with os.scandir(folder.path / below) as entries:
                 visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
-            yield File(folder, str(below), 0).problem(f"It cannot be listed: {error.strerror}.", LEAVE)
+            yield File(folder, str(below), 0).problem(
+                f"It cannot be listed: {error.strerror}.", LEAVE, code="unreadable"
+            )
             continue
         for entry in visible:
             if not entry.is_dir(follow_symlinks=False):
@@ -133,16 +199,18 @@ def _entry(file: File, entry: os.DirEntry[str]) -> Iterator[File | Problem]:
     if entry.is_symlink():
         # What a link within the folder points to is read in its own place.
         if not file.path.resolve().is_relative_to(file.folder.path.resolve()):
-            yield file.problem("This link leads out of the folder.", "Put a copy of the file in its place.")
+            yield file.problem(
+                "This link leads out of the folder.", "Put a copy of the file in its place.", code="link"
+            )
     elif not _is_unicode(file.below):
-        yield file.problem("Its name is not valid UTF-8.", "Rename it.")
+        yield file.problem("Its name is not valid UTF-8.", "Rename it.", code="name")
     elif not entry.is_file():
-        yield file.problem("This is no regular file.", "Take it away.")
+        yield file.problem("This is no regular file.", "Take it away.", code="no file")
     else:
         try:
             yield file._replace(size_bytes=entry.stat().st_size)
         except OSError as error:
-            yield file.problem(f"It cannot be read: {error.strerror}.", LEAVE)
+            yield file.problem(f"It cannot be read: {error.strerror}.", LEAVE, code="unreadable")
 
 
 def _is_unicode(name: str) -> bool:
@@ -153,42 +221,25 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def _too_large(file: File, size_bytes: int, largest_bytes: int) -> Problem:
-    return file.problem(
+def _too_large(entry: Entry, size_bytes: int, largest_bytes: int) -> Problem:
+    return entry.problem(
         f"The file is too large: {size_bytes / MIB:,.1f} MiB, and at most {largest_bytes / MIB:,.1f} MiB are read.",
         "Split it into several files.",
+        code="too large",
     )
 
 
-def _unknown_kind(folder: DocumentFolder, suffix: str, count: int) -> Problem:
+def _unknown_kind(place: str, suffix: str, count: int) -> Problem:
     return Problem(
-        file=folder.path.name,
+        file=place,
         line=0,
         what=f"Not read: {count} of the kind {suffix}.",
         do="Convert to Markdown, HTML or text what should be found.",
+        code="unknown kind",
         warning=True,
     )
 
 
-def _no_documents(folder: DocumentFolder) -> Problem:
-    return Problem(
-        file=folder.path.name, line=0, what="There are no documents here.", do=f"Put files into it: {KINDS}."
-    )
-
-
-def _document(file: File, text: str) -> Document:
-    suffix = file.suffix
-    name = file.path.stem
-    if suffix in WEBPAGE:
-        page = read_webpage(text)
-        title = _first_heading(page.blocks) or page.title or name
-        return Document(source=file.source, title=title, text=page.text, blocks=page.blocks, runs=page.runs)
-    if suffix in MARKDOWN:
-        blocks = markdown_blocks(text)
-        title = front_title(text) or _first_heading(blocks) or name
-        return Document(source=file.source, title=title, text=text, blocks=blocks)
-    return Document(source=file.source, title=name, text=text, blocks=text_blocks(text))
-
-
-def _first_heading(blocks: tuple[Block, ...]) -> str:
-    return next((block.title for block in blocks if block.kind is BlockKind.HEADING and block.title), "")
+def _no_documents(place: str) -> Problem:
+    do = f"Put files into it: {', '.join(sorted(KINDS))}."
+    return Problem(file=place, line=0, what="There are no documents here.", do=do, code="no documents")

@@ -1,15 +1,17 @@
-"""Bring an index up to date with folders of documents: read what is new or changed, forget what is gone."""
+"""Bring an index up to date with where documents come from: read what is new or changed, forget what is gone."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import msgspec
 from msgspec.structs import replace
 
-from shipmate.config import DocumentFolder
 from shipmate.errors import Problem
 from shipmate.knowledge.chunk import CHUNKING, chunk
-from shipmate.knowledge.documents import LARGEST_BYTES, File, list_files, parse, read
+from shipmate.knowledge.documents import LARGEST_BYTES, Entry, Listing
+from shipmate.knowledge.formats import parse
+from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.messages import Passage
 from shipmate.ports import PassageIndex
 
@@ -45,84 +47,109 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
     read_bytes: int = 0
     # What was not read, and why; a folder without documents is named here too.
     skipped: tuple[Problem, ...] = ()
+    # As what places were read that have states, such as commits: by the beginning of their documents' names.
+    states: dict[str, str] = {}
 
     @property
     def documents(self) -> int:
         """Return how many documents the index now holds."""
         return self.added + self.changed + self.unchanged
 
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Return how many were skipped for which reason, the most frequent first."""
+        return dict(Counter(problem.code or "other" for problem in self.skipped).most_common())
+
 
 def ingest(
-    folders: Sequence[DocumentFolder],
+    listings: Sequence[Listing],
     index: PassageIndex,
     *,
     progress: Callable[[IngestProgress], None] = lambda _: None,
     largest_bytes: int = LARGEST_BYTES,
 ) -> IngestReport:
-    """Make the index hold the folders' documents as they are now, and nothing else.
+    """Make the index hold the listed documents as they are now, and nothing else.
 
     It commits in batches: an interrupted run loses the last batch at most, and the next one goes on from there.
-    Raises `UsageError` when there is no such folder, `DiskFull` and `FolderInUse` as the index does.
+    Raises `DiskFull` and `FolderInUse` as the index does.
     """
-    return _Ingest(folders, index, progress, largest_bytes).run()
+    with ParserProcess() as parsers:
+        return _Ingest(listings, index, parsers, progress, largest_bytes).run()
 
 
 class _Ingest:
-    """One run: walks over the files, keeping what is to be written until a batch is full."""
+    """One run: walks over the documents, keeping what is to be written until a batch is full."""
 
     def __init__(
         self,
-        folders: Sequence[DocumentFolder],
+        listings: Sequence[Listing],
         index: PassageIndex,
+        parsers: ParserProcess,
         progress: Callable[[IngestProgress], None],
         largest_bytes: int,
     ) -> None:
-        listings = [list_files(folder, largest_bytes=largest_bytes) for folder in folders]
-        self._files = [file for listing in listings for file in listing.files]
+        self._entries = [entry for listing in listings for entry in listing.entries]
         self._index = index
+        self._parsers = parsers
         self._progress = progress
         self._largest_bytes = largest_bytes
         self._known = dict(index.sources())
         self._present: set[str] = set()
         self._batch: list[Replacement] = []
         self._batch_bytes = 0
-        self._report = IngestReport(skipped=tuple(problem for listing in listings for problem in listing.skipped))
+        self._report = IngestReport(
+            skipped=tuple(problem for listing in listings for problem in listing.skipped),
+            states={listing.place: listing.state for listing in listings if listing.state},
+        )
 
     def run(self) -> IngestReport:
-        files = self._files
-        total_bytes = sum(file.size_bytes for file in files)
+        entries = self._entries
+        total_bytes = sum(entry.size_bytes for entry in entries)
         done_bytes = 0
-        for done, file in enumerate(files):
-            self._tell(file.source, done, done_bytes, total_bytes)
-            self._take(file)
-            done_bytes += file.size_bytes
+        for done, entry in enumerate(entries):
+            self._tell(entry.source, done, done_bytes, total_bytes)
+            self._take(entry)
+            done_bytes += entry.size_bytes
             if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_DOCUMENTS:
                 self._commit(removed=())
         self._commit(removed=sorted(self._known.keys() - self._present))
-        self._tell("", len(files), total_bytes, total_bytes)
+        self._tell("", len(entries), total_bytes, total_bytes)
         return self._report
 
-    def _take(self, file: File) -> None:
-        """Put a file's passages into the batch, unless the index has them already."""
-        data = read(file, largest_bytes=self._largest_bytes)
+    def _take(self, entry: Entry) -> None:
+        """Put a document's passages into the batch, unless the index has them already."""
+        source = entry.source
+        if source in self._present:
+            do = "Rename one of the two."
+            self._skip(entry.problem(f"Another document is called {source} already.", do, code="same name"))
+            return
+        if entry.stamp and self._is_known(source, _fingerprint(entry, entry.stamp)):
+            return
+        data = entry.read(self._largest_bytes)
         if isinstance(data, Problem):
             self._skip(data)
             return
-        fingerprint = f"{CHUNKING}-{blake2b(data, digest_size=16).hexdigest()}"
-        if self._known.get(file.source) == fingerprint:
-            self._present.add(file.source)
-            self._count(unchanged=1)
+        fingerprint = _fingerprint(entry, entry.stamp or blake2b(data, digest_size=16).hexdigest())
+        if self._is_known(source, fingerprint):
             return
-        document = parse(file, data)
+        document = parse(entry, data, self._parsers)
         if isinstance(document, Problem):
             self._skip(document)
             return
         passages = chunk(document)
-        self._present.add(file.source)
-        self._batch.append((file.source, fingerprint, passages))
+        self._present.add(source)
+        self._batch.append((source, fingerprint, passages))
         self._batch_bytes += len(data)
-        is_new = file.source not in self._known
+        is_new = source not in self._known
         self._count(added=is_new, changed=not is_new, passages=len(passages), read_bytes=len(data))
+
+    def _is_known(self, source: str, fingerprint: str) -> bool:
+        """Tell whether the index holds the document as it is; then count it."""
+        if self._known.get(source) != fingerprint:
+            return False
+        self._present.add(source)
+        self._count(unchanged=1)
+        return True
 
     def _commit(self, *, removed: Sequence[str]) -> None:
         if self._batch or removed:
@@ -142,8 +169,14 @@ class _Ingest:
             IngestProgress(
                 source=source,
                 done=done,
-                total=len(self._files),
+                total=len(self._entries),
                 done_bytes=done_bytes,
                 total_bytes=total_bytes,
             )
         )
+
+
+def _fingerprint(entry: Entry, content: str) -> str:
+    """Return what is another as soon as the document would be cut or shown in another way."""
+    read_as = [entry.audience, entry.columns]
+    return f"{CHUNKING}-{content}" + (f"-{msgspec.json.encode(read_as).decode()}" if any(read_as) else "")

@@ -3,16 +3,13 @@
 import re
 from array import array
 from collections.abc import Iterator
+from itertools import islice
 
-from shipmate.knowledge.blocks import Block, BlockKind
+from shipmate.knowledge.blocks import MOST_BLOCKS, Block, BlockKind
 
-__all__ = ["front_title", "markdown_blocks", "text_blocks"]
+__all__ = ["markdown_blocks", "text_blocks"]
 
 LINE_END = re.compile(r"\r\n|\r|\n")
-FRONT_MATTER = re.compile(
-    r"(---|\+\+\+)[ \t]*\r?\n(?P<fields>(?:(?!\1[ \t]*\r?$).*\n)*)\1[ \t]*\r?(?:\n|\Z)", re.MULTILINE
-)
-FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*([\"']?)(?P<title>.*?)\1[ \t]*\r?$", re.MULTILINE)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 HEADING = re.compile(r" {0,3}(#{1,6})(?![^ \t])")
 CLOSING = re.compile(r"(?:^|[ \t])#+[ \t]*$")
@@ -27,25 +24,17 @@ MARKS = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\{#[^}]*\}|<[^>]*>")
 LONGEST_TITLE = 300
 
 
-def front_title(text: str) -> str:
-    """Return the title that the front matter gives, or nothing."""
-    front = FRONT_MATTER.match(text)
-    named = FRONT_TITLE.search(front["fields"]) if front else None
-    return named["title"] if named else ""
-
-
-def markdown_blocks(text: str) -> tuple[Block, ...]:
-    """Return the blocks of a Markdown text; front matter is none of them."""
-    front = FRONT_MATTER.match(text)
-    return tuple(_Markdown(text, front.end() if front else 0).blocks())
+def markdown_blocks(text: str, start: int = 0) -> tuple[Block, ...]:
+    """Return the blocks of a Markdown text from `start` on, where its front matter ends."""
+    return tuple(islice(_Markdown(text, start).blocks(), MOST_BLOCKS + 1))
 
 
 def text_blocks(text: str) -> tuple[Block, ...]:
     """Return the paragraphs of a plain text."""
     lines = _Lines(text, 0)
-    blocks = []
+    blocks: list[Block] = []
     at = 0
-    while at < len(lines):
+    while at < len(lines) and len(blocks) <= MOST_BLOCKS:
         stop = at + 1
         if lines[at].strip():
             while stop < len(lines) and lines[stop].strip():
@@ -61,7 +50,7 @@ class _Lines:
     def __init__(self, text: str, start: int) -> None:
         self._text = text
         # Machine integers: a file may hold millions of lines.
-        self._starts = array("L", [start])
+        self._starts = array("I", [start])
         self._starts.extend(match.end() for match in LINE_END.finditer(text, start))
         self._starts.append(len(text))
 

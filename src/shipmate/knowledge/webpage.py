@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shipmate.knowledge.blocks import Block, BlockKind
+from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind
 
 __all__ = ["Webpage", "read_webpage"]
 
@@ -104,6 +104,11 @@ class _Text:
         """Tell whether the open block has begun."""
         return len(self._parts) > self._first_part
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether there is more than a document may hold."""
+        return len(self.blocks) > MOST_BLOCKS or len(self.runs) > MOST_RUNS
+
     def begin(self, kind: BlockKind, level: int = 0) -> None:
         """End the open block; what follows belongs to a new one."""
         if self.is_inside:
@@ -181,10 +186,13 @@ class _Reader:
     def read(self) -> Webpage:
         at = 0
         for tag in _tags(self._file):
+            if self._text.is_full:
+                break
             self._between(at, tag.start)
             self._tag(tag)
             at = tag.end
-        self._between(at, len(self._file))
+        else:
+            self._between(at, len(self._file))
         self._text.begin(BlockKind.PROSE)
         blocks = tuple(self._text.blocks)
         return Webpage(self._title, self._text.text(), blocks, tuple(self._text.runs))
@@ -200,6 +208,8 @@ class _Reader:
                 self._text.blank(piece.start())
             elif piece["word"]:
                 self._text.add(piece[0], piece.start())
+            elif self._text.is_full:
+                return
             else:
                 self._entity(piece)
 

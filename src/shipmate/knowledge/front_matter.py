@@ -1,0 +1,106 @@
+"""What a Markdown file says of itself between `---` or `+++`: its title, its day, and who may see it."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from shipmate.messages import Record
+from shipmate.shape import did_you_mean
+from shipmate.yaml_source import Source, parse
+
+__all__ = ["FrontMatter", "front_matter", "narrowed"]
+
+FRONT_MATTER = re.compile(
+    r"(---|\+\+\+)[ \t]*\r?\n(?P<fields>(?:(?!\1[ \t]*\r?$).*\n)*)\1[ \t]*\r?(?:\n|\Z)", re.MULTILINE
+)
+UNCLOSED = re.compile(r"(?i)(?:---|\+\+\+)[ \t]*\r?\n(?:[\w-]+[ \t]*[:=].*\n)*?audience[ \t]*[:=]")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+TOML_LINE = re.compile(r"line (\d+)")
+AUDIENCE = "audience"
+NEARLY = 0.8
+
+
+class FrontMatter(Record, frozen=True, kw_only=True):
+    """What stands before the text, and where the text begins."""
+
+    title: str = ""
+    date: str = ""
+    # The groups that may see the document; None when it does not say.
+    audience: tuple[str, ...] | None = None
+    end: int = 0
+    # Why it cannot be trusted; then the document must not be shown, because this may restrict who may see it.
+    flaw: tuple[int, str, str] | None = None
+
+
+def front_matter(text: str) -> FrontMatter:
+    """Read what stands before the text; never raises."""
+    found = FRONT_MATTER.match(text)
+    if not found:
+        if UNCLOSED.match(text):
+            return FrontMatter(flaw=(1, "The front matter is never closed.", f"End it with `{text[:3]}` in a line."))
+        return FrontMatter()
+    source = _source(found[1], found["fields"])
+    if source.data is None and source.problems:
+        problem = source.problems[0]
+        return FrontMatter(flaw=(problem.line, f"In the front matter: {problem.what}", problem.do))
+    if source.data is not None and not isinstance(source.data, dict):
+        # Two rules around a line of text.
+        return FrontMatter()
+    fields = {str(key).lower(): value for key, value in (source.data or {}).items()}
+    flaw, audience = _audience(fields)
+    day = DAY.match(str(fields.get("date", "")))
+    return FrontMatter(
+        title=" ".join(str(fields.get("title") or "").split()),
+        date=day[0] if day else "",
+        audience=audience,
+        end=found.end(),
+        flaw=(source.line((AUDIENCE,)) or 1, *flaw) if flaw else None,
+    )
+
+
+def narrowed(audience: tuple[str, ...], own: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return who may see a document that its source gives to `audience`; None when that is nobody.
+
+    The document may name fewer groups than its source does, never others.
+    """
+    if own is None:
+        return audience
+    if not audience:
+        return own or None
+    return tuple(group for group in own if group in audience) or None
+
+
+def _source(mark: str, fields: str) -> Source:
+    # The first line of the fields is the second of the file.
+    if mark == "---":
+        return parse("", f"\n{fields}".encode("utf-8", "replace"))
+    import tomllib  # noqa: PLC0415 - few write it
+
+    try:
+        return Source(file="", data=tomllib.loads(f"\n{fields}".replace("\r\n", "\n")), lines={})
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line = TOML_LINE.search(str(error))
+        unread = Source(file="", data=None, lines={(): int(line[1]) if line else 1})
+        return Source(
+            file="",
+            data=None,
+            lines={},
+            problems=(
+                unread.problem((), f"This is not valid TOML: {error}.", "Mend it, or write YAML between `---`."),
+            ),
+        )
+
+
+def _audience(fields: Mapping[str, Any]) -> tuple[tuple[str, str] | None, tuple[str, ...] | None]:
+    """Return what is wrong with the audience, and the audience; both may be None."""
+    if AUDIENCE not in fields:
+        near = get_close_matches(AUDIENCE, fields, n=1, cutoff=NEARLY)
+        if near:
+            return (f"`{near[0]}` is not known in front matter.", did_you_mean(near[0], [AUDIENCE])), None
+        return None, None
+    groups = fields[AUDIENCE]
+    groups = [groups] if isinstance(groups, str) else groups
+    if isinstance(groups, list) and groups and all(isinstance(group, str) and group.strip() for group in groups):
+        return None, tuple(group.strip() for group in groups)
+    return ("`audience` names no groups.", "Write a list of groups, such as `audience: [staff]`."), None
