@@ -11,7 +11,18 @@ from shipmate.errors import Forbidden, Invalid, Malformed, Unauthorised
 from shipmate.server.settings import ORIGINS_KEY, ServerSettings, is_loopback
 from shipmate.server.wire import Headers, RawHeaders
 
-__all__ = ["LOCAL", "PREFLIGHT", "Access", "check_single", "consent", "device_cookie", "is_public", "language"]
+__all__ = [
+    "LOCAL",
+    "PREFLIGHT",
+    "Access",
+    "check_single",
+    "consent",
+    "consent_in",
+    "device_cookie",
+    "is_public",
+    "language",
+    "language_in",
+]
 
 # What tells nothing of anybody needs no key.
 PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
@@ -131,6 +142,11 @@ def consent(value: str) -> str:
     return value
 
 
+def consent_in(headers: Headers) -> str:
+    """Return the consent id among the headers; empty without one."""
+    return consent(headers.get(b"x-consent-id", b"").decode("latin-1"))
+
+
 @lru_cache(maxsize=1024)
 def language(accept_language: str) -> str:
     """Return the preferred language tag of an Accept-Language value; empty when there is none."""
@@ -141,6 +157,11 @@ def language(accept_language: str) -> str:
             if quality > best_quality:
                 best, best_quality = match[1], quality
     return best
+
+
+def language_in(headers: Headers) -> str:
+    """Return the preferred language among the headers; empty without one."""
+    return language(headers.get(b"accept-language", b"").decode("latin-1"))
 
 
 def _digest(key: bytes) -> bytes:

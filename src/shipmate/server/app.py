@@ -10,11 +10,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shipmate.errors import Missing, ShipmateError
 from shipmate.ports import Clock
 from shipmate.server.access import PREFLIGHT, check_single, is_public
-from shipmate.server.chat import ChatDoor
+from shipmate.server.chat import ChatForm
 from shipmate.server.lobby import Assistant, Lobby
-from shipmate.server.openai_door import OpenAIDoor
+from shipmate.server.openai_door import CompletionForm
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
 from shipmate.server.settings import ServerSettings
+from shipmate.server.turn_door import TurnDoor
 from shipmate.server.vitals import vital_doors
 from shipmate.server.websocket import Session
 from shipmate.server.wire import Headers, RawHeaders, send_answer
@@ -146,8 +147,8 @@ def create_app(assistant: Assistant, settings: ServerSettings, *, clock: Clock) 
     """Return the ASGI application with every door of one assistant."""
     lobby = Lobby(assistant, settings, clock=clock)
     doors: dict[str, Door] = {
-        "/chat": ChatDoor(lobby),
-        "/v1/chat/completions": OpenAIDoor(lobby),
+        "/chat": TurnDoor(lobby, ChatForm()),
+        "/v1/chat/completions": TurnDoor(lobby, CompletionForm(lobby)),
         **vital_doors(lobby),
     }
     return Application(lobby, doors, LateRoutes(lobby))

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from starlette.types import Receive, Send
 
-from shipmate.messages import Ask, Card, Cited, Finished, Started, StreamEvent, Token
-from shipmate.server.access import consent, language
-from shipmate.server.flow import Presence
-from shipmate.server.lobby import Lobby
+from shipmate.messages import Ask, Card, Cited, Finished, Reply, Started, StreamEvent, Token
+from shipmate.server.access import consent_in, language_in
 from shipmate.server.problems import Failed, ProblemDetails
-from shipmate.server.sse import relay, retry_header, wait_s
-from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode, read_json, send_answer
+from shipmate.server.sse import Framing, retry_header, wait_s
+from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode
 
-__all__ = ["ChatDoor", "ChatRequest", "ConversationId", "MessageText"]
+__all__ = ["ChatForm", "ChatRequest", "ConversationId", "MessageText"]
 
 MessageText = Annotated[
     str, msgspec.Meta(min_length=1, description="The user's words.", extra_json_schema={"pattern": r"\S"})
@@ -42,38 +39,25 @@ NAMES: dict[type[StreamEvent], bytes] = {
 }
 
 
-class ChatDoor:
-    """The project's own door."""
+class ChatForm:
+    """The form of the project's own door."""
 
-    method = "POST"
-
-    def __init__(self, lobby: Lobby) -> None:
-        self._lobby = lobby
-
-    async def __call__(self, headers: Headers, receive: Receive, send: Send, *, caller: str) -> None:
-        """Answer one request; raise only before anything was sent."""
-        settings = self._lobby.settings
-        body = await read_json(headers, receive, limit_bytes=settings.body_bytes, timeout_s=settings.body_timeout_s)
+    def read(self, body: bytes, headers: Headers, caller: str) -> tuple[Ask, Framing | None]:
+        """Return the message, and named events for who accepts them."""
         request = decode(DECODER, body)
         ask = Ask(
             text=request.message,
             conversation_id=request.conversation_id,
             caller=caller,
-            language=language(headers.get(b"accept-language", b"").decode("latin-1")),
-            consent_id=consent(headers.get(b"x-consent-id", b"").decode("latin-1")),
+            language=language_in(headers),
+            consent_id=consent_in(headers),
             channel="chat",
         )
-        self._lobby.admit()
-        if EVENT_STREAM in headers.get(b"accept", b""):
-            await relay(self._lobby, ask, EventFraming(), receive, send)
-        else:
-            await self._answer(ask, receive, send)
+        return ask, EventFraming() if EVENT_STREAM in headers.get(b"accept", b"") else None
 
-    async def _answer(self, ask: Ask, receive: Receive, send: Send) -> None:
-        with Presence(receive) as presence, self._lobby.metrics.turn(ask.channel) as counted:
-            reply, retry_after_s = await self._lobby.complete(ask, counted)
-        if not presence.gone:
-            await send_answer(send, ENCODER.encode(reply), headers=retry_header(retry_after_s))
+    def whole(self, reply: Reply, retry_after_s: float) -> tuple[bytes, RawHeaders]:
+        """Return the reply as it is; a wait card is one, with the time to wait in a header."""
+        return ENCODER.encode(reply), retry_header(retry_after_s)
 
 
 class EventFraming:

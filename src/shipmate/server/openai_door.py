@@ -8,18 +8,16 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from starlette.types import Receive, Send
 
 from shipmate.errors import Invalid, Malformed, RateLimited
 from shipmate.messages import Ask, Citation, Finished, Message, Reply, Role, Started, StreamEvent, Token
-from shipmate.server.access import consent, language
-from shipmate.server.flow import Presence
+from shipmate.server.access import consent_in, language_in
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import ProblemDetails, openai_error
-from shipmate.server.sse import relay, wait_s
-from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode, read_json, send_answer
+from shipmate.server.sse import Framing, wait_s
+from shipmate.server.wire import ENCODER, Headers, RawHeaders, decode
 
-__all__ = ["Chunk", "Completion", "CompletionRequest", "Model", "ModelList", "OpenAIDoor"]
+__all__ = ["Chunk", "Completion", "CompletionForm", "CompletionRequest", "Model", "ModelList"]
 
 
 # What no type can say: a user's message has words, and at least one message is a user's.
@@ -158,35 +156,26 @@ DECODER = msgspec.json.Decoder(CompletionRequest)
 EARLIER = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
-class OpenAIDoor:
-    """OpenAI's door."""
-
-    method = "POST"
+class CompletionForm:
+    """The form of OpenAI's door."""
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
 
-    async def __call__(self, headers: Headers, receive: Receive, send: Send, *, caller: str) -> None:
-        """Answer one request; raise only before anything was sent."""
-        settings = self._lobby.settings
-        body = await read_json(headers, receive, limit_bytes=settings.body_bytes, timeout_s=settings.body_timeout_s)
+    def read(self, body: bytes, headers: Headers, caller: str) -> tuple[Ask, Framing | None]:
+        """Return the last user message with what was said before it, and chunks for who wants a stream."""
         request = _decoded(body)
         ask = _ask(request, headers, caller)
-        self._lobby.admit()
-        if request.stream:
-            with_usage = request.stream_options is not None and bool(request.stream_options.include_usage)
-            await relay(self._lobby, ask, ChunkFraming(self._lobby, with_usage=with_usage), receive, send)
-        else:
-            await self._answer(ask, receive, send)
+        if not request.stream:
+            return ask, None
+        with_usage = request.stream_options is not None and bool(request.stream_options.include_usage)
+        return ask, ChunkFraming(self._lobby, with_usage=with_usage)
 
-    async def _answer(self, ask: Ask, receive: Receive, send: Send) -> None:
-        with Presence(receive) as presence, self._lobby.metrics.turn(ask.channel) as counted:
-            reply, retry_after_s = await self._lobby.complete(ask, counted)
-        if presence.gone:
-            return
+    def whole(self, reply: Reply, retry_after_s: float) -> tuple[bytes, RawHeaders]:
+        """Return a completion; raise `RateLimited` in the place of one that would only say: wait."""
         if retry_after_s:
             raise RateLimited(reply.text, do=f"Retry after {retry_after_s:.0f} s.", retry_after_s=retry_after_s)
-        await send_answer(send, ENCODER.encode(_completion(self._lobby, reply)))
+        return ENCODER.encode(_completion(self._lobby, reply)), ()
 
 
 class ChunkFraming:
@@ -273,8 +262,8 @@ def _ask(request: CompletionRequest, headers: Headers, caller: str) -> Ask:
     return Ask(
         text=_text(request.messages[last]),
         caller=caller,
-        language=language(headers.get(b"accept-language", b"").decode("latin-1")),
-        consent_id=consent(headers.get(b"x-consent-id", b"").decode("latin-1")),
+        language=language_in(headers),
+        consent_id=consent_in(headers),
         history=tuple(
             Message(role=EARLIER[message.role], text=_text(message), at=0.0)
             for message in request.messages[:last]

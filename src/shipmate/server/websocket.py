@@ -13,7 +13,7 @@ from starlette.types import Receive, Send
 
 from shipmate.errors import ConversationBusy, ShipmateError, Unauthorised
 from shipmate.messages import Ask, Finished, StreamEvent
-from shipmate.server.access import consent, language
+from shipmate.server.access import consent, consent_in, language, language_in
 from shipmate.server.chat import ConversationId
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import Failed
@@ -46,8 +46,8 @@ class Session:
         self._lobby = lobby
         self._receive = receive
         self._send = send
-        self._language = language(headers.get(b"accept-language", b"").decode("latin-1"))
-        self._consent_id = consent(headers.get(b"x-consent-id", b"").decode("latin-1"))
+        self._language = language_in(headers)
+        self._consent_id = consent_in(headers)
         # Empty until the first frame shows a key.
         self._caller = ""
         with contextlib.suppress(Unauthorised):
