@@ -391,7 +391,7 @@ def _releases(project: Project) -> dict[str, str]:
     """Return the software that serves each layer, with its version."""
     from importlib import metadata
 
-    software = {"tantivy": "tantivy", "openai_compatible": "aiohttp"}
+    software = {"tantivy": "tantivy", "openai_compatible": "httptools"}
     adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
     return {
         layer: f"{software[adapter]} {metadata.version(software[adapter])}"

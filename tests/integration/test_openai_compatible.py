@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from shipmate.adapters.openai_compatible import LINE_BYTES, OpenAICompatible, OpenAICompatibleSettings
+from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from shipmate.adapters.openai_compatible.events import LINE_BYTES
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable, UsageError
 from shipmate.messages import Message, Role, Usage
 from shipmate.testing.model_server import Behaviour, Fault, ModelServer, Stream

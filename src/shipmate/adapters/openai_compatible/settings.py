@@ -1,0 +1,36 @@
+"""What a model behind HTTP is told in `stack.yml`."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from shipmate.messages import Record
+
+__all__ = ["OpenAICompatibleSettings"]
+
+Seconds = Annotated[float, Meta(gt=0, le=600)]
+Price = Annotated[float, Meta(ge=0)]
+
+
+class OpenAICompatibleSettings(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands beside `adapter: openai_compatible` in `stack.yml`."""
+
+    base_url: Annotated[str, Meta(pattern="^https?://", description="Up to and with /v1.")]
+    model: Annotated[str, Meta(min_length=1, description="The model's name at the server.")]
+    api_key_env: Annotated[str, Meta(description="The environment variable that holds the key; empty: no key.")] = ""
+    headers: Annotated[dict[str, str], Meta(description="Sent with each request.")] = msgspec.field(
+        default_factory=dict
+    )
+    temperature: Annotated[float | None, Meta(description="Null leaves it to the server.")] = 0.0
+    max_tokens_field: Annotated[
+        Literal["max_tokens", "max_completion_tokens"], Meta(description="How the server calls the limit.")
+    ] = "max_tokens"
+    connect_timeout_s: Annotated[Seconds, Meta(description="To open a connection.")] = 5.0
+    idle_timeout_s: Annotated[Seconds, Meta(description="Between two pieces of an answer, and before the first.")] = (
+        15.0
+    )
+    retries: Annotated[int, Meta(ge=0, le=10, description="Before the first word of an answer.")] = 2
+    backoff_s: Annotated[Seconds, Meta(description="Before the first retry; doubled for each further one.")] = 0.5
+    input_usd_per_million: Annotated[Price, Meta(description="For the costs in the journal.")] = 0.0
+    output_usd_per_million: Annotated[Price, Meta(description="For the costs in the journal.")] = 0.0
