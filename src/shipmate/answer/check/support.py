@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shipmate.answer.check.claims import Claims, Name
+from shipmate.answer.check.claims import Claims
 from shipmate.answer.check.dates import Date, fits
+from shipmate.answer.check.names import Name
 from shipmate.answer.check.numerals import ORDINAL, SOME, TIMES, Number
 from shipmate.answer.check.reading import Reading
 from shipmate.answer.check.vocabulary import run_of

@@ -1,17 +1,17 @@
 """How a text falls apart into what can be right or wrong by the letter."""
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
 
 from shipmate.answer.check.dates import DATE, MONTH
+from shipmate.answer.check.links import TLD
+from shipmate.text import fold
 
-__all__ = ["ACTIVE_TAG", "FENCED", "LISTED", "MAY_SPELL_LINK", "OPENING", "QUOTED_CODE", "RUN", "SPELLED_LINK", "TOKEN"]
+__all__ = ["ACTIVE_TAG", "WORDS", "Token", "Tokens", "quoted_code"]
 
 URL_END = r"[^\s<>\"'`()\[\]{}|\\]"
-TLD = "|".join(
-    """ac ai app at au be biz br ca cc ch click cloud club cn co com de dev dk edu es eu fi fr gov gg gl ie in info int
-    io ir is it jp kr link live ly me mil mobi mx name net nl no nz online org page pl pro pt pw ro ru se sh shop site
-    store su tech tk to top tv ua uk us website wiki world xyz za zip""".split()
-)
 # The first two alternatives are for speed: a word or number with nothing beside it that could make it a part of
 # something else. Months without a day or year are left to the first.
 TOKEN = re.compile(
@@ -33,18 +33,10 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-# Addresses that are to be read aloud: "evil dot com", "evil(dot)com", "evil .com", "me@evil". What is an ordinary word or
-# the end of a file's name counts only where brackets leave no doubt.
-SPELLED_LINK = re.compile(
-    rf"""[\w.+-]+\s?(?:@|[\[({{]\s?at\s?[\])}}])\s?[\w-]++(?!\.?\w)
-    | [\w-]+\s?[\[({{]\s?dot\s?[\])}}]\s?(?:{TLD})\b
-    | [\w-]+(?:\ dot\ |\ \.\ ?)(?!(?:at|be|in|is|it|me|net|no|pl|sh|so|to|us|zip)\b)(?:{TLD})\b(?!\ (?:domain|file))
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-MAY_SPELL_LINK = re.compile(r"@|\bdot\b|\bat\s?[\])}]| \.", re.IGNORECASE)
 QUOTED_CODE = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"\s*(?:```|~~~)")
+# The kinds of token that are words.
+WORDS = ("word", "rest")
 # Where a capital says nothing: at the beginning, after a full stop, colon or line break.
 OPENING = re.compile(r"(?:^|[.!?:|\n]['\")\]*_]*\s)[^\w\n]*(?:\d{1,3}[.)]\s+)?[^\w\n]*", re.MULTILINE)
 # The number of a list item or step counts nothing.
@@ -52,4 +44,59 @@ LISTED = re.compile(r"(?:(?:\A|(?<=\n))[\s*+>#|-]*\(?(?=\d{1,3}[.)]\s)|\b[Ss]tep
 ACTIVE_TAG = re.compile(
     r"<\s*(?:a|img|script|iframe|link|svg|form|object|embed|video|audio|meta|base)\b|.*=", re.IGNORECASE | re.DOTALL
 )
-RUN = re.compile(r"[^\W\d_]+|\d+")
+
+
+class Token(NamedTuple):
+    """A word, or a piece of text that can be right or wrong by the letter."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Tokens:
+    """The tokens of a text that `plain` has gone over, by number."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found = [(match.lastgroup or "", match) for match in TOKEN.finditer(text)]
+        # What each is: the name of its alternative in `TOKEN`.
+        self.kinds = [kind for kind, _ in self._found]
+        self.texts = [match[kind] for kind, match in self._found]
+
+    def __getitem__(self, at: int) -> Token:
+        end = self._found[at][1].end()
+        return Token(self.texts[at], end - len(self.texts[at]), end)
+
+    def lowered(self, at: int) -> str:
+        """Return a token in lower case, and nothing beyond the first and last one."""
+        return self.texts[at].lower() if 0 <= at < len(self.texts) else ""
+
+    def joined(self, at: int, signs: tuple[str, ...]) -> bool:
+        """Tell whether there is a next token, with one of the signs in between."""
+        return at + 1 < len(self.texts) and self.text[self[at].end : self[at + 1].start] in signs
+
+    def follow(self, at: int, most: int) -> Iterator[int]:
+        """Yield the words behind a token that only a space or hyphen, or nothing, parts from what is before them."""
+        for before in range(at, at + most):
+            if not self.joined(before, ("", " ", "-")) or self.kinds[before + 1] not in WORDS:
+                return
+            yield before + 1
+
+    @cached_property
+    def openings(self) -> set[int]:
+        """Where a capital says nothing."""
+        return {match.end() for match in OPENING.finditer(self.text)}
+
+    @cached_property
+    def listed(self) -> set[int]:
+        """Where the number of a list item or step stands, which counts nothing."""
+        return {match.start(1) for match in LISTED.finditer(self.text)}
+
+
+def quoted_code(text: str) -> list[str]:
+    """Return the code of a text that is marked as such, in lower case: of a fenced block each line, or what `is quoted`."""
+    if FENCED.match(text):
+        lines = text.strip().split("\n")[1:]
+        return [fold(" ".join(line.split())) for line in lines if line.strip() and not FENCED.match(line)]
+    return [fold(" ".join(match[1].split())) for match in QUOTED_CODE.finditer(text)] if "`" in text else []

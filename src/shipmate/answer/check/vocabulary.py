@@ -1,15 +1,16 @@
 """The words of a text: which of them tell something, which are ordinary, and how they compare."""
 
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
 
 from shipmate.answer.check.numerals import same_word
-from shipmate.answer.check.tokens import RUN
 from shipmate.text import STOP_WORDS, fold, stem
 
 __all__ = ["content", "content_stem", "ordinary", "run_of"]
 
+RUN = re.compile(r"[^\W\d_]+|\d+")
 NOTHING = frozenset({""})
 
 
