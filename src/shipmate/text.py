@@ -2,12 +2,24 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["FENCES", "LINE_MARK", "STOP_WORDS", "fold", "indexed_stems", "sentence_spans", "stem", "stems", "words"]
+__all__ = [
+    "FENCES",
+    "LINE_MARK",
+    "STOP_WORDS",
+    "asked_stems",
+    "content_stems",
+    "fold",
+    "indexed_stems",
+    "sentence_spans",
+    "stem",
+    "stems",
+    "words",
+]
 
 Span = tuple[int, int]
 
@@ -22,8 +34,10 @@ STOP_WORDS = frozenset(
     when where which while who whom whose why will with would you your""".split()
 )
 # "Back up", "backing up" and "backup": the verb, whatever its ending, and the particle also count as one word.
+PARTED_VERBS = "back|clean|log|roll|set|shut|sign|start|time"
+VERB_ENDINGS = "d|ed|ged|ging|ing|s|ting"
 PARTED = re.compile(
-    r"\b(back|clean|log|roll|set|shut|sign|start|time)(?:d|ed|ged|ging|ing|s|ting)?[ -](back|down|in|off|out|up)\b",
+    rf"\b({PARTED_VERBS})(?:{VERB_ENDINGS})?[ -](back|down|in|off|out|up)\b",
     re.IGNORECASE,
 )
 _stemmer = Stemmer.Stemmer("english")
@@ -70,6 +84,11 @@ def _content(word: str) -> str:
     return "" if word.lower() in STOP_WORDS else stem(word)
 
 
+PARTED_STEMS = frozenset(
+    stem(verb + ending) for verb in PARTED_VERBS.split("|") for ending in ("", *VERB_ENDINGS.split("|"))
+)
+
+
 def words(text: str) -> list[str]:
     """Return the words in order, as they are written."""
     return WORD.findall(text)
@@ -77,8 +96,21 @@ def words(text: str) -> list[str]:
 
 def stems(text: str) -> list[str]:
     """Return the stems of the content words in order; stop words are left out, and "back up" adds "backup" at the end."""
-    found = [key for word in WORD.findall(text) if (key := _content(word))]
-    found.extend(stem(verb + particle) for verb, particle in PARTED.findall(text))
+    return content_stems(text, words(text))
+
+
+@lru_cache(maxsize=64)
+def asked_stems(question: str) -> tuple[str, ...]:
+    """Return `stems`, which search, confidence and quotes want of the same question one after the other."""
+    return tuple(stems(question))
+
+
+def content_stems(text: str, written: Iterable[str]) -> list[str]:
+    """Return the stems of the content words of a text whose words are known."""
+    found = [key for key in map(_content, written) if key]
+    # The pattern is slow, and seldom has anything to find.
+    if not PARTED_STEMS.isdisjoint(found):
+        found.extend(stem(verb + particle) for verb, particle in PARTED.findall(text))
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.errors import Damaged, DiskFull, FolderInUse
+from shipmate.knowledge.outline import outline
 from shipmate.messages import Passage
 from shipmate.testing.conformance.passage_index import CHECKS, OpenIndex, passage
 from shipmate.testing.memory_index import Commits, MemoryIndex
@@ -114,6 +115,29 @@ def test_damaged_index_says_how_to_mend_it(tmp_path: Path, content: bytes) -> No
     meta.write_bytes(content)
     with pytest.raises(Damaged, match=r"Delete .* and run `shipmate ingest`"):
         TantivyIndex(tmp_path)
+
+
+def test_index_of_an_earlier_version_is_not_read_and_the_next_ingest_replaces_it(tmp_path: Path) -> None:
+    earlier = tmp_path / "passages-1"
+    earlier.mkdir()
+    (earlier / "meta.json").write_text("of another format")
+    index = TantivyIndex(tmp_path)
+    assert index.sources() == {}
+    assert earlier.exists()
+    index.write([("a.md", "1", [passage("a.md", "zebra")])], [])
+    assert not earlier.exists()
+    assert TantivyIndex(tmp_path).sources() == {"a.md": "1"}
+
+
+def test_passage_that_is_read_has_the_outline_that_was_made_at_ingest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TantivyIndex(tmp_path).write([("a.md", "1", [passage("a.md", "A zebra eats grass. It sleeps.")])], [])
+    made = outline(passage("a.md", "A zebra eats grass. It sleeps."))
+    outline.cache_clear()
+    monkeypatch.setattr("shipmate.knowledge.outline.sentence_spans", None)
+    (hit,) = TantivyIndex(tmp_path).search({"zebra": 1.0}, 1)
+    assert outline(hit.passage) == made
 
 
 def test_index_whose_files_are_gone_is_damaged(tmp_path: Path) -> None:

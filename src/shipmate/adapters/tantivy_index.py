@@ -5,6 +5,7 @@ with what `sources` says of it.
 """
 
 import errno
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -15,12 +16,15 @@ import msgspec
 import tantivy
 
 from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
+from shipmate.knowledge.outline import packed, recall
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
 __all__ = ["TantivyIndex"]
 
-FORMAT = "passages-1"
+FORMAT = "passages-2"
+# What earlier versions made; the next ingest replaces it.
+EARLIER = ("passages-1",)
 WRITER_HEAP_BYTES = 32_000_000
 PROBE_BYTES = 1_000_000
 PASSAGES_KEPT = 4096
@@ -48,6 +52,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field("passage", stored=True)
+    builder.add_bytes_field("outline", stored=True)
     builder.add_bytes_field("head", stored=True)
     return builder.build()
 
@@ -73,6 +78,7 @@ def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iter
             entry.add_text("kind", PASSAGE)
             entry.add_text("text", "\n".join(indexed_stems(head, passage.text)))
             entry.add_bytes("passage", _encode(passage))
+            entry.add_bytes("outline", packed(passage))
         yield entry
 
 
@@ -111,7 +117,9 @@ class Snapshot:
 
     def _read(self, segment: int, number: int) -> Passage:
         entry = self._searcher.doc(tantivy.DocAddress(segment, number))
-        return _decode_passage(entry["passage"][0])
+        passage = _decode_passage(entry["passage"][0])
+        recall(passage, entry["outline"][0])
+        return passage
 
     def _stored(self, field: str, value: str, stored: str) -> Iterator[bytes]:
         count = self._count(field, value)
@@ -192,6 +200,8 @@ class TantivyIndex:
             raise refused from error
         self._close(writer)
         self._open_commit()
+        for earlier in EARLIER:
+            shutil.rmtree(self._folder.with_name(earlier), ignore_errors=True)
 
     def _writer(self) -> tantivy.IndexWriter:
         try:

@@ -1,8 +1,13 @@
-"""What of a passage can be quoted: its sentences, list items and table rows, and what they stand under."""
+"""What of a passage can be quoted: its sentences, list items and table rows, and what they stand under.
+
+Taking a passage apart is slow, so an index does it once: it keeps what `packed` returns beside the passage and hands
+it to `recall` when the passage is read. Indexes keep it for good: whoever changes what `packed` returns changes the
+name of their format too.
+"""
 
 import re
-from array import array
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
 from sys import intern
@@ -10,12 +15,13 @@ from sys import intern
 import msgspec
 
 from shipmate.messages import Passage
-from shipmate.text import FENCES, LINE_MARK, STOP_WORDS, sentence_spans, stems, words
+from shipmate.text import FENCES, LINE_MARK, STOP_WORDS, content_stems, sentence_spans, stems, words
 
-__all__ = ["Kind", "Outline", "Piece", "outline"]
+__all__ = ["Kind", "Outline", "Piece", "outline", "packed", "recall"]
 
-# One takes about 12 kB.
+# One takes about 12 kB, and packed 0.3 kB.
 OUTLINES_KEPT = 2048
+PACKED_KEPT = 8192
 # A piece with fewer words says nothing alone.
 LEAST_WORDS = 3
 # What speaks for a piece whatever was asked: being long enough to say something ...
@@ -33,20 +39,30 @@ LEAST_SMALL_SHARE = 0.2
 # A line without a full stop is taken for the heading of what follows when it is as short as this.
 HEADING_WORDS = 10
 
+# How much a piece has to do with words of the heading, question or introduction above it, next to 1 for its own,
+UNDER = 0.6
+# and with those of the pieces before and behind it.
+NEAR = 0.3
+
 LINK_TARGET = re.compile(r"\]\([^)\s]*\)|<?https?://\S+")
-# Page furniture that reads like text.
-FURNITURE = re.compile(
-    r"""(?ix) ©|\bcopyright\b|all\ rights\ reserved|\b(?:accept|manage)\ (?:all\ )?cookies|\bcookie\ (?:notice|settings)
-    |(?:enable|supports?)\ javascript|^\W*skip\ to\b|official\ website\ of|^\W*(?:back|return)\ to\ top\b
-    |^\W*(?:for\ (?:more|further|additional)\ (?:details|information|help)\W|see\b|learn\ more\b|read\ more\b
+# Page furniture that reads like text, in small letters: how it begins, and what stands in it.
+FURNITURE_BEGINS = re.compile(
+    r"""(?x) \W*(?:skip\ to\b|(?:back|return)\ to\ top\b
+    |for\ (?:more|further|additional)\ (?:details|information|help)\W|see\b|learn\ more\b|read\ more\b
     |(?:more|further)\ information\b|click\ here\b|visit\ (?:our|the|https?)\b)"""
 )
+FURNITURE = re.compile(
+    r"""(?x) ©|\bcopyright\b|all\ rights\ reserved|\b(?:accept|manage)\ (?:all\ )?cookies|\bcookie\ (?:notice|settings)
+    |(?:enable|supports?)\ javascript|official\ website\ of"""
+)
+# One of these is in all of it; they are found much faster.
+FURNITURE_WORDS = ("©", "copyright", "reserved", "cookie", "javascript", "website")
 # Menu entries; in a whole sentence the same words are an instruction.
 MENU = re.compile(
-    r"(?i)\b(?:log|sign) ?(?:in|out|up)\b|subscribe|newsletter|follow us|contact us|site ?map|privacy policy|search"
+    r"\b(?:log|sign) ?(?:in|out|up)\b|subscribe|newsletter|follow us|contact us|site ?map|privacy policy|search"
 )
 LEANS = re.compile(
-    r"(?i)(?:also|as (?:a result|an example|an added)|but|consequently|finally|for (?:example|instance)|furthermore"
+    r"(?:also|as (?:a result|an example|an added)|but|consequently|finally|for (?:example|instance)|furthermore"
     r"|hence|he|her|his|however|in (?:addition|contrast|other words|this case)|instead|it|its|moreover|next|otherwise|she"
     r"|no|similarly|such|that|the (?:above|former|latter)|their|then|therefore|these|they|this|those|thus|yes)\b"
 )
@@ -69,6 +85,13 @@ class Kind(Enum):
 
 QUOTABLE = frozenset((Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT))
 
+# How a kind and what else holds of a piece are packed into a number, and its worth into another.
+KINDS = tuple(Kind)
+QUOTABLE_SIGN, LEADS_SIGN, HEADS_SIGN = 8, 16, 32
+WORTH_UNITS = 200
+# 8 kB, without a header.
+WINDOW = -13
+
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A sentence, list item, table row or heading of a passage."""
@@ -79,13 +102,14 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: Kind
     # Its content words, each once.
     stems: tuple[str, ...]
-    words: int
     # It may be quoted.
     quotable: bool
-    # How well it reads alone, whatever was asked.
-    worth: float
     # A reply may begin with it: nothing has to stand before it.
     leads: bool
+    # What follows stands under it.
+    heads: bool
+    # How well it reads alone, whatever was asked; 1 is as much as holding every word of the question.
+    worth: float
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,80 +117,190 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
     pieces: tuple[Piece, ...]
     # The pieces that hold a stem.
-    holding: dict[str, tuple[int, ...]]
+    holding: dict[str, list[int]]
     # The pieces that do not hold a stem, but stand under a heading, question or introduction that does.
-    under: dict[str, tuple[int, ...]]
-    # The pieces that may be quoted, and the worth of each: compact, because every question goes through them.
-    quotable: "array[int]"
-    worth: "array[float]"
+    under: dict[str, list[int]]
+    # What `touched` has found.
+    known: dict[str, list[tuple[int, float]]]
+
+    def touched(self, stem: str) -> Sequence[tuple[int, float]]:
+        """Return the pieces that may be quoted and have to do with a stem, and how much: 1 for those that hold it."""
+        found = self.known.get(stem)
+        if found is None:
+            if stem not in self.holding and stem not in self.under:
+                return ()
+            self.known[stem] = found = self._touched(stem)
+        return found
+
+    def _touched(self, stem: str) -> list[tuple[int, float]]:
+        # One more at the end, for beyond both ends.
+        own = [0.0] * (len(self.pieces) + 1)
+        for number in self.under.get(stem, ()):
+            own[number] = UNDER
+        for number in self.holding.get(stem, ()):
+            own[number] = 1.0
+        shares = ((number, own[number] + NEAR * (own[number - 1] + own[number + 1])) for number in range(len(own) - 1))
+        return [(number, share) for number, share in shares if share and self.pieces[number].quotable]
+
+
+class Packed(msgspec.Struct, frozen=True, array_like=True):
+    """An outline without what the passage's text tells."""
+
+    # Four of each piece: how far it begins behind the one before, its length, its kind and what holds of it, its worth.
+    numbers: list[int]
+    # A line for each piece.
+    stems: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Packed).decode
+_packed: dict[Passage, bytes] = {}
+
+
+def recall(passage: Passage, data: bytes) -> None:
+    """Take over what `packed` returned for the passage once, so that it need not be taken apart again."""
+    if len(_packed) >= PACKED_KEPT:
+        del _packed[next(iter(_packed))]
+    _packed[passage] = data
+
+
+def packed(passage: Passage) -> bytes:
+    """Take a passage apart and return what to keep of it."""
+    numbers: list[int] = []
+    lines = []
+    end = 0
+    for piece in _pieces(passage):
+        signs = piece.quotable * QUOTABLE_SIGN | piece.leads * LEADS_SIGN | piece.heads * HEADS_SIGN
+        numbers += (piece.start - end, piece.end - piece.start)
+        numbers += (KINDS.index(piece.kind) | signs, round(piece.worth * WORTH_UNITS))
+        lines.append(" ".join(piece.stems))
+        end = piece.end
+    # Most stems stand in the text.
+    squeezed = zlib.compressobj(wbits=WINDOW, zdict=_squeezed_against(passage))
+    return squeezed.compress(_encode(Packed(numbers, "\n".join(lines)))) + squeezed.flush()
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)
 def outline(passage: Passage) -> Outline:
-    """Take a passage apart; the outlines that were used last are kept."""
+    """Take a passage apart, or recall how it was; the outlines that were used last are kept."""
+    data = _packed.get(passage)
+    pieces = tuple(_pieces(passage) if data is None else _unpacked(passage, data))
+    holding: dict[str, list[int]] = {}
+    under: dict[str, list[int]] = {}
+    context = _Context(passage)
+    for number, piece in enumerate(pieces):
+        own = piece.stems
+        for stem in own:
+            if stem in holding:
+                holding[stem].append(number)
+            else:
+                holding[stem] = [number]
+        for stem in context.above(piece):
+            if stem in own:
+                continue
+            if stem in under:
+                under[stem].append(number)
+            else:
+                under[stem] = [number]
+        context.follow(piece)
+    return Outline(pieces=pieces, holding=holding, under=under, known={})
+
+
+def _unpacked(passage: Passage, data: bytes) -> Iterator[Piece]:
+    squeezed = zlib.decompressobj(wbits=WINDOW, zdict=_squeezed_against(passage))
+    found = _decode(squeezed.decompress(data))
+    numbers = iter(found.numbers)
+    lines = iter(found.stems.split("\n"))
+    end = 0
+    for gap, length, signs, worth, line in zip(numbers, numbers, numbers, numbers, lines, strict=False):
+        start = end + gap
+        end = start + length
+        yield Piece(
+            start=start,
+            end=end,
+            kind=KINDS[signs % QUOTABLE_SIGN],
+            stems=tuple([intern(stem) for stem in line.split()]),
+            quotable=signs & QUOTABLE_SIGN > 0,
+            leads=signs & LEADS_SIGN > 0,
+            heads=signs & HEADS_SIGN > 0,
+            worth=worth / WORTH_UNITS,
+        )
+
+
+def _squeezed_against(passage: Passage) -> bytes:
+    return passage.text.lower().encode()
+
+
+def _pieces(passage: Passage) -> list[Piece]:
     text = passage.text
     pieces: list[Piece] = []
-    holding: dict[str, tuple[int, ...]] = {}
-    under: dict[str, tuple[int, ...]] = {}
-    context = _Context(" ".join(passage.headings[-1:]))
+    context = _Context(passage)
     for start, end in sentence_spans(text):
         piece = _piece(text, start, end, context)
-        at = (len(pieces),)
-        for stem in piece.stems:
-            holding[stem] = holding.get(stem, ()) + at
-        for stem in context.above(piece).difference(piece.stems):
-            under[stem] = under.get(stem, ()) + at
         pieces.append(piece)
         context.follow(piece)
-    quotable = [number for number, piece in enumerate(pieces) if piece.quotable]
-    return Outline(
-        pieces=tuple(pieces),
-        holding=holding,
-        under=under,
-        quotable=array("I", quotable),
-        worth=array("d", [pieces[number].worth for number in quotable]),
-    )
+    return pieces
 
 
 class _Context:
     """What stands above the piece that comes next."""
 
-    def __init__(self, heading: str) -> None:
-        self._heading = frozenset(map(intern, stems(heading)))
-        self._intro: frozenset[str] = frozenset()
+    def __init__(self, passage: Passage) -> None:
+        self._heading = _heading_stems(" ".join(passage.headings[-1:]))
+        self._intro: tuple[str, ...] = ()
+        self._both = self._heading
         self.in_list = False
         self.in_table = False
 
-    def above(self, piece: Piece) -> frozenset[str]:
+    def above(self, piece: Piece) -> Sequence[str]:
         """Return the stems that a piece stands under."""
-        return frozenset() if piece.kind in (Kind.HEADING, Kind.QUESTION) else self._heading | self._intro
+        return () if piece.kind in (Kind.HEADING, Kind.QUESTION) else self._both
 
     def follow(self, piece: Piece) -> None:
         """Go on behind a piece."""
-        titles = piece.kind is Kind.FRAGMENT and piece.words <= HEADING_WORDS
-        if piece.words and (piece.kind in (Kind.HEADING, Kind.QUESTION) or titles):
-            self._heading = frozenset(piece.stems)
+        heading, intro = self._heading, self._intro
+        if piece.heads:
+            self._heading = piece.stems
         if piece.kind is Kind.INTRO:
-            self._intro = frozenset(piece.stems)
+            self._intro = piece.stems
         elif piece.kind not in (Kind.ITEM, Kind.CODE, Kind.ROW):
-            self._intro = frozenset()
+            self._intro = ()
         self.in_list = bool(self._intro)
+        if self._heading is not heading or self._intro is not intro:
+            self._both = tuple(dict.fromkeys(self._heading + self._intro))
+
+
+@lru_cache(maxsize=OUTLINES_KEPT)
+def _heading_stems(heading: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(intern, stems(heading))))
 
 
 def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
     kind, start = _kind(text, start, end, context)
-    body = LINK_TARGET.sub(" ", text[start:end])
+    body = text[start:end]
+    if "](" in body or "://" in body:
+        body = LINK_TARGET.sub(" ", body)
+    low = body.lower()
     written = words(body)
-    furniture = FURNITURE.search(body) or (kind is Kind.FRAGMENT and MENU.search(body))
+    leans = kind is Kind.PROSE and LEANS.match(low) is not None
+    titles = kind is Kind.FRAGMENT and len(written) <= HEADING_WORDS
     return Piece(
         start=start,
         end=end,
         kind=kind,
-        stems=tuple(dict.fromkeys(map(intern, stems(body)))),
-        words=len(written),
-        quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not furniture,
-        worth=_worth(kind, body, written),
-        leads=kind is Kind.PROSE and not LEANS.match(body),
+        stems=tuple(dict.fromkeys(map(intern, content_stems(body, written)))),
+        quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not _is_furniture(kind, low),
+        leads=kind is Kind.PROSE and not leans,
+        heads=bool(written) and (titles or kind in (Kind.HEADING, Kind.QUESTION)),
+        worth=round(_worth(kind, written, leans=leans) * WORTH_UNITS) / WORTH_UNITS,
+    )
+
+
+def _is_furniture(kind: Kind, low: str) -> bool:
+    return (
+        FURNITURE_BEGINS.match(low) is not None
+        or (any(word in low for word in FURNITURE_WORDS) and FURNITURE.search(low) is not None)
+        or (kind is Kind.FRAGMENT and MENU.search(low) is not None)
     )
 
 
@@ -200,15 +334,15 @@ def _own_line(text: str, start: int, end: int) -> bool:
     return not before.strip() and not behind.strip()
 
 
-def _worth(kind: Kind, body: str, written: Sequence[str]) -> float:
+def _worth(kind: Kind, written: Sequence[str], *, leans: bool) -> float:
     count = len(written)
     worth = SUBSTANCE * min(count, ENOUGH_WORDS) / ENOUGH_WORDS
     if kind is Kind.FRAGMENT:
         worth -= LOOSE
-    if kind is Kind.PROSE and LEANS.match(body):
+    if leans:
         worth -= LEANING
     if count > LONG_WORDS:
         worth -= LONG
-    if count >= STIFF_WORDS and sum(word.lower() in STOP_WORDS for word in written) < LEAST_SMALL_SHARE * count:
+    if count >= STIFF_WORDS and sum([word.lower() in STOP_WORDS for word in written]) < LEAST_SMALL_SHARE * count:
         worth -= STIFF
     return worth

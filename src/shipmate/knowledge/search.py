@@ -1,7 +1,7 @@
 """Find the passages that a question needs: BM25 over the index, then a closer look at the best."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from operator import itemgetter
@@ -9,9 +9,9 @@ from operator import itemgetter
 import msgspec
 
 from shipmate.knowledge.conversation import faint_terms
-from shipmate.messages import Hit, Passage, Question
+from shipmate.messages import Hit, Question
 from shipmate.ports import PassageIndex
-from shipmate.text import STOP_WORDS, stem, stems, words
+from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
 __all__ = ["Search"]
 
@@ -44,26 +44,42 @@ class Search:
 
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
         """Return the best passages for the question, best first; of passages that say the same, one."""
-        asked = {stem: self._idf(stem) for stem in stems(question.standalone)}
-        terms = {**faint_terms(question.history, self._idf), **dict.fromkeys(asked, 1.0)}
+        asked = {stem: self._idf(stem) for stem in asked_stems(question.standalone)}
+        terms = dict.fromkeys(asked, 1.0)
+        if question.history:
+            terms = {**faint_terms(question.history, self._idf), **terms}
         hits = self._index.search(terms, max(DEPTH, limit)) if asked else []
         if not hits:
             return []
-        phrases = self._phrases(question.standalone)
-        best = hits[0].score
-        scores = [
-            hit.score / best + PHRASES * _said(hit.passage, phrases) + HEADED * self._headed(hit.passage, asked)
-            for hit in hits
-        ]
+        scores = self._scores(hits, question.standalone, asked)
         ranked = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
         distinct: dict[str, Hit] = {}
         for score, hit in ranked:
-            if hit.passage.text not in distinct:
+            passage = hit.passage
+            if passage.text not in distinct:
                 legs = {**hit.legs, "reranked": score}
-                distinct[hit.passage.text] = Hit(passage=hit.passage, score=score, legs=legs)
+                distinct[passage.text] = Hit(passage=passage, score=score, legs=legs)
                 if len(distinct) == limit:
                     break
         return list(distinct.values())
+
+    def _scores(self, hits: Sequence[Hit], text: str, asked: Mapping[str, float]) -> list[float]:
+        """Return the score of each passage after the closer look."""
+        texts = [_lowered(hit.passage.text) for hit in hits]
+        together = "\n".join(texts)
+        phrases = [(phrase, weight) for phrase, weight in self._phrases(text) if phrase in together]
+        best = hits[0].score
+        scores = []
+        for hit, said in zip(hits, texts, strict=True):
+            score = hit.score / best
+            if phrases:
+                score += PHRASES * sum([weight for phrase, weight in phrases if phrase in said])
+            head = self._head(hit.passage.title, hit.passage.headings)
+            named = head.stems.intersection(asked)
+            if named:
+                score += HEADED * sum([asked[stem] for stem in named]) / head.weight
+            scores.append(score)
+        return scores
 
     def _inverse_frequency(self, stem: str) -> float:
         statistics = self._index.statistics
@@ -77,14 +93,8 @@ class Search:
         whole = sum(weighed.values())
         return [(phrase, weight / whole) for phrase, weight in rarest]
 
-    def _headed(self, passage: Passage, asked: dict[str, float]) -> float:
-        """Return how much of a passage's title and headings the question names, 0-1."""
-        head = self._head((passage.title, *passage.headings))
-        named = head.stems.intersection(asked)
-        return sum(asked[stem] for stem in named) / head.weight if named else 0.0
-
-    def _weighed_head(self, head: tuple[str, ...]) -> Head:
-        named = frozenset(stems(" ".join(head)))
+    def _weighed_head(self, title: str, headings: tuple[str, ...]) -> Head:
+        named = frozenset(stems(" ".join((title, *headings))))
         return Head(named, sum(map(self._idf, named)))
 
 
@@ -97,12 +107,6 @@ def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
         # A stem may end otherwise than its word: "happy" and "happi".
         shared = ending if said[second].startswith(ending) else ending[:-1]
         yield " ".join((*said[first:second], shared)), stem(said[first]), ending
-
-
-def _said(passage: Passage, phrases: list[tuple[str, float]]) -> float:
-    """Return the weight of the phrases that a passage holds, 0-1."""
-    text = _lowered(passage.text)
-    return sum([weight for phrase, weight in phrases if phrase in text])
 
 
 @lru_cache(maxsize=TEXTS_KEPT)

@@ -14,7 +14,7 @@ from shipmate.answer.quotes.wanted import Telling
 from shipmate.knowledge.outline import outline
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import TermStatistics
-from shipmate.text import stems
+from shipmate.text import asked_stems, stems
 
 __all__ = ["ANSWER_THRESHOLD", "Signals", "confidence", "signals"]
 
@@ -31,6 +31,7 @@ COMPARED = 8
 # words cannot be told from common ones among them, so a match counts for more.
 FEW = 0.6
 
+HEADS_KEPT = 4096
 # Two: assistants in one process do not disturb each other, and a replaced index is let go.
 _telling = lru_cache(maxsize=2)(Telling)
 
@@ -56,7 +57,7 @@ def confidence(question: Question, hits: Sequence[Hit], statistics: TermStatisti
 def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> Signals:
     """Return what speaks for an answer in the passages that were found."""
     telling = _telling(statistics)  # type: ignore[arg-type]  # no protocol promises a hash, and every object has one
-    asked = {stem: telling[stem] for stem in stems(question.standalone)}
+    asked = {stem: telling[stem] for stem in asked_stems(question.standalone)}
     if not hits or not asked:
         return Signals(spread=0.0, likeness=0.0)
     return Signals(spread=_spread(hits, asked), likeness=_likeness(hits[0].passage, asked, telling))
@@ -65,26 +66,32 @@ def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics)
 def _spread(hits: Sequence[Hit], asked: Mapping[str, float]) -> float:
     scores = [hit.legs.get("lexical", hit.score) for hit in hits[:COMPARED]]
     mean = sum(scores) / COMPARED
-    squares = sum((score - mean) ** 2 for score in scores) + (COMPARED - len(scores)) * mean**2
+    squares = sum([(score - mean) ** 2 for score in scores]) + (COMPARED - len(scores)) * mean**2
     return math.sqrt(squares / COMPARED * len(asked)) / sum(asked.values())
 
 
 def _likeness(passage: Passage, asked: Mapping[str, float], telling: Telling) -> float:
     """Return the highest cosine between the question and a line, in which each word counts what it tells."""
-    words = frozenset(asked)
+    outlined = outline(passage)
+    said: dict[int, float] = {}
+    for stem, weight in asked.items():
+        for number in outlined.holding.get(stem, ()):
+            said[number] = said.get(number, 0.0) + weight
+    lines = [(shared, outlined.pieces[number].stems) for number, shared in said.items()]
+    lines += [
+        (sum([asked[stem] for stem in line if stem in asked]), line) for line in _above(passage.title, passage.headings)
+    ]
     whole = sum(asked.values())
     best = 0.0
-    for line in _lines(passage):
-        said = math.fsum(map(asked.__getitem__, words & line))
+    for shared, line in lines:
         # A line that says nothing else would be this near; most are left here.
-        if said > best * whole:
-            best = max(best, said * said / (whole * math.fsum(map(telling.__getitem__, line))))
+        if shared > best * whole:
+            best = max(best, shared * shared / (whole * sum(map(telling.__getitem__, line))))
     return math.sqrt(best)
 
 
-@lru_cache(maxsize=1024)
-def _lines(passage: Passage) -> tuple[frozenset[str], ...]:
-    """Return the stems of each sentence, item and heading of a passage, and of what stands above it."""
-    above = (passage.title, *passage.headings, " ".join(passage.headings))
-    lines = [stems(line) for line in above] + [list(piece.stems) for piece in outline(passage).pieces]
-    return tuple({frozenset(line) for line in lines if line})
+@lru_cache(maxsize=HEADS_KEPT)
+def _above(title: str, headings: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the stems of what stands above a passage: of each heading, and of all of them."""
+    lines = (title, *headings, " ".join(headings))
+    return tuple({tuple(dict.fromkeys(stems(line))): None for line in lines})

@@ -18,12 +18,8 @@ CLOSE_LOOK = 12
 
 # The numbers below are set by hand, on plateaus: half or twice of one moves `python -m benchmarks.answers` by a point
 # or two.
-# What speaks for a piece, next to 1 for holding every word of the question and to its own worth:
-# words of the question in the heading, question or introduction above it,
-UNDER = 0.6
-# words in the piece before or behind it,
-NEAR = 0.3
-# the score of its passage, next to the best one's,
+# What speaks for a piece, next to 1 for holding every word of the question and to its own worth: the score of its
+# passage, next to the best one's,
 PASSAGE = 0.6
 # and the sign of an answer beside a word of the question's focus.
 SIGN = 0.2
@@ -42,7 +38,7 @@ LEAST_NEWS = 0.3
 LEAST_SCORE = 0.25
 
 
-class Candidate(msgspec.Struct, kw_only=True, gc=False):
+class Candidate(msgspec.Struct, gc=False):
     """A piece that may be quoted."""
 
     # The rank of its hit, and its number in that passage.
@@ -61,13 +57,12 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
     found: list[tuple[float, int, int]] = []
     best = max((hit.score for hit in hits), default=0.0)
     for rank, (hit, outline) in enumerate(zip(hits, outlines, strict=True)):
-        coverage = _coverage(want.weights, outline)
+        pieces = outline.pieces
         of_passage = PASSAGE * hit.score / best if best > 0 else 0.0
         # Negative numbers: of equals, the first one in the documents wins.
         found += [
-            (own + NEAR * near + worth + of_passage, -rank, -number)
-            for number, worth in zip(outline.quotable, outline.worth, strict=True)
-            if (own := coverage[number]) + (near := coverage[number - 1] + coverage[number + 1])
+            (told + pieces[number].worth + of_passage, -rank, -number)
+            for number, told in _told(want.weights, outline).items()
         ]
     found.sort(reverse=True)
     close = []
@@ -75,21 +70,18 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
         piece = outlines[-rank].pieces[-number]
         quote = hits[-rank].passage.text[piece.start : piece.end]
         shows = (not want.focus or not want.focus.isdisjoint(piece.stems)) and want.shown_in(quote)
-        close.append(Candidate(place=(-rank, -number), piece=piece, score=score + SIGN * shows, shows=shows))
+        close.append(Candidate((-rank, -number), piece, score + SIGN if shows else score, shows))
     close.sort(key=attrgetter("score"), reverse=True)
     return close
 
 
-def _coverage(weights: Mapping[str, float], outline: Outline) -> list[float]:
-    """Return how much of the question each piece holds or stands under; the last number is 0, for beyond both ends."""
-    coverage = [0.0] * (len(outline.pieces) + 1)
-    holding, under = outline.holding, outline.under
+def _told(weights: Mapping[str, float], outline: Outline) -> dict[int, float]:
+    """Return how much the pieces have to do with the question; those that have nothing are left out."""
+    told: dict[int, float] = {}
     for stem, weight in weights.items():
-        for number in holding.get(stem, ()):
-            coverage[number] += weight
-        for number in under.get(stem, ()):
-            coverage[number] += UNDER * weight
-    return coverage
+        for number, share in outline.touched(stem):
+            told[number] = told.get(number, 0.0) + weight * share
+    return told
 
 
 def pick(
@@ -112,11 +104,7 @@ def pick(
     taken = Taken()
     missing = MISSING
     while left and len(picks) < max_sentences:
-        if len(picks) < max(1, len(first)):
-            best = left[0]
-        else:
-            best = max(left, key=lambda c: c.score + news.scale * c.gain + missing * c.shows)
-        left.remove(best)
+        best = left.pop(0 if len(picks) < max(1, len(first)) else _best(left, news.scale, missing))
         introduced = _introduced(best, outlines, max_sentences - len(picks) - 1)
         if (
             introduced is None
@@ -132,8 +120,14 @@ def pick(
                 picks.append(candidate)
                 missing *= not candidate.shows
                 news.forget(candidate)
-        left = [candidate for candidate in left if candidate.place not in taken.places]
+        if introduced:
+            left = [candidate for candidate in left if candidate.place not in taken.places]
     return picks
+
+
+def _best(left: Sequence[Candidate], scale: float, missing: float) -> int:
+    values = [candidate.score + scale * candidate.gain + missing * candidate.shows for candidate in left]
+    return values.index(max(values))
 
 
 def _introduced(candidate: Candidate, outlines: Sequence[Outline], room: int) -> list[Candidate] | None:
@@ -144,8 +138,7 @@ def _introduced(candidate: Candidate, outlines: Sequence[Outline], room: int) ->
     behind = outlines[hit].pieces[number + 1 : number + 1 + room]
     listed = list(takewhile(_is_listed, behind))
     return [
-        Candidate(place=(hit, place), piece=piece, score=0.0, shows=False)
-        for place, piece in enumerate(listed, start=number + 1)
+        Candidate((hit, place), piece, score=0.0, shows=False) for place, piece in enumerate(listed, start=number + 1)
     ] or None
 
 
@@ -184,8 +177,8 @@ class News:
 
     def __init__(self, want: Wanted, found: Sequence[Candidate], telling: Telling) -> None:
         self._asked = want.weights
-        self._holders: dict[str, list[Candidate]] = {}
-        holders = self._holders
+        holders: dict[str, list[Candidate]] = {}
+        self._holders = holders
         for candidate in found:
             candidate.news = len(candidate.piece.stems)
             for stem in candidate.piece.stems:
@@ -193,13 +186,12 @@ class News:
                     holders[stem].append(candidate)
                 else:
                     holders[stem] = [candidate]
-        self._worth: dict[str, float] = {}
-        for stem, holding in holders.items():
-            self._worth[stem] = worth = telling[stem] * SUPPORT[len(holding)]
-            for candidate in holding:
-                candidate.gain += worth
+        self._worth = {stem: telling[stem] * SUPPORT[len(holding)] for stem, holding in holders.items()}
+        worth_of = self._worth.__getitem__
+        for candidate in found:
+            candidate.gain = sum(map(worth_of, candidate.piece.stems))
         # The candidate with most to say gains `NEWS`.
-        self.scale = NEWS / (max((candidate.gain for candidate in found), default=0.0) or 1.0)
+        self.scale = NEWS / (max([candidate.gain for candidate in found], default=0.0) or 1.0)
 
     def forget(self, said: Candidate) -> None:
         """Take from the candidates what has been said now."""

@@ -9,7 +9,7 @@ import msgspec
 
 from shipmate.messages import Question
 from shipmate.ports import TermStatistics
-from shipmate.text import STOP_WORDS, stem, stems, words
+from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
 __all__ = ["Telling", "Wanted", "wanted"]
 
@@ -22,9 +22,9 @@ CARRIED = 0.7
 FOCUS_BEFORE, FOCUS_BEHIND = 2, 2
 
 ASKING = frozenset("how what when where which who whom whose why".split())
-# What tells the kind of answer; the first one that is found counts.
+# What tells the kind of answer in the small letters of a question; the first one that is found counts.
 ASKS = {
-    kind: re.compile(pattern, re.IGNORECASE)
+    kind: re.compile(pattern)
     for kind, pattern in {
         "date": r"\bwhen\b|\b(?:what|which)(?: was the)? (?:date|day|month|time|year)\b|\bhow (?:long|often|old)\b|\bdeadline\b",
         "number": r"\bhow (?:big|far|fast|high|large|many|much|tall)\b|\b(?:amount|number) of\b"
@@ -124,14 +124,15 @@ def _subject(quote: str) -> frozenset[str]:
 def wanted(question: Question, telling: Telling) -> Wanted:
     """Read a question."""
     text = question.text
-    low = words(text.lower())
+    small = text.lower()
+    low = words(small)
     weights: dict[str, float] = {}
     if question.standalone != text:
-        weights = {key: telling[key] * CARRIED for key in stems(question.standalone)}
-    weights.update((key, telling[key]) for key in stems(text))
+        weights = {key: telling[key] * CARRIED for key in asked_stems(question.standalone)}
+    weights.update((key, telling[key]) for key in asked_stems(text))
     total = sum(weights.values()) or 1.0
     named = "meaning" if len(low) <= NAME_WORDS else ""
-    kind = next((kind for kind, asked in ASKS.items() if asked.search(text)), named)
+    kind = next((kind for kind, asked in ASKS.items() if asked.search(small)), named)
     return Wanted(
         weights={key: weight / total for key, weight in weights.items()},
         focus=_focus(low),

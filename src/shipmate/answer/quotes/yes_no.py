@@ -148,7 +148,7 @@ def claim(question: str) -> Claim | None:
     """Read a question that asks for a yes or a no, or a statement to be confirmed; None for any other."""
     if len(question) > LONGEST_CHARS or question.count("?") > 1:
         return None
-    if REQUEST.search(question) or not ASKING.isdisjoint(words(question.lower())):
+    if not ASKING.isdisjoint(words(question.lower())) or REQUEST.match(question):
         return None
     stated = TAGGED.match(question) or HEARSAY.match(question)
     found = stated or POLAR.match(question) or DECLARED.match(question)
@@ -175,6 +175,8 @@ def decide(asked: Claim, evidence: Evidence) -> bool | None:
     if said and evidence.answers and asked.stems:
         same = len(evidence.above.intersection(asked.stems)) >= SAME_QUESTION * len(asked.stems)
         return (said["word"].lower() == "yes") != asked.negated if same else None
+    if len(asked.stems) < DECISIVE_STEMS:
+        return None
     main = _main_clause(evidence.quote)
     if not _is_as_exact(asked, main):
         return None
