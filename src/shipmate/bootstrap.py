@@ -120,7 +120,12 @@ def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") ->
     from shipmate.listing import listings
 
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
-        found = listings(project.documents, state_folder(project))
+        found = listings(
+            project.documents,
+            state_folder(project),
+            SystemClock(),
+            progress=lambda page, done, total: progress(knowledge.visiting(page, done, total)),
+        )
         return knowledge.ingest(found, _open_index(project), progress=progress)
 
 
@@ -143,7 +148,7 @@ def index_state(project: Project) -> IndexState:
 
     index = _open_index(project)
     sources = index.sources()
-    found = listings(project.documents, state_folder(project))
+    found = listings(project.documents, state_folder(project), SystemClock(), visits=False)
     entries = [entry for listing in found for entry in listing.entries]
     files = [entry for entry in entries if isinstance(entry, File)]
     here = {entry.source for entry in entries}

@@ -15,7 +15,7 @@ from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.messages import Passage
 from shipmate.ports import PassageIndex
 
-__all__ = ["IngestProgress", "IngestReport", "ingest"]
+__all__ = ["IngestProgress", "IngestReport", "ingest", "visiting"]
 
 # What is read at most before it is committed: it bounds memory, and what an interrupted run has to read again.
 BATCH_BYTES = 8 * 1024 * 1024
@@ -75,6 +75,11 @@ def ingest(
     """
     with ParserProcess() as parsers:
         return _Ingest(listings, index, parsers, progress, largest_bytes).run()
+
+
+def visiting(page: str, done: int, total: int) -> IngestProgress:
+    """Return how far a visit to a website is, whose pages' sizes nobody knows before."""
+    return IngestProgress(source=page, done=done, total=total, done_bytes=done, total_bytes=total)
 
 
 class _Ingest:
