@@ -56,7 +56,9 @@ class Grounding:
         It never raises, whatever the text. White space around the sentence is kept.
         """
         shown, marked = _unmarked(sentence) if "[" in sentence else (safe(sentence), UNMARKED)
-        said = reading(plain(shown).strip())
+        quoted = self._spans.quoted(shown.strip(), marked)
+        # What is in a model's own words seldom comes again: it is not kept.
+        said = Reading(plain(shown).strip()) if quoted is None else self._spans[quoted]
         yes = says_yes(said.text, said.stems, asked=lambda: self._verdict is not None)
         # "Nope" is no name.
         if yes is not None and not said.claims._replace(names=()).to_the_letter():
@@ -66,7 +68,6 @@ class Grounding:
         leading = LEADING.match(said.text)
         if leading and self._verdict and self._verdict.holds is (leading["yes"] is None):
             return _opposite(shown, leading[0].strip())
-        quoted = self._spans.quoted(shown.strip(), marked)
         if quoted is not None:
             return Sentence(text=shown, citations=self._spans.citations([quoted]))
         stems = said.stems - ASSENTING if len(said.stems) > 1 else said.stems

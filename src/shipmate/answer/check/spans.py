@@ -99,24 +99,31 @@ class Spans:
         amounts = list(filter(counts, stems))
         topical = self._counted(stems.difference(amounts)) if amounts else shared
 
-        def rank(number: int) -> tuple[int, int, int]:
-            return shared[number], self._held_of_wanted[number], -number
-
-        marked = [number for number in shared if self._of[number] in passages]
+        marked = [number for number in shared if self._of[number] in passages] if passages else ()
         if marked:
-            yield self._chain(max(marked, key=rank), stems, topical)
-        firsts = self._firsts_of(shared, topical)
-        if firsts:
-            most = max(map(shared.__getitem__, firsts))
-            yield self._chain(max((n for n in firsts if shared[n] == most), key=rank), stems, topical)
-        for first in nlargest(TRIES, firsts, key=rank)[1:]:
+            yield self._chain(self._best(marked, shared), stems, topical)
+        for first in self._beginnings(shared, topical):
             yield self._chain(first, stems, topical)
 
-    def _firsts_of(self, shared: Counter[int], topical: Counter[int]) -> list[int]:
-        """Return the spans that speak enough of the same to begin a chain."""
+    def _beginnings(self, shared: Counter[int], topical: Counter[int]) -> Iterator[int]:
+        """Yield the spans that speak enough of the same to begin a chain, best first."""
+        if not shared:
+            return
         most = max(topical.values(), default=0)
+        best = self._best(shared, shared)
+        if 2 * topical[best] >= most:
+            # It is the best of those that fit, and mostly the only one that is asked for.
+            yield best
         closest = min((n for n, held in topical.items() if held == most), default=-1)
-        return [n for n in shared if 2 * topical[n] >= most or self._of[n] == self._of[closest]]
+        fit = [n for n in shared if 2 * topical[n] >= most or self._of[n] == self._of[closest]]
+        ranked = nlargest(TRIES, fit, key=lambda n: (shared[n], self._held_of_wanted[n], -n))
+        yield from (number for number in ranked if number != best or 2 * topical[best] < most)
+
+    def _best(self, numbers: Iterable[int], shared: Counter[int]) -> int:
+        """Return the span that holds most of a sentence, of several the one that holds most of what is wanted."""
+        most = max(shared[number] for number in numbers)
+        best = [number for number in numbers if shared[number] == most]
+        return best[0] if len(best) == 1 else max(best, key=lambda n: (self._held_of_wanted[n], -n))
 
     @cached_property
     def _held_of_wanted(self) -> Counter[int]:
