@@ -19,7 +19,16 @@ from tests.journeys.process import Terminal, begun, make_garden, shipmate
 QUESTION = "When are roses pruned?"
 KEYS = "kind text citations confidence intent conversation_id turn_id usage latency_ms release".split()
 # What `ask` does without: each costs a tenth of a second or more.
-HEAVY = ("fastapi", "httptools", "jinja2", "pydantic", "rich", "uvicorn")
+HEAVY = (
+    "fastapi",
+    "httptools",
+    "importlib.metadata",
+    "jinja2",
+    "pydantic",
+    "rich",
+    "shipmate.knowledge.ingest",
+    "uvicorn",
+)
 
 
 @pytest.fixture(scope="module")
