@@ -10,7 +10,7 @@ __all__ = ["plain", "safe"]
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 HALF_OF_DAY = re.compile(r"\b([ap])\.m\.", re.IGNORECASE)
 # Composed forms that would melt into the digits before them: 10² is not 102, 1½ is not 11/2.
-BEHIND_DIGIT = re.compile(r"(?<=\d)(?=[²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞])")
+BEHIND_DIGIT = re.compile(r"([²³¹⁰⁴-⁹₀-₉¼-¾⅐-⅞])(?<=\d.)")
 # What is drawn as nothing, besides format characters. Accents that stand apart from their letter are left out, too.
 UNDRAWN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2800\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # What could make a reader see another text than the one that was checked; joiners of letters and emoji may stay.
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
         text = HALF_OF_DAY.sub(r"\1m", text)
     if text.isascii():
         return text
-    return BEYOND_ASCII.sub(_drawn, unicodedata.normalize("NFKC", BEHIND_DIGIT.sub(" ", text)))
+    return BEYOND_ASCII.sub(_drawn, unicodedata.normalize("NFKC", BEHIND_DIGIT.sub(r" \1", text)))
 
 
 def safe(text: str) -> str:
