@@ -205,9 +205,28 @@ def test_a_cancelled_request_takes_its_connection_along() -> None:
     assert against([b"HTTP/1.1 2"], [OK], use=use) == 2
 
 
-def test_a_connection_that_nobody_uses_is_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pieces", [[OK], [OK, END]])
+def test_a_connection_that_nobody_uses_is_closed_after_a_while(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pool, "KEPT_S", 0.02)
-    assert against([OK], use=times(3, pause_s=0.1)) == ([b"ok"] * 3, 3)
+    assert against(pieces, use=times(3, pause_s=0.1)) == ([b"ok"] * 3, 3)
+
+
+def test_what_is_held_up_is_read_when_its_server_has_gone() -> None:
+    """A large answer waits until it is read; that the other side leaves meanwhile takes none of it away."""
+    body = b"x" * 3_000_000
+
+    async def use(_: Server, connections: Pool) -> int:
+        connection = await connections.post(b"{}")
+        await asyncio.sleep(0.05)
+        said = 0
+        while data := await connection.read():
+            said += len(data)
+        connection.release()
+        return said
+
+    assert against([b"HTTP/1.1 200 OK\r\n\r\n" + body, END], use=use) == len(body)
 
 
 def test_closing_drops_what_is_under_way() -> None:

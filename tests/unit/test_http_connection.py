@@ -49,7 +49,7 @@ class Line(asyncio.Transport):
 
 def connected(use: Callable[[Connection, Line], Awaitable[T]]) -> T:
     async def run() -> T:
-        connection = Connection(free=lambda _: None, lost=lambda _: None)
+        connection = Connection(free=lambda _: None, connected=set())
         line = Line(connection)
         connection.connection_made(line)
         return await use(connection, line)

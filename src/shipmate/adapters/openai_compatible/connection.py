@@ -21,8 +21,8 @@ class Connection(asyncio.Protocol):
     speak HTTP.
     """
 
-    def __init__(self, *, free: Callable[["Connection"], None], lost: Callable[["Connection"], None]) -> None:
-        """`free` is told when another request may be sent, `lost` when the connection is closed, by whomever."""
+    def __init__(self, *, free: Callable[["Connection"], None], connected: set["Connection"]) -> None:
+        """`free` is told when another request may be sent; while it is open, the connection is in `connected`."""
         # Of the response; 0 while its head has not come.
         self.status = 0
         # By names in lower case.
@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
         # A byte has come since the request was sent.
         self.has_begun = False
         self._free = free
-        self._lost = lost
+        self._connected = connected
         self._parser: httptools.HttpResponseParser | None = None
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[None] | None = None
@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._connected.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None or self.is_complete:
@@ -95,7 +96,7 @@ class Connection(asyncio.Protocol):
             self._fail(ValueError("it changes to another protocol"))
         if self._bodiless_bytes > HEAD_BYTES:
             self._fail(ValueError(f"more than {HEAD_BYTES} bytes of headers"))
-        if self._unread_bytes > UNREAD_BYTES:
+        if self._unread_bytes > UNREAD_BYTES and not self._error:
             self._transport.pause_reading()
         self._wake()
 
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
             self.is_complete = True
         self._error = self._error or ConnectionError(str(exc or "the server closed the connection"))
         self._wake()
-        self._lost(self)
+        self._connected.discard(self)
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
     def _take(self) -> bytes:
         data = b"".join(self._parts)
         self._parts.clear()
-        if self._unread_bytes > UNREAD_BYTES:
+        if self._unread_bytes > UNREAD_BYTES and not self._error:
             self._transport.resume_reading()
         self._unread_bytes = 0
         return data

@@ -42,7 +42,7 @@ class Pool:
         self._head = _head(url, headers)
         self._tls = _tls() if parts.scheme == "https" else None
         self._connect_timeout_s = connect_timeout_s
-        self._open: set[Connection] = set()
+        self._connected: set[Connection] = set()
         # Those that are free, with the timers that close them.
         self._free: dict[Connection, asyncio.TimerHandle] = {}
 
@@ -64,13 +64,19 @@ class Pool:
 
     async def close(self) -> None:
         """Drop all connections."""
-        for connection in tuple(self._open):
+        while self._free:
+            self._take()
+        for connection in tuple(self._connected):
             connection.drop()
         # They are told so in the loop's next turn.
         await asyncio.sleep(0)
 
     def _keep(self, connection: Connection) -> None:
-        self._free[connection] = asyncio.get_running_loop().call_later(KEPT_S, connection.drop)
+        self._free[connection] = asyncio.get_running_loop().call_later(KEPT_S, self._forget, connection)
+
+    def _forget(self, connection: Connection) -> None:
+        del self._free[connection]
+        connection.drop()
 
     def _take(self) -> Connection | None:
         """Return the free connection that was used last."""
@@ -89,21 +95,14 @@ class Pool:
                 opened = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
                 name = self._host if self._tls else None
                 _, connection = await loop.create_connection(
-                    lambda: Connection(free=self._keep, lost=self._lost),
+                    lambda: Connection(free=self._keep, connected=self._connected),
                     sock=opened,
                     ssl=self._tls,
                     server_hostname=name,
                 )
+                return connection
         except TimeoutError as error:
             raise ConnectTimeout from error
-        self._open.add(connection)
-        return connection
-
-    def _lost(self, connection: Connection) -> None:
-        self._open.discard(connection)
-        closing = self._free.pop(connection, None)
-        if closing:
-            closing.cancel()
 
 
 async def _sent(connection: Connection, request: bytes) -> Connection:
