@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 from sys import intern
 
 import msgspec
@@ -85,6 +86,9 @@ class Kind(Enum):
 
 QUOTABLE = frozenset((Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT))
 
+# What an introduction goes on standing above.
+LISTED = frozenset((Kind.ITEM, Kind.ROW, Kind.CODE))
+
 # How a kind and what else holds of a piece are packed into a number, and its worth into another.
 KINDS = tuple(Kind)
 QUOTABLE_SIGN, LEADS_SIGN, HEADS_SIGN = 8, 16, 32
@@ -116,31 +120,43 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     """A passage, taken apart once and kept."""
 
     pieces: tuple[Piece, ...]
-    # The pieces that hold a stem.
-    holding: dict[str, list[int]]
-    # The pieces that do not hold a stem, but stand under a heading, question or introduction that does.
-    under: dict[str, list[int]]
+    # The stems of the heading, question or introduction above each piece.
+    above: tuple[tuple[str, ...], ...]
+    # The stems of all of that.
+    said: frozenset[str]
     # What `touched` has found.
-    known: dict[str, list[tuple[int, float]]]
+    known: dict[str, list[tuple[int, float]]] = msgspec.field(default_factory=dict)
+
+    def holding(self, stem: str) -> list[int]:
+        """Return the pieces that hold a stem."""
+        return [number for number, piece in enumerate(self.pieces) if stem in piece.stems] if stem in self.said else []
+
+    def stands_under(self, number: int, stem: str) -> bool:
+        """Tell whether a piece does not hold a stem, but stands under a heading, question or introduction that does."""
+        return stem in self.above[number] and stem not in self.pieces[number].stems
 
     def touched(self, stem: str) -> Sequence[tuple[int, float]]:
         """Return the pieces that may be quoted and have to do with a stem, and how much: 1 for those that hold it."""
+        if stem not in self.said:
+            return ()
         found = self.known.get(stem)
         if found is None:
-            if stem not in self.holding and stem not in self.under:
-                return ()
             self.known[stem] = found = self._touched(stem)
         return found
 
     def _touched(self, stem: str) -> list[tuple[int, float]]:
-        # One more at the end, for beyond both ends.
-        own = [0.0] * (len(self.pieces) + 1)
-        for number in self.under.get(stem, ()):
-            own[number] = UNDER
-        for number in self.holding.get(stem, ()):
-            own[number] = 1.0
-        shares = ((number, own[number] + NEAR * (own[number - 1] + own[number + 1])) for number in range(len(own) - 1))
-        return [(number, share) for number, share in shares if share and self.pieces[number].quotable]
+        own = [
+            1.0 if stem in piece.stems else UNDER if stem in above else 0.0
+            for piece, above in zip(self.pieces, self.above, strict=True)
+        ]
+        # Beyond both ends.
+        own.append(0.0)
+        found = []
+        for number, piece in enumerate(self.pieces):
+            share = own[number] + NEAR * (own[number - 1] + own[number + 1])
+            if share and piece.quotable:
+                found.append((number, share))
+        return found
 
 
 class Packed(msgspec.Struct, frozen=True, array_like=True):
@@ -185,25 +201,10 @@ def outline(passage: Passage) -> Outline:
     """Take a passage apart, or recall how it was; the outlines that were used last are kept."""
     data = _packed.get(passage)
     pieces = tuple(_pieces(passage) if data is None else _unpacked(passage, data))
-    holding: dict[str, list[int]] = {}
-    under: dict[str, list[int]] = {}
     context = _Context(passage)
-    for number, piece in enumerate(pieces):
-        own = piece.stems
-        for stem in own:
-            if stem in holding:
-                holding[stem].append(number)
-            else:
-                holding[stem] = [number]
-        for stem in context.above(piece):
-            if stem in own:
-                continue
-            if stem in under:
-                under[stem].append(number)
-            else:
-                under[stem] = [number]
-        context.follow(piece)
-    return Outline(pieces=pieces, holding=holding, under=under, known={})
+    above = tuple([context.pass_by(piece) for piece in pieces])
+    said = frozenset(chain.from_iterable([*(piece.stems for piece in pieces), *above]))
+    return Outline(pieces=pieces, above=above, said=said)
 
 
 def _unpacked(passage: Passage, data: bytes) -> Iterator[Piece]:
@@ -238,7 +239,7 @@ def _pieces(passage: Passage) -> list[Piece]:
     for start, end in sentence_spans(text):
         piece = _piece(text, start, end, context)
         pieces.append(piece)
-        context.follow(piece)
+        context.pass_by(piece)
     return pieces
 
 
@@ -252,22 +253,21 @@ class _Context:
         self.in_list = False
         self.in_table = False
 
-    def above(self, piece: Piece) -> Sequence[str]:
-        """Return the stems that a piece stands under."""
-        return () if piece.kind in (Kind.HEADING, Kind.QUESTION) else self._both
-
-    def follow(self, piece: Piece) -> None:
-        """Go on behind a piece."""
+    def pass_by(self, piece: Piece) -> tuple[str, ...]:
+        """Return the stems that a piece stands under, and go on behind it."""
+        kind = piece.kind
+        above = () if kind is Kind.HEADING or kind is Kind.QUESTION else self._both
         heading, intro = self._heading, self._intro
         if piece.heads:
             self._heading = piece.stems
-        if piece.kind is Kind.INTRO:
+        if kind is Kind.INTRO:
             self._intro = piece.stems
-        elif piece.kind not in (Kind.ITEM, Kind.CODE, Kind.ROW):
+        elif intro and kind not in LISTED:
             self._intro = ()
-        self.in_list = bool(self._intro)
         if self._heading is not heading or self._intro is not intro:
             self._both = tuple(dict.fromkeys(self._heading + self._intro))
+        self.in_list = bool(self._intro)
+        return above
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)

@@ -50,7 +50,7 @@ def _said(claimed: Claim, question: Question, hits: Sequence[Hit]) -> Iterator[t
         over = set(stems(" ".join((hit.passage.title, *hit.passage.headings))))
         for at, piece in enumerate(outlined.pieces):
             number += 1
-            above = frozenset(key for key in claimed.stems if key in over or at in outlined.under.get(key, ()))
+            above = frozenset(key for key in claimed.stems if key in over or outlined.stands_under(at, key))
             answers = at > 0 and outlined.pieces[at - 1].kind is Kind.QUESTION
             if not piece.quotable or (leant_on and leant_on.isdisjoint(over.union(piece.stems, above))):
                 continue

@@ -75,7 +75,7 @@ def _likeness(passage: Passage, asked: Mapping[str, float], telling: Telling) ->
     outlined = outline(passage)
     said: dict[int, float] = {}
     for stem, weight in asked.items():
-        for number in outlined.holding.get(stem, ()):
+        for number in outlined.holding(stem):
             said[number] = said.get(number, 0.0) + weight
     lines = [(shared, outlined.pieces[number].stems) for number, shared in said.items()]
     lines += [

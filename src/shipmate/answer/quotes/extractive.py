@@ -88,7 +88,7 @@ def _evidence(
     """Return a candidate as evidence; None when it says too little of the claim to decide it."""
     hit, number = candidate.place
     outline = outlines[hit]
-    above = frozenset(stem for stem in claimed.stems if number in outline.under.get(stem, ()))
+    above = frozenset(stem for stem in claimed.stems if outline.stands_under(number, stem))
     answers = number > 0 and outline.pieces[number - 1].kind is Kind.QUESTION
     if answers or claimed.is_covered(candidate.piece.stems, above):
         return Evidence(quote=_text(candidate, hits), above=above, answers=answers)

@@ -54,23 +54,26 @@ class Candidate(msgspec.Struct, gc=False):
 
 def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -> list[Candidate]:
     """Return the pieces that may answer, best first."""
-    found: list[tuple[float, int, int]] = []
-    best = max((hit.score for hit in hits), default=0.0)
+    scores: list[float] = []
+    places: list[tuple[int, int]] = []
+    best = max([hit.score for hit in hits], default=0.0)
     for rank, (hit, outline) in enumerate(zip(hits, outlines, strict=True)):
         pieces = outline.pieces
         of_passage = PASSAGE * hit.score / best if best > 0 else 0.0
-        # Negative numbers: of equals, the first one in the documents wins.
-        found += [
-            (told + pieces[number].worth + of_passage, -rank, -number)
-            for number, told in _told(want.weights, outline).items()
-        ]
-    found.sort(reverse=True)
+        told = _told(want.weights, outline)
+        numbers = sorted(told)
+        scores += [told[number] + pieces[number].worth + of_passage for number in numbers]
+        places += [(rank, number) for number in numbers]
+    # Of equals, the first one in the documents wins.
+    order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
     close = []
-    for score, rank, number in found[:CLOSE_LOOK]:
-        piece = outlines[-rank].pieces[-number]
-        quote = hits[-rank].passage.text[piece.start : piece.end]
-        shows = (not want.focus or not want.focus.isdisjoint(piece.stems)) and want.shown_in(quote)
-        close.append(Candidate((-rank, -number), piece, score + SIGN if shows else score, shows))
+    for at in order[:CLOSE_LOOK]:
+        rank, number = place = places[at]
+        piece = outlines[rank].pieces[number]
+        shows = False
+        if want.sign and (not want.focus or not want.focus.isdisjoint(piece.stems)):
+            shows = want.shown_in(hits[rank].passage.text[piece.start : piece.end])
+        close.append(Candidate(place, piece, scores[at] + SIGN if shows else scores[at], shows))
     close.sort(key=attrgetter("score"), reverse=True)
     return close
 
