@@ -90,6 +90,7 @@ def _completed(trace: Trace, ttft_ms: float | None) -> dict[str, object]:
         "citations": [_span(citation) for citation in reply.citations],
         "cuts": dict(Counter(cut.rule for cut in trace.cuts)),
         "faulty": bool(trace.fault),
+        "abandoned": trace.abandoned,
         "ttft_ms": ttft_ms,
         "latency_ms": reply.latency_ms,
         "tokens_in": reply.usage.input_tokens,

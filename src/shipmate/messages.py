@@ -277,10 +277,12 @@ class Trace(Record, frozen=True, kw_only=True):
     reply: Reply
     # What went wrong on the way and was mended by a fallback; empty when nothing did.
     fault: str = ""
+    # The client went away before anything was chosen: the reply and its kind say nothing.
+    abandoned: bool = False
 
 
 class Started(Record, frozen=True, kw_only=True, tag="started"):
-    """The turn was accepted; the user's message is being committed."""
+    """The turn was accepted; the user's message is committed before the first token."""
 
     conversation_id: str
     turn_id: str
@@ -361,7 +363,7 @@ class Conversation(Record, frozen=True, kw_only=True):
 
 
 class TurnOpening(Record, frozen=True, kw_only=True):
-    """What is committed before the first token leaves."""
+    """What is committed before the first token leaves, while the rest of the reply is awaited."""
 
     turn_id: str
     conversation: Conversation
@@ -373,6 +375,8 @@ class TurnClosing(Record, frozen=True, kw_only=True):
     """What is committed before `Finished` leaves."""
 
     conversation: Conversation
+    # The user's message, of a turn that was not opened before.
+    asked: Message | None = None
     message: Message
     trace: Trace
     events: tuple[Event, ...] = ()

@@ -95,8 +95,9 @@ class Store(Protocol):
         """
 
     def close_turn(self, closing: TurnClosing) -> Awaitable[None]:
-        """Commit reply, trace and events in one transaction; idempotent by turn id.
+        """Commit reply, trace and events in one transaction, and the user's message with them where it is `asked`.
 
+        Idempotent by turn id.
         It is queued by the call itself, awaited or not. Raises `NoTurn` when the turn was never opened, `DiskFull`
         when nothing of it could be kept.
         """

@@ -1,7 +1,7 @@
 """One turn, top to bottom: from a user's message to a checked, committed reply."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import msgspec
 from shipmate.admission import ConversationQueue, TokenBucket, Wait
 from shipmate.answer import phrases
 from shipmate.answer.compose import Composer
-from shipmate.answer.draft import Chosen, Drafter, Fault
+from shipmate.answer.draft import Chosen, Drafter, DraftPart, Fault
 from shipmate.answer.followup import standalone
 from shipmate.errors import Malformed, TooLarge
 from shipmate.journal import Journal
@@ -18,6 +18,7 @@ from shipmate.knowledge.search import Search
 from shipmate.messages import (
     Ask,
     Card,
+    Cited,
     Conversation,
     Cut,
     Finished,
@@ -34,6 +35,7 @@ from shipmate.messages import (
     Started,
     Step,
     StreamEvent,
+    Token,
     Trace,
     TurnClosing,
     TurnOpening,
@@ -43,6 +45,8 @@ from shipmate.ports import Clock, PassageIndex, Store
 from shipmate.router import Router
 
 __all__ = ["Assistant", "Parts"]
+
+NOTHING_CHOSEN = Chosen(kind=ReplyKind.REFUSE, confidence=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +80,13 @@ class Turn:
     marked_s: float
     route: Route = field(default_factory=Route)
     hits: Sequence[Hit] = ()
-    chosen: Chosen = field(default_factory=lambda: Chosen(kind=ReplyKind.REFUSE, confidence=0.0))
+    chosen: Chosen | None = None
     reply: Composer = field(default_factory=Composer)
     cuts: list[Cut] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     fault: str = ""
+    # The commit of the user's message, where it goes before the reply's.
+    opened: Awaitable[None] | None = None
     first_text_ms: float | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -94,6 +100,21 @@ class Turn:
         now_s = self.parts.clock.elapsed()
         self.steps.append(Step(name=step, ms=(now_s - self.marked_s) * 1000))
         self.marked_s = now_s
+
+    def take(self, part: DraftPart) -> Sequence[Cited | Token]:
+        """Note a part of the draft; return what the user gets to see of it."""
+        match part:
+            case Sentence():
+                return self.reply.add(part)
+            case Chosen():
+                self.chosen = part
+            case Cut():
+                self.cuts.append(part)
+            case Usage():
+                self.usage = part
+            case Fault():
+                self.fault = part.what
+        return ()
 
 
 class Assistant:
@@ -133,6 +154,7 @@ class Assistant:
     async def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         """Run one turn. Closing the iterator ends it early; what was said until then is kept.
 
+        A reply that needs no waiting is committed with its question before any of it leaves.
         Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
         """
         parts = self._parts
@@ -145,26 +167,32 @@ class Assistant:
         conversation_id = ask.conversation_id or parts.clock.new_id()
         async with self._queue.place((ask.caller, conversation_id)):
             turn = await _open(ask, conversation_id, parts, started_s)  # 2 open
-            committed = parts.store.open_turn(_opening(turn))
+            said: list[StreamEvent] = []
             try:
                 yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
                 _route(turn)  # 5 route
                 _search(turn)  # 7 search
-                async with aclosing(_draft(turn)) as checked:  # 8, 9 draft, check
-                    async for sentence in checked:
-                        if turn.first_text_ms is None:
-                            turn.mark("first sentence")
-                            await committed
-                            turn.mark("commit message")
-                            turn.first_text_ms = turn.spent_ms
-                        for event in turn.reply.add(sentence):
+                draft = parts.drafter.draft(turn.question, turn.route, turn.hits)  # 8, 9 draft, check
+                if isinstance(draft, AsyncGenerator):
+                    async with aclosing(_relay(turn, draft)) as events:
+                        async for event in events:
                             yield event
+                else:
+                    said = [event for part in draft for event in turn.take(part)]
+                    turn.mark("draft")
+                    turn.first_text_ms = turn.spent_ms
             except (GeneratorExit, asyncio.CancelledError):
                 turn.fault = "the client went away"
                 parts.store.close_turn(_decide(turn))
                 raise
+            except Exception:
+                if not turn.opened:
+                    parts.store.open_turn(_opening(turn))  # no reply, but the question is not lost
+                raise
             closing = _decide(turn)  # 10 decide
             await parts.store.close_turn(closing)  # 11 commit
+            for event in said:
+                yield event
             yield Finished(reply=closing.trace.reply)  # 12 finish
 
 
@@ -249,26 +277,26 @@ def _search(turn: Turn) -> None:
     turn.mark("search")
 
 
-async def _draft(turn: Turn) -> AsyncGenerator[Sentence, None]:
-    """Yield the sentences that may be said, and note everything else."""
-    async with aclosing(turn.parts.drafter.draft(turn.question, turn.route, turn.hits)) as draft:
+async def _relay(turn: Turn, draft: AsyncGenerator[DraftPart, None]) -> AsyncGenerator[StreamEvent, None]:
+    """Yield a reply as it is drafted; the question is committed before the first word of it."""
+    turn.opened = turn.parts.store.open_turn(_opening(turn))
+    async with aclosing(draft):
         async for part in draft:
-            match part:
-                case Sentence():
-                    yield part
-                case Chosen():
-                    turn.chosen = part
-                case Cut():
-                    turn.cuts.append(part)
-                case Usage():
-                    turn.usage = part
-                case Fault():
-                    turn.fault = part.what
+            events = turn.take(part)
+            if events and turn.first_text_ms is None:
+                turn.mark("first sentence")
+                await turn.opened
+                turn.mark("commit message")
+                turn.first_text_ms = turn.spent_ms
+            for event in events:
+                yield event
 
 
 def _decide(turn: Turn) -> TurnClosing:
     """Make the reply, and the record of why it is what it is."""
-    turn.mark("further sentences")
+    if turn.opened:
+        turn.mark("further sentences")
+    chosen = turn.chosen or NOTHING_CHOSEN
     now = turn.asked_at + turn.spent_ms / 1000
     conversation = msgspec.structs.replace(
         turn.conversation,
@@ -279,10 +307,10 @@ def _decide(turn: Turn) -> TurnClosing:
         ),
     )
     reply = Reply(
-        kind=turn.chosen.kind,
+        kind=chosen.kind,
         text=turn.reply.text,
         citations=tuple(turn.reply.citations),
-        confidence=round(turn.chosen.confidence, 3),
+        confidence=round(chosen.confidence, 3),
         intent=turn.route.intent,
         conversation_id=conversation.conversation_id,
         turn_id=turn.turn_id,
@@ -293,6 +321,7 @@ def _decide(turn: Turn) -> TurnClosing:
     trace = _trace(turn, reply)
     return TurnClosing(
         conversation=conversation,
+        asked=None if turn.opened else _asked(turn),
         message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
         trace=trace,
         events=turn.parts.journal.turn_completed(conversation, trace, ttft_ms=turn.first_text_ms),
@@ -300,11 +329,11 @@ def _decide(turn: Turn) -> TurnClosing:
 
 
 def _opening(turn: Turn) -> TurnOpening:
-    return TurnOpening(
-        turn_id=turn.turn_id,
-        conversation=turn.conversation,
-        message=Message(role=Role.USER, text=turn.ask.text, at=turn.asked_at),
-    )
+    return TurnOpening(turn_id=turn.turn_id, conversation=turn.conversation, message=_asked(turn))
+
+
+def _asked(turn: Turn) -> Message:
+    return Message(role=Role.USER, text=turn.ask.text, at=turn.asked_at)
 
 
 def _trace(turn: Turn, reply: Reply) -> Trace:
@@ -319,6 +348,7 @@ def _trace(turn: Turn, reply: Reply) -> Trace:
         steps=tuple(turn.steps),
         reply=reply,
         fault=turn.fault,
+        abandoned=turn.chosen is None,
     )
 
 

@@ -205,6 +205,14 @@ async def test_the_trace_tells_passages_steps_and_the_reply(garden: Callable[...
     trace = await place.assistant.trace(reply.turn_id, "local")
     assert trace.reply == reply
     assert trace.passages[0].source == "roses.md"
+    assert not trace.abandoned
+    assert [step.name for step in trace.steps] == ["open", "route", "search", "draft"]
+
+
+async def test_the_trace_of_a_models_reply_tells_when_its_question_was_committed(garden: Callable[..., Garden]) -> None:
+    place = garden(model=Saying("Roses are pruned in March [1]."))
+    reply = await place.reply("When are roses pruned?")
+    trace = await place.assistant.trace(reply.turn_id, "local")
     steps = ["open", "route", "search", "first sentence", "commit message", "further sentences"]
     assert [step.name for step in trace.steps] == steps
 
@@ -268,16 +276,73 @@ async def test_when_nothing_the_model_says_is_supported_the_documents_are_quoted
     assert reply.text.startswith(phrases.MODEL_UNSUPPORTED)
 
 
-async def test_a_client_that_leaves_keeps_what_was_said_until_then(garden: Callable[..., Garden]) -> None:
+async def test_a_reply_that_needs_no_model_is_kept_whole_with_its_question_before_any_of_it_leaves(
+    garden: Callable[..., Garden],
+) -> None:
     place = garden()
     turn = place.assistant.turn(Ask(text="When are roses pruned?"))
     started = await anext(turn)
     assert isinstance(started, Started)
-    said = await anext(turn)
-    assert isinstance(said, Token)
+    with pytest.raises(NoConversation):
+        await place.store.conversation(started.conversation_id, "local")
+    assert isinstance(await anext(turn), Token)
+    kept = (await place.assistant.trace(started.turn_id, "local")).reply
+    said = await place.store.conversation(started.conversation_id, "local")
+    assert [message.text for message in said.messages] == ["When are roses pruned?", kept.text]
+    *_, finished = [event async for event in turn]
+    assert finished == Finished(reply=kept)
+
+
+async def test_the_question_is_kept_before_a_models_first_word_leaves(garden: Callable[..., Garden]) -> None:
+    place = garden(model=Saying("Roses are pruned in March [1]. ", "They"))
+    turn = place.assistant.turn(Ask(text="When are roses pruned?"))
+    started = await anext(turn)
+    assert isinstance(started, Started)
+    await anext(turn)
+    kept = await place.store.conversation(started.conversation_id, "local")
+    assert [message.role for message in kept.messages] == [Role.USER]
+    await turn.aclose()
+
+
+async def test_a_client_that_leaves_at_once_is_no_refusal(garden: Callable[..., Garden]) -> None:
+    place = garden()
+    turn = place.assistant.turn(Ask(text="When are roses pruned?"))
+    started = await anext(turn)
+    assert isinstance(started, Started)
+    await turn.aclose()
+    trace = await place.assistant.trace(started.turn_id, "local")
+    assert (trace.abandoned, trace.fault, trace.reply.text) == (True, "the client went away", "")
+    (event,) = [event for _, event in await place.store.events(0, 9)]
+    assert (event.data["abandoned"], event.data["ttft_ms"]) == (True, None)
+
+
+async def test_a_question_is_kept_when_its_turn_breaks(
+    garden: Callable[..., Garden], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = garden()
+    first = await place.reply("When are roses pruned?")
+    monkeypatch.setattr(Search, "passages", broken)
+    with pytest.raises(RuntimeError, match="the index is gone"):
+        await place.reply("And tulips?", conversation_id=first.conversation_id)
+    kept = await place.store.conversation(first.conversation_id, "local")
+    assert [message.text for message in kept.messages][-1] == "And tulips?"
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("the index is gone")
+
+
+async def test_a_client_that_leaves_keeps_what_was_said_until_then(garden: Callable[..., Garden]) -> None:
+    place = garden(model=Saying("Roses are pruned in March. ", "They want six hours of sun. ", "A day."))
+    turn = place.assistant.turn(Ask(text="When are roses pruned?"))
+    started = await anext(turn)
+    assert isinstance(started, Started)
+    while not isinstance(said := await anext(turn), Token):
+        pass
     await turn.aclose()
     trace = await place.assistant.trace(started.turn_id, "local")
     assert trace.fault == "the client went away"
+    assert not trace.abandoned
     kept = await place.store.conversation(started.conversation_id, "local")
     assert [(message.role, message.text) for message in kept.messages] == [
         (Role.USER, "When are roses pruned?"),

@@ -79,6 +79,7 @@ def test_a_completed_turn_says_what_it_cost_and_what_it_stands_on() -> None:
         "citations": ["prices.md#3-9", "prices.md#3-9"],
         "cuts": {"link": 2, "number": 1},
         "faulty": False,
+        "abandoned": False,
         "ttft_ms": 4.0,
         "latency_ms": 12.5,
         "tokens_in": 7,

@@ -57,8 +57,13 @@ class Drafter:
         self._prompt = prompt
         self._limits = limits
 
-    async def draft(self, question: Question, route: Route, hits: Sequence[Hit]) -> AsyncGenerator[DraftPart, None]:
-        """Yield the chosen path and then its checked sentences; closing it cancels the model."""
+    def draft(
+        self, question: Question, route: Route, hits: Sequence[Hit]
+    ) -> Sequence[DraftPart] | AsyncGenerator[DraftPart, None]:
+        """Return the chosen path and then its checked sentences, the whole of them where no model is to be awaited.
+
+        Closing a generator cancels the model.
+        """
         verbatim = self._faq.same(question.text)
         sure = confidence(question, hits, self._statistics)
         if verbatim:
@@ -72,12 +77,8 @@ class Drafter:
         elif self._model is None:
             parts = self._quotes(ReplyKind.ANSWER, question, hits, sure, phrases.QUOTING)
         else:
-            async with aclosing(self._generate(self._model, question, hits, sure)) as generated:
-                async for part in generated:
-                    yield part
-            return
-        for part in parts:
-            yield part
+            return self._generate(self._model, question, hits, sure)
+        return list(parts)
 
     def _quotes(
         self, kind: ReplyKind, question: Question, hits: Sequence[Hit], sure: float, lead: str

@@ -78,6 +78,8 @@ class MemoryStore:
         turn_id = closing.trace.turn_id
         if turn_id in self._traces:
             return
+        if closing.asked:
+            self._open(TurnOpening(turn_id=turn_id, conversation=conversation, message=closing.asked))
         known = self._threads.get(conversation.conversation_id)
         if known is None or not any(turn_id == turn for turn, _ in known.messages):
             raise NoTurn("There is no such turn to close.", do="Open it first: a reply needs its question.")

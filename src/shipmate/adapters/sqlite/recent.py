@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from shipmate.adapters.sqlite.writer import Effect
-from shipmate.messages import Conversation, Message
+from shipmate.messages import Conversation, Message, TurnClosing, TurnOpening
 
 __all__ = ["RecentConversations"]
 
@@ -65,21 +65,34 @@ class RecentConversations:
         if self._places.get(conversation_id) is reading:
             del self._places[conversation_id]
 
-    def wrote(self, conversation: Conversation, message: Message, effect: Effect) -> None:
-        """Remember what was committed."""
-        if effect is Effect.REPEATED:
-            return
-        known = self._places.get(conversation.conversation_id)
+    def opened(self, opening: TurnOpening, effect: Effect) -> None:
+        """Remember a user's message that was committed."""
         if effect is Effect.BEGUN:
-            self._remember(Known(msgspec.structs.replace(conversation, messages=(message,)), is_whole=True))
-        elif isinstance(known, Known):
-            self._remember(_appended(known, conversation if effect is Effect.CLOSED else known.conversation, message))
-        elif known:
-            del self._places[conversation.conversation_id]
+            self._began(opening.conversation, opening.message)
+        elif effect is Effect.CONTINUED:
+            self._continued(opening.conversation.conversation_id, None, opening.message)
+
+    def closed(self, closing: TurnClosing, effect: Effect) -> None:
+        """Remember a reply that was committed, and what was committed with it."""
+        said = (closing.message,) if effect is Effect.CLOSED or not closing.asked else (closing.asked, closing.message)
+        if effect is Effect.BEGUN:
+            self._began(closing.conversation, *said)
+        elif effect is not Effect.REPEATED:
+            self._continued(closing.conversation.conversation_id, closing.conversation, *said)
 
     def forget(self) -> None:
         """Forget everything, because somebody else has written."""
         self._places.clear()
+
+    def _began(self, conversation: Conversation, *said: Message) -> None:
+        self._remember(Known(msgspec.structs.replace(conversation, messages=said), is_whole=True))
+
+    def _continued(self, conversation_id: str, conversation: Conversation | None, *said: Message) -> None:
+        known = self._places.get(conversation_id)
+        if isinstance(known, Known):
+            self._remember(_appended(known, conversation or known.conversation, said))
+        elif known:
+            del self._places[conversation_id]
 
     def _remember(self, known: Known) -> None:
         conversation = known.conversation
@@ -95,8 +108,8 @@ class RecentConversations:
             self._places.popitem(last=False)
 
 
-def _appended(known: Known, conversation: Conversation, message: Message) -> Known:
-    messages = (*known.conversation.messages, message)
+def _appended(known: Known, conversation: Conversation, said: tuple[Message, ...]) -> Known:
+    messages = (*known.conversation.messages, *said)
     kept = msgspec.structs.replace(
         conversation, opened_at=known.conversation.opened_at, messages=messages[-MESSAGES_KEPT:]
     )

@@ -81,13 +81,11 @@ class SqliteStore:
 
     def open_turn(self, opening: TurnOpening) -> Awaitable[None]:
         """Queue the user's message for the next commit."""
-        committed = partial(self._recent.wrote, opening.conversation, opening.message)
-        return self._writer.submit(partial(write_opening, opening=opening), committed)
+        return self._writer.submit(partial(write_opening, opening=opening), partial(self._recent.opened, opening))
 
     def close_turn(self, closing: TurnClosing) -> Awaitable[None]:
-        """Queue the reply, its trace and its events for the next commit."""
-        committed = partial(self._recent.wrote, closing.conversation, closing.message)
-        return self._writer.submit(partial(write_closing, closing=closing), committed)
+        """Queue the reply, its trace, its events and perhaps its question for the next commit."""
+        return self._writer.submit(partial(write_closing, closing=closing), partial(self._recent.closed, closing))
 
     def record(self, events: Sequence[Event]) -> Awaitable[None]:
         """Queue events for the next commit."""

@@ -40,18 +40,23 @@ def write_opening(connection: sqlite3.Connection, opening: TurnOpening) -> Effec
 
 
 def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effect:
-    """Add the reply to a turn that was opened, and bring its conversation up to date."""
+    """Add the reply to a turn that was opened, or that is opened with it, and bring its conversation up to date."""
     row = _row(closing.conversation, closing.trace.turn_id, closing.message)
     row["trace"] = _encode_trace(closing.trace)
+    effect = Effect.CLOSED
+    if closing.asked:
+        begun = _changes(connection, BEGIN_CONVERSATION, row)
+        if _changes(connection, ADD_MESSAGE, row | _said(closing.asked)):
+            effect = Effect.BEGUN if begun else Effect.ANSWERED
     if not _changes(connection, ADD_TRACE, row):
         if connection.execute(HAS_TRACE, row).fetchone():
             return Effect.REPEATED
         raise NoTurn("There is no such turn to close.", do="Open it first: a reply needs its question.")
-    if not _changes(connection, CONTINUE_CONVERSATION, row):
+    if effect is not Effect.BEGUN and not _changes(connection, CONTINUE_CONVERSATION, row):
         raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
     connection.execute(ADD_MESSAGE, row)
     write_events(connection, closing.events)
-    return Effect.CLOSED
+    return effect
 
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> Effect:
@@ -62,12 +67,11 @@ def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> Eff
 
 
 def _row(conversation: Conversation, turn_id: str, message: Message) -> Row:
-    return msgspec.structs.asdict(conversation) | {
-        "turn_id": turn_id,
-        "role": message.role.value,
-        "text": message.text,
-        "at": message.at,
-    }
+    return msgspec.structs.asdict(conversation) | {"turn_id": turn_id} | _said(message)
+
+
+def _said(message: Message) -> Row:
+    return {"role": message.role.value, "text": message.text, "at": message.at}
 
 
 def _changes(connection: sqlite3.Connection, query: str, row: Row) -> bool:

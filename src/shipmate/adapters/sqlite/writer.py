@@ -31,6 +31,8 @@ class Effect(StrEnum):
     CONTINUED = "continued"
     # A reply came, and brought its conversation up to date.
     CLOSED = "closed"
+    # A message and its reply came together to a conversation that there was, and brought it up to date.
+    ANSWERED = "answered"
     # It was there already: nothing was changed.
     REPEATED = "repeated"
 

@@ -60,11 +60,14 @@ def opening(turn_id: str, text: str = "How?", *, of: Conversation | None = None)
     )
 
 
-def closing(turn_id: str, text: str = "So.", *, of: Conversation | None = None) -> TurnClosing:
+def closing(
+    turn_id: str, text: str = "So.", *, of: Conversation | None = None, asked: Message | None = None
+) -> TurnClosing:
     """Return the closing of a turn, with two events."""
     thread = of or conversation()
     return TurnClosing(
         conversation=thread,
+        asked=asked,
         message=Message(role=Role.ASSISTANT, text=text, at=thread.last_at),
         trace=_trace(turn_id, text, thread.conversation_id),
         events=(_event("assistant.turn.completed", turn_id), _event("assistant.fallback", turn_id)),
@@ -201,6 +204,8 @@ async def lets_nobody_into_somebody_elses(store: JournalledStore) -> None:
     foreign = conversation(caller="bob")
     assert isinstance(await _error(store.open_turn(opening("t2", of=foreign))), NoConversation)
     assert isinstance(await _error(store.close_turn(closing("t1", of=foreign))), NoConversation)
+    answered = closing("t3", of=foreign, asked=opening("t3").message)
+    assert isinstance(await _error(store.close_turn(answered)), NoConversation)
     assert await _texts(store) == ["mine"]
     assert await _names(store) == ["assistant.turn.received"]
     assert isinstance(await _error(store.trace("t1", "ada")), NoTurn)
@@ -216,6 +221,28 @@ async def opens_and_closes_once(store: JournalledStore) -> None:
     assert await _texts(store) == ["first", "reply"]
     assert (await store.trace("t1", "ada")).reply.text == "reply"
     assert (await store.conversation("c1", "ada")).last_at == 1.0
+    assert len(await _names(store)) == 3
+
+
+async def opens_and_closes_in_one(store: JournalledStore) -> None:
+    """A question that comes with its reply is kept with it, in a new conversation or in an old one."""
+    for turn_id in ("t1", "t2"):
+        later = conversation(last_at=float(turn_id[1:]))
+        await store.close_turn(closing(turn_id, f"{turn_id}!", of=later, asked=opening(turn_id, f"{turn_id}?").message))
+        assert (await store.conversation("c1", "ada")).last_at == later.last_at
+    assert await _texts(store) == ["t1?", "t1!", "t2?", "t2!"]
+    assert (await store.trace("t2", "ada")).reply.text == "t2!"
+    assert len(await _names(store)) == 4
+
+
+async def keeps_a_question_once(store: JournalledStore) -> None:
+    """A question that comes again with its reply, or whose turn is closed already, changes nothing."""
+    first, again = opening("t1", "first"), opening("t1", "again")
+    await store.open_turn(first)
+    for text in ("reply", "another"):
+        await store.close_turn(closing("t1", text, asked=again.message))
+    await store.open_turn(again)
+    assert await _texts(store) == ["first", "reply"]
     assert len(await _names(store)) == 3
 
 
@@ -300,6 +327,8 @@ CHECKS: tuple[Callable[[JournalledStore], Awaitable[None]], ...] = (
     hides_what_is_somebody_elses,
     lets_nobody_into_somebody_elses,
     opens_and_closes_once,
+    opens_and_closes_in_one,
+    keeps_a_question_once,
     keeps_no_reply_without_its_question,
     takes_turns_at_once,
     keeps_every_character,
