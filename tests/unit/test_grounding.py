@@ -419,6 +419,31 @@ def test_what_a_passage_says_word_for_word_denies_nothing_of_it() -> None:
     assert flipped.rule == "negation"
 
 
+def test_what_stands_word_for_word_is_cited_alone() -> None:
+    """Also where another sentence holds all of its words, and more of the question's."""
+    longer = "At the end of the trial, the trial plan ends for all users in Oslo."
+    short = "The trial plan ends."
+    checked = grounding("When does the trial end in Oslo?", [hit(f"{longer} {short}")]).check(f" {short} [1]")
+    assert isinstance(checked, Sentence)
+    assert checked.text == f" {short}"
+    assert [citation.quote for citation in checked.citations] == [short]
+
+
+def test_a_part_of_a_sentence_is_no_quote() -> None:
+    """What was cut off may have denied it."""
+    hits = (hit("It is wrong that the archive is public. The archive is not public on Sundays."),)
+    checked = grounding(hits=hits).check("The archive is public on Sundays.")
+    assert isinstance(checked, Cut)
+    assert checked.rule == "negation"
+
+
+def test_not_one_of_them_denies_them() -> None:
+    hits = (hit("The archive is one of the largest in Europe. It opened in 1920."),)
+    checked = grounding(hits=hits).check("The archive is not one of the largest in Europe.")
+    assert isinstance(checked, Cut)
+    assert checked.rule == "negation"
+
+
 def test_a_code_block_leaves_only_as_it_stands() -> None:
     hits = (hit("Put this into the file:\n\n```\nport: 8080\nhost: localhost\n```\n\nThen start it again."),)
     assert isinstance(grounding(hits=hits).check("```yaml\nport: 8080\nhost: localhost\n```"), Sentence)

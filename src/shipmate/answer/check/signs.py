@@ -176,8 +176,10 @@ def _denials(tokens: Sequence[str]) -> Iterator[str]:
         for following in map(str.lower, tokens[at + 1 : at + 1 + REACH]):
             if following in NO_DENIAL or not following[0].isalnum():
                 break
-            if following not in STOP_WORDS and following not in DENYING and not following.endswith("ly"):
-                yield content_stem(following)
+            # "One" tells nothing: "not one of the largest" denies "largest".
+            what = content_stem(following)
+            if what and not following.endswith(("ly", "n't")) and following not in DENYING:
+                yield what
                 break
 
 
