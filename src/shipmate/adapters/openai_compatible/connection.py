@@ -10,7 +10,7 @@ __all__ = ["HEAD_BYTES", "Connection"]
 
 # A server may send so much in a row that belongs to no body: a head, interim responses, trailers.
 HEAD_BYTES = 64 * 1024
-# The server is held up while so much of a body has not been read.
+# The server is held up while so much of a response has not been read.
 UNREAD_BYTES = 256 * 1024
 
 
@@ -39,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._keeps_alive = True
         self._parts: list[bytes] = []
+        # For the parser, which calls it for each chunk: that is, for each token.
+        self.on_body = self._parts.append
         self._unread_bytes = 0
         self._bodiless_bytes = 0
 
@@ -87,13 +89,15 @@ class Connection(asyncio.Protocol):
             self._fail(ValueError("it answers what was not asked"))
             return
         self.has_begun = True
-        self._bodiless_bytes += len(data)
+        self._unread_bytes += len(data)
+        parts = len(self._parts)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(ValueError(str(error)))
         except httptools.HttpParserUpgrade:
             self._fail(ValueError("it changes to another protocol"))
+        self._bodiless_bytes = 0 if len(self._parts) > parts else self._bodiless_bytes + len(data)
         if self._bodiless_bytes > HEAD_BYTES:
             self._fail(ValueError(f"more than {HEAD_BYTES} bytes of headers"))
         if self._unread_bytes > UNREAD_BYTES and not self._error:
@@ -121,11 +125,6 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code() if self._parser else 0
         # Those below 200 announce the response.
         self.status = status if status >= 200 else 0
-
-    def on_body(self, body: bytes) -> None:
-        self._parts.append(body)
-        self._unread_bytes += len(body)
-        self._bodiless_bytes = 0
 
     def on_message_complete(self) -> None:
         if self.status and self._parser:
