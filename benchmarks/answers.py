@@ -39,8 +39,8 @@ from benchmarks.question_sets import Judged, QuestionSet, Turn, as_passage, read
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.quotes.extractive import Extractive
-from shipmate.answer.quotes.wanted import Telling
 from shipmate.knowledge.search import Search
+from shipmate.knowledge.telling import Telling
 from shipmate.messages import Draft, Hit, Passage, Question
 
 __all__ = ["main"]

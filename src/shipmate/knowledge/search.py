@@ -1,6 +1,5 @@
 """Find the passages that a question needs: BM25 over the index, then a closer look at the best."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -9,6 +8,7 @@ from operator import itemgetter
 import msgspec
 
 from shipmate.knowledge.conversation import faint_terms
+from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Question
 from shipmate.ports import PassageIndex
 from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
@@ -39,15 +39,15 @@ class Search:
 
     def __init__(self, index: PassageIndex) -> None:
         self._index = index
-        self._idf = lru_cache(maxsize=HEADS_KEPT)(self._inverse_frequency)
+        self._telling = telling_by(index.statistics)
         self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
 
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
         """Return the best passages for the question, best first; of passages that say the same, one."""
-        asked = {stem: self._idf(stem) for stem in asked_stems(question.standalone)}
+        asked = {stem: self._telling[stem] for stem in asked_stems(question.standalone)}
         terms = dict.fromkeys(asked, 1.0)
         if question.history:
-            terms = {**faint_terms(question.history, self._idf), **terms}
+            terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
         hits = self._index.search(terms, max(DEPTH, limit)) if asked else []
         if not hits:
             return []
@@ -81,21 +81,16 @@ class Search:
             scores.append(score)
         return scores
 
-    def _inverse_frequency(self, stem: str) -> float:
-        statistics = self._index.statistics
-        found = statistics.document_frequency(stem)
-        return math.log(1 + (statistics.passage_count - found + 0.5) / (found + 0.5))
-
     def _phrases(self, text: str) -> list[tuple[str, float]]:
         """Return the rarest phrases of a question with their weights, which are 1 together."""
-        weighed = {phrase: self._idf(first) + self._idf(second) for phrase, first, second in _pairs(text)}
+        weighed = {phrase: self._telling[first] + self._telling[second] for phrase, first, second in _pairs(text)}
         rarest = sorted(weighed.items(), key=itemgetter(1), reverse=True)[:PHRASES_SOUGHT]
         whole = sum(weighed.values())
         return [(phrase, weight / whole) for phrase, weight in rarest]
 
     def _weighed_head(self, title: str, headings: tuple[str, ...]) -> Head:
         named = frozenset(stems(" ".join((title, *headings))))
-        return Head(named, sum(map(self._idf, named)))
+        return Head(named, sum(map(self._telling.__getitem__, named)))
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str, str]]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from shipmate.answer.quotes.wanted import Telling
 from shipmate.knowledge.outline import outline
+from shipmate.knowledge.telling import Telling, telling_by
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import TermStatistics
 from shipmate.text import asked_stems, stems
@@ -32,8 +32,6 @@ COMPARED = 8
 FEW = 0.6
 
 HEADS_KEPT = 4096
-# Two: assistants in one process do not disturb each other, and a replaced index is let go.
-_telling = lru_cache(maxsize=2)(Telling)
 
 
 class Signals(NamedTuple):
@@ -56,7 +54,7 @@ def confidence(question: Question, hits: Sequence[Hit], statistics: TermStatisti
 
 def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> Signals:
     """Return what speaks for an answer in the passages that were found."""
-    telling = _telling(statistics)  # type: ignore[arg-type]  # no protocol promises a hash, and every object has one
+    telling = telling_by(statistics)
     asked = {stem: telling[stem] for stem in asked_stems(question.standalone)}
     if not hits or not asked:
         return Signals(spread=0.0, likeness=0.0)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from shipmate.answer.quotes.comparison import compare, comparison
 from shipmate.answer.quotes.selection import Candidate, candidates, pick
-from shipmate.answer.quotes.wanted import Telling, wanted
+from shipmate.answer.quotes.wanted import wanted
 from shipmate.answer.quotes.yes_no import Claim, Evidence, claim, decide
 from shipmate.knowledge.outline import Kind, Outline, outline
+from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Citation, Draft, Hit, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
 
@@ -21,7 +22,7 @@ class Extractive:
     """The answerer that needs no model."""
 
     def __init__(self, statistics: TermStatistics) -> None:
-        self._telling = Telling(statistics)
+        self._telling = telling_by(statistics)
 
     def draft(
         self,

@@ -7,8 +7,9 @@ from operator import attrgetter
 
 import msgspec
 
-from shipmate.answer.quotes.wanted import Telling, Wanted
+from shipmate.answer.quotes.wanted import Wanted
 from shipmate.knowledge.outline import Kind, Outline, Piece
+from shipmate.knowledge.telling import Telling
 from shipmate.messages import Hit
 
 __all__ = ["Candidate", "candidates", "pick"]

@@ -7,14 +7,13 @@ from functools import lru_cache
 
 import msgspec
 
+from shipmate.knowledge.telling import Telling
 from shipmate.messages import Question
-from shipmate.ports import TermStatistics
 from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
-__all__ = ["Telling", "Wanted", "wanted"]
+__all__ = ["Wanted", "wanted"]
 
-# So many stems are remembered with their weight, and so many quotes with their signs.
-STEMS_KEPT = 100_000
+# So many quotes are remembered with their signs.
 QUOTES_KEPT = 8192
 # What a follow-up leans on counts less than what it says itself.
 CARRIED = 0.7
@@ -91,22 +90,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         if self.sign is MEANING:
             return math.fsum([self.weights.get(key, 0.0) for key in _subject(quote)]) >= SUBJECT
         return any(shown not in self.said for shown in _signs(self.sign, quote))
-
-
-class Telling(dict[str, float]):
-    """How much a stem tells: the rarer in the documents, the more."""
-
-    def __init__(self, statistics: TermStatistics) -> None:
-        super().__init__()
-        self._statistics = statistics
-
-    def __missing__(self, key: str) -> float:
-        if len(self) >= STEMS_KEPT:
-            self.clear()
-        found = self._statistics.document_frequency(key)
-        count = max(self._statistics.passage_count, found)
-        self[key] = weight = math.log(1 + (count - found + 0.5) / (found + 0.5))
-        return weight
 
 
 @lru_cache(maxsize=QUOTES_KEPT)
