@@ -198,9 +198,9 @@ def _walk(folder: DocumentFolder) -> Iterator[File | Problem]:
 def _entry(file: File, entry: os.DirEntry[str]) -> Iterator[File | Problem]:
     if entry.is_symlink():
         # What a link within the folder points to is read in its own place.
-        if not file.path.resolve().is_relative_to(file.folder.path.resolve()):
+        if not _is_within(file):
             yield file.problem(
-                "This link leads out of the folder.", "Put a copy of the file in its place.", code="link"
+                "This link leads out of the folder, or nowhere.", "Put a copy of the file in its place.", code="link"
             )
     elif not _is_unicode(file.below):
         yield file.problem("Its name is not valid UTF-8.", "Rename it.", code="name")
@@ -211,6 +211,14 @@ def _entry(file: File, entry: os.DirEntry[str]) -> Iterator[File | Problem]:
             yield file._replace(size_bytes=entry.stat().st_size)
         except OSError as error:
             yield file.problem(f"It cannot be read: {error.strerror}.", LEAVE, code="unreadable")
+
+
+def _is_within(file: File) -> bool:
+    try:
+        return file.path.resolve().is_relative_to(file.folder.path.resolve())
+    except (OSError, RuntimeError):
+        # A link to itself leads nowhere.
+        return False
 
 
 def _is_unicode(name: str) -> bool:

@@ -49,13 +49,14 @@ def front_matter(text: str) -> FrontMatter:
         return FrontMatter()
     fields = {str(key).lower(): value for key, value in (source.data or {}).items()}
     flaw, audience = _audience(fields)
+    keys = {str(key).lower(): str(key) for key in source.data or ()}
     day = DAY.match(str(fields.get("date", "")))
     return FrontMatter(
         title=" ".join(str(fields.get("title") or "").split()),
         date=day[0] if day else "",
         audience=audience,
         end=found.end(),
-        flaw=(source.line((AUDIENCE,)) or 1, *flaw) if flaw else None,
+        flaw=(source.line((keys[flaw[0]],)) or 1, *flaw[1:]) if flaw else None,
     )
 
 
@@ -92,15 +93,15 @@ def _source(mark: str, fields: str) -> Source:
         )
 
 
-def _audience(fields: Mapping[str, Any]) -> tuple[tuple[str, str] | None, tuple[str, ...] | None]:
-    """Return what is wrong with the audience, and the audience; both may be None."""
+def _audience(fields: Mapping[str, Any]) -> tuple[tuple[str, str, str] | None, tuple[str, ...] | None]:
+    """Return the key that is wrong, why, and what to do; and the audience. Both may be None."""
     if AUDIENCE not in fields:
         near = get_close_matches(AUDIENCE, fields, n=1, cutoff=NEARLY)
         if near:
-            return (f"`{near[0]}` is not known in front matter.", did_you_mean(near[0], [AUDIENCE])), None
+            return (near[0], f"`{near[0]}` is not known in front matter.", did_you_mean(near[0], [AUDIENCE])), None
         return None, None
     groups = fields[AUDIENCE]
     groups = [groups] if isinstance(groups, str) else groups
     if isinstance(groups, list) and groups and all(isinstance(group, str) and group.strip() for group in groups):
         return None, tuple(group.strip() for group in groups)
-    return ("`audience` names no groups.", "Write a list of groups, such as `audience: [staff]`."), None
+    return (AUDIENCE, "`audience` names no groups.", "Write a list of groups, such as `audience: [staff]`."), None

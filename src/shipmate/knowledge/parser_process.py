@@ -39,9 +39,12 @@ class ParserProcess:
         """Return what a file holds; whatever it does to the process, the next file is read."""
         process = self._process = self._process or _start()
         answer = _exchange(process, msgspec.msgpack.encode(Request(suffix, data, self._parse_s)))
-        if answer is not None:
-            return msgspec.msgpack.decode(answer, type=Extract)
-        self._end()
+        extract = msgspec.msgpack.decode(answer, type=Extract) if answer else None
+        if extract is None or extract.fault:
+            # Nobody knows what a bad file has left in it.
+            self._end()
+        if extract:
+            return extract
         return Extract(fault=Fault.TOO_SLOW if process.returncode == -signal.SIGALRM else Fault.CRASHED)
 
     def _end(self) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from shipmate.knowledge.blocks import Block, BlockKind, Document
 from shipmate.knowledge.parsers import Bookmark
@@ -32,7 +33,7 @@ def paged_document(source: str, name: str, pages: Sequence[str], outline: Iterab
         text.begin_page()
         kept = [line for line in own if _frame(line) not in running or line not in (own[0], own[-1])]
         width = max(map(len, kept), default=0)
-        for line, following in zip(kept, [*kept[1:], ""], strict=True):
+        for line, following in zip_longest(kept, kept[1:], fillvalue=""):
             level = bookmarks.pop((number, _alike(line)), 0)
             text.add(line, level=level, ends=_ends(line, following, width))
         text.end_block()

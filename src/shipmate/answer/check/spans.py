@@ -202,7 +202,7 @@ class Spans:
         in_source = passage.in_source(start, end)
         return Citation(
             source=passage.source,
-            title=passage.title,
+            title=passage.cited_as,
             quote=passage.text[start:end],
             start=in_source[0],
             end=in_source[1],

@@ -120,5 +120,5 @@ def _quoted(run: Sequence[Candidate], hits: Sequence[Hit]) -> Sentence:
     start, end = run[0].piece.start, run[-1].piece.end
     quote = passage.text[start:end]
     source_start, source_end = passage.in_source(start, end)
-    citation = Citation(source=passage.source, title=passage.title, quote=quote, start=source_start, end=source_end)
+    citation = Citation(source=passage.source, title=passage.cited_as, quote=quote, start=source_start, end=source_end)
     return Sentence(text=quote, citations=(citation,))
