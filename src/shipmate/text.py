@@ -15,6 +15,7 @@ __all__ = [
     "content_stems",
     "fold",
     "indexed_stems",
+    "joined_stems",
     "sentence_spans",
     "stem",
     "stems",
@@ -96,7 +97,8 @@ def words(text: str) -> list[str]:
 
 def stems(text: str) -> list[str]:
     """Return the stems of the content words in order; stop words are left out, and "back up" adds "backup" at the end."""
-    return content_stems(text, words(text))
+    found = content_stems(words(text))
+    return found + joined_stems(text, found)
 
 
 @lru_cache(maxsize=64)
@@ -105,13 +107,17 @@ def asked_stems(question: str) -> tuple[str, ...]:
     return tuple(stems(question))
 
 
-def content_stems(text: str, written: Iterable[str]) -> list[str]:
-    """Return the stems of the content words of a text whose words are known."""
-    found = [key for key in map(_content, written) if key]
+def content_stems(written: Iterable[str]) -> list[str]:
+    """Return the stems of the content words among words."""
+    return [key for key in map(_content, written) if key]
+
+
+def joined_stems(text: str, found: Iterable[str]) -> list[str]:
+    """Return the stems of what a text writes in two words, such as "backup" for "back up"; `found` are its own."""
     # The pattern is slow, and seldom has anything to find.
-    if not PARTED_STEMS.isdisjoint(found):
-        found.extend(stem(verb + particle) for verb, particle in PARTED.findall(text))
-    return found
+    if PARTED_STEMS.isdisjoint(found):
+        return []
+    return [stem(verb + particle) for verb, particle in PARTED.findall(text)]
 
 
 def indexed_stems(head: str, text: str) -> list[str]:

@@ -16,7 +16,7 @@ from sys import intern
 import msgspec
 
 from shipmate.messages import Passage
-from shipmate.text import FENCES, LINE_MARK, STOP_WORDS, content_stems, sentence_spans, stems, words
+from shipmate.text import FENCES, LINE_MARK, content_stems, joined_stems, sentence_spans, stems, words
 
 __all__ = ["Kind", "Outline", "Piece", "outline", "packed", "recall"]
 
@@ -282,17 +282,18 @@ def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
         body = LINK_TARGET.sub(" ", body)
     low = body.lower()
     written = words(body)
+    content = content_stems(written)
     leans = kind is Kind.PROSE and LEANS.match(low) is not None
     titles = kind is Kind.FRAGMENT and len(written) <= HEADING_WORDS
     return Piece(
         start=start,
         end=end,
         kind=kind,
-        stems=tuple(dict.fromkeys(map(intern, content_stems(body, written)))),
+        stems=tuple(dict.fromkeys(map(intern, content + joined_stems(body, content)))),
         quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not _is_furniture(kind, low),
         leads=kind is Kind.PROSE and not leans,
         heads=bool(written) and (titles or kind in (Kind.HEADING, Kind.QUESTION)),
-        worth=round(_worth(kind, written, leans=leans) * WORTH_UNITS) / WORTH_UNITS,
+        worth=round(_worth(kind, len(written), len(content), leans=leans) * WORTH_UNITS) / WORTH_UNITS,
     )
 
 
@@ -334,8 +335,7 @@ def _own_line(text: str, start: int, end: int) -> bool:
     return not before.strip() and not behind.strip()
 
 
-def _worth(kind: Kind, written: Sequence[str], *, leans: bool) -> float:
-    count = len(written)
+def _worth(kind: Kind, count: int, content: int, *, leans: bool) -> float:
     worth = SUBSTANCE * min(count, ENOUGH_WORDS) / ENOUGH_WORDS
     if kind is Kind.FRAGMENT:
         worth -= LOOSE
@@ -343,6 +343,6 @@ def _worth(kind: Kind, written: Sequence[str], *, leans: bool) -> float:
         worth -= LEANING
     if count > LONG_WORDS:
         worth -= LONG
-    if count >= STIFF_WORDS and sum([word.lower() in STOP_WORDS for word in written]) < LEAST_SMALL_SHARE * count:
+    if count >= STIFF_WORDS and count - content < LEAST_SMALL_SHARE * count:
         worth -= STIFF
     return worth
