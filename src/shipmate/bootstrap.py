@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +33,7 @@ __all__ = [
     "IndexState",
     "abandoned",
     "backup",
+    "changes",
     "check",
     "check_store",
     "clock",
@@ -127,6 +128,13 @@ def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") ->
             progress=lambda page, done, total: progress(knowledge.visiting(page, done, total)),
         )
         return knowledge.ingest(found, _open_index(project), progress=progress)
+
+
+def changes(project: Project) -> Iterator[None]:
+    """Yield at once, and from then on whenever documents have changed."""
+    from shipmate import listing
+
+    return listing.changes(project.documents, SystemClock())
 
 
 class NoSettings(Section, frozen=True, kw_only=True):

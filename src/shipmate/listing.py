@@ -1,15 +1,25 @@
 """What each place holds that documents come from: folders, files, repositories, websites."""
 
 import shutil
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from shipmate.knowledge.documents import Listing, list_file, list_files, select
+from shipmate.errors import UsageError
+from shipmate.knowledge.documents import File, Listing, list_file, list_files, select
 from shipmate.ports import Clock
 from shipmate.sources import DocumentFile, DocumentFolder, GitFolder, Origin, Website
 
-__all__ = ["listings"]
+__all__ = ["changes", "listings"]
+
+# How often places are looked at: what has rested so long is taken for finished, not for half-written.
+LOOK_S = 1.0
+# Looking takes one part of so many of the time, however large the folders are.
+LOOKING_SHARE = 20
+# How often a website is visited.
+VISIT_S = 3600.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -27,6 +37,45 @@ def listings(
         if copy not in sites and visits:
             shutil.rmtree(copy, ignore_errors=True)
     return [_listing(origin, state, clock, progress if visits else None) for origin in origins]
+
+
+def changes(origins: Sequence[Origin], clock: Clock, *, look_s: float = LOOK_S) -> Iterator[None]:
+    """Yield at once, and from then on whenever the places have changed and come to rest; never end.
+
+    They are looked at again and again because notices of the system are lost on network drives and in containers.
+    """
+    known = before = _marks(origins, clock)
+    yield
+    while True:
+        started = clock.elapsed()
+        now = _marks(origins, clock)
+        if now == before and now != known:
+            known = now
+            yield
+        before = now
+        time.sleep(max(look_s, (clock.elapsed() - started) * LOOKING_SHARE))
+
+
+def _marks(origins: Sequence[Origin], clock: Clock) -> list[object]:
+    """Return what is another as soon as a document is, without reading any."""
+    return [mark for origin in origins for mark in _mark(origin, clock)]
+
+
+def _mark(origin: Origin, clock: Clock) -> Iterator[object]:
+    if isinstance(origin, Website):
+        yield clock.elapsed() // VISIT_S
+        return
+    with suppress(UsageError, OSError):
+        if isinstance(origin, GitFolder):
+            from shipmate.adapters.git import last_commit
+
+            yield last_commit(origin)
+            return
+        listing = list_files(origin) if isinstance(origin, DocumentFolder) else list_file(origin)
+        for file in listing.entries:
+            if isinstance(file, File):
+                about = file.path.stat()
+                yield file.source, about.st_size, about.st_mtime_ns, about.st_ino
 
 
 def _listing(origin: Origin, state: Path, clock: Clock, progress: Progress | None) -> Listing:

@@ -232,13 +232,28 @@ def test_a_reader_that_has_seen_enough_is_no_error(garden: Path) -> None:
 
 def test_ingest_reports_what_changed_and_names_what_it_skips(tmp_path: Path) -> None:
     folder = make_garden(tmp_path, {"a.md": "# A\n\nApples fall.\n", "b.md": "# B\n\nBeans climb.\n"})
-    (folder / "knowledge" / "c.pdf").write_bytes(b"%PDF")
+    (folder / "knowledge" / "c.rtf").write_bytes(b"{rtf}")
     first = shipmate("ingest", folder)
-    assert first.out == "2 added, 0 changed, 0 removed, 0 unchanged, 1 skipped; 2 new passages.\n"
-    assert "Not read: 1 of the kind .pdf." in first.err
+    assert first.out == "2 added, 0 changed, 0 removed, 0 unchanged, 1 skipped (1 unknown kind); 2 new passages.\n"
+    assert "Not read: 1 of the kind .rtf." in first.err
     (folder / "knowledge" / "a.md").unlink()
     (folder / "knowledge" / "b.md").write_text("# B\n\nBeans twine.\n")
     assert shipmate("ingest", folder).out.startswith("0 added, 1 changed, 1 removed, 0 unchanged")
+
+
+def test_ingest_follows_changes_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path, {"a.md": "# A\n\nApples fall.\n"})
+    with begun("ingest", folder, "--watch") as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith("1 added")
+        (folder / "knowledge" / "b.csv").write_text("plant,height\nbean,2 m\n")
+        assert process.stdout.readline().startswith("1 added, 0 changed, 0 removed, 1 unchanged")
+        (folder / "knowledge" / "a.md").unlink()
+        assert process.stdout.readline().startswith("0 added, 0 changed, 1 removed, 1 unchanged")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+        assert process.stderr.read() == ""
 
 
 def test_a_terminal_shows_progress_and_a_pipe_does_not(tmp_path: Path) -> None:

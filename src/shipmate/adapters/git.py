@@ -3,13 +3,13 @@
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from shipmate.errors import Problem, UsageError
 from shipmate.sources import GitFolder
 
-__all__ = ["GitFile", "Repository"]
+__all__ = ["GitFile", "Repository", "last_commit"]
 
 GIT_S = 120.0
 # So much is read with one call, so that a thousand small files do not take a thousand processes.
@@ -65,7 +65,7 @@ class Repository:
 
     def __init__(self, folder: GitFolder) -> None:
         self.folder = folder
-        self.commit = self._git("rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+        self.commit = last_commit(folder)
         self._files = [one for one in self._tree() if isinstance(one, GitFile)]
         self._place = {file.stamp: number for number, file in enumerate(self._files)}
         self._ahead: dict[str, bytes] = {}
@@ -90,7 +90,7 @@ class Repository:
 
     def _contents(self, stamps: Iterator[str]) -> dict[str, bytes]:
         """Return contents by their names, from an output of `name blob size` lines, each followed by the content."""
-        output = self._git("cat-file", "--batch", given="".join(f"{stamp}\n" for stamp in stamps).encode())
+        output = _git(self.folder.path, "cat-file", "--batch", given="".join(f"{stamp}\n" for stamp in stamps).encode())
         contents = {}
         at = 0
         while at < len(output):
@@ -105,7 +105,9 @@ class Repository:
 
     def _tree(self) -> Iterator[GitFile]:
         below = f"{self.folder.below}/" if self.folder.below else ""
-        listed = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", self.commit, *([below] if below else []))
+        listed = _git(
+            self.folder.path, "ls-tree", "-r", "-z", "-l", "--full-tree", self.commit, *([below] if below else [])
+        )
         for line in listed.split(b"\0"):
             about, _, name = line.partition(b"\t")
             mode, _, stamp, size = about.decode().split() or ("", "", "", "")
@@ -116,25 +118,28 @@ class Repository:
             if mode.startswith(BLOB) and not any(part.startswith(".") for part in path.split("/")):
                 yield GitFile(self, path, int(size), stamp)
 
-    def _git(self, *words: str, given: bytes = b"") -> bytes:
-        place = self.folder.path
-        try:
-            done = subprocess.run(  # noqa: S603 - a list of words, no shell
-                ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(place), *words],  # noqa: S607 - whichever git the user has
-                input=given,
-                capture_output=True,
-                check=True,
-                timeout=GIT_S,
-                env={**{name: value for name, value in os.environ.items() if not name.startswith("GIT_")}, **SETTINGS},
-            )
-        except FileNotFoundError as error:
-            raise UsageError(f"{place} is read with git, which is not there.", do="Install git.") from error
-        except subprocess.TimeoutExpired as error:
-            raise UsageError(
-                f"git gave no answer about {place} within {GIT_S:.0f} seconds.", do="Try again."
-            ) from error
-        except subprocess.CalledProcessError as error:
-            said = error.stderr.decode(errors="replace").strip()
-            do = "Commit something there, or mend what git says."
-            raise UsageError(f"git does not read {place}: {said}", do=do) from error
-        return done.stdout
+
+def last_commit(folder: GitFolder) -> str:
+    """Return the commit that the repository is at; raise `UsageError` as `Repository` does."""
+    return _git(folder.path, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+
+
+def _git(place: Path, *words: str, given: bytes = b"") -> bytes:
+    try:
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
+            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(place), *words],  # noqa: S607 - whichever git the user has
+            input=given,
+            capture_output=True,
+            check=True,
+            timeout=GIT_S,
+            env={**{name: value for name, value in os.environ.items() if not name.startswith("GIT_")}, **SETTINGS},
+        )
+    except FileNotFoundError as error:
+        raise UsageError(f"{place} is read with git, which is not there.", do="Install git.") from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"git gave no answer about {place} within {GIT_S:.0f} seconds.", do="Try again.") from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
+        do = "Commit something there, or mend what git says."
+        raise UsageError(f"git does not read {place}: {said}", do=do) from error
+    return done.stdout

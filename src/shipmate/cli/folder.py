@@ -1,6 +1,8 @@
 """Commands about the assistant's folder: init, check, ingest."""
 
 import shlex
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -8,9 +10,13 @@ import click
 from shipmate import bootstrap
 from shipmate.cli.options import command, folder, ingest_shown
 from shipmate.cli.screen import complain, say
-from shipmate.errors import ProjectError
+from shipmate.config import Project
+from shipmate.errors import Busy, ProjectError, ShipmateError
 
 __all__ = ["check", "ingest", "init"]
+
+# How long to wait for somebody else's ingest.
+BUSY_S = 2.0
 
 
 @command("shipmate init my-assistant")
@@ -46,14 +52,44 @@ def check(folder: Path, *, lock: bool) -> None:
 
 @command("shipmate ingest my-assistant")
 @folder
-def ingest(folder: Path) -> None:
+@click.option("--watch", is_flag=True, help="Go on and follow every change, until Ctrl-C.")
+def ingest(folder: Path, *, watch: bool) -> None:
     """Bring the index in step with the documents.
 
     Reads only what has changed, and forgets what was removed. A running server answers from the new index at once.
     Files that cannot be read are named and passed over.
     """
-    report = ingest_shown(bootstrap.load(folder))
+    project = bootstrap.load(folder)
+    if not watch:
+        _ingest(project)
+        return
+    with suppress(KeyboardInterrupt):
+        for _ in bootstrap.changes(project):
+            _ingest_when_free(project)
+
+
+def _ingest(project: Project) -> None:
+    report = ingest_shown(project)
+    for place, state in report.states.items():
+        say(f"{place} is as of {state}.")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
     say(
         f"{report.added} added, {report.changed} changed, {report.removed} removed, "
-        f"{report.unchanged} unchanged, {len(report.skipped)} skipped; {report.passages} new passages."
+        f"{report.unchanged} unchanged, {len(report.skipped)} skipped{f' ({reasons})' if reasons else ''}; "
+        f"{report.passages} new passages."
     )
+
+
+def _ingest_when_free(project: Project) -> None:
+    """Ingest, as soon as nobody else does; what stands in the way otherwise is said, and the next change tries again."""
+    while True:
+        try:
+            _ingest(project)
+        except Busy as error:
+            complain(error)
+            time.sleep(BUSY_S)
+        except ShipmateError as error:
+            complain(error)
+            return
+        else:
+            return
