@@ -46,7 +46,7 @@ async def checked_answer(
     room = max_tokens * TOKEN_CHARS
     async with aclosing(model.stream(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
         async for piece in pieces:
-            if isinstance(piece, Usage):
+            if not isinstance(piece, str):
                 usage = piece
                 continue
             # Made when the first piece has come: the model writes on meanwhile.
