@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from shipmate.errors import Damaged
 
-__all__ = ["MIGRATIONS", "QUERIES", "Migration", "parse_queries"]
+__all__ = ["GRAPH_MIGRATIONS", "MIGRATIONS", "QUERIES", "Migration", "parse_queries"]
 
 NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -42,13 +42,13 @@ def parse_queries(text: str) -> dict[str, str]:
     return queries
 
 
-def _migrations() -> tuple[Migration, ...]:
-    found = sorted(file.name for file in HOME.joinpath("migrations").iterdir() if file.name.endswith(".sql"))
+def _migrations(folder: str) -> tuple[Migration, ...]:
+    found = sorted(file.name for file in HOME.joinpath(folder).iterdir() if file.name.endswith(".sql"))
     return tuple(
         Migration(
             number=int(name[:4]),
             name=name.removesuffix(".sql"),
-            text=HOME.joinpath("migrations", name).read_text(encoding="utf-8"),
+            text=HOME.joinpath(folder, name).read_text(encoding="utf-8"),
         )
         for name in found
     )
@@ -56,4 +56,6 @@ def _migrations() -> tuple[Migration, ...]:
 
 HOME = files("shipmate.sql")
 QUERIES = parse_queries(HOME.joinpath("queries.sql").read_text(encoding="utf-8"))
-MIGRATIONS = _migrations()
+MIGRATIONS = _migrations("migrations")
+# The graph is a database of its own, in the folder of the index.
+GRAPH_MIGRATIONS = _migrations("graph")

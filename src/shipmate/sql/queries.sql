@@ -64,3 +64,78 @@ WHERE turn_id = :turn_id AND caller = :caller;
 
 -- name: events
 SELECT seq, event FROM events WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: graph_sources
+SELECT source, fingerprint FROM sources;
+
+-- name: graph_source_id
+SELECT source_id FROM sources WHERE source = :source;
+
+-- name: remove_graph_statements
+DELETE FROM statements WHERE passage_id IN (SELECT passage_id FROM passages WHERE source_id = :source_id);
+
+-- name: remove_graph_edges
+DELETE FROM edges WHERE passage_id IN (SELECT passage_id FROM passages WHERE source_id = :source_id);
+
+-- name: remove_graph_names
+DELETE FROM names WHERE source_id = :source_id;
+
+-- name: remove_graph_passages
+DELETE FROM passages WHERE source_id = :source_id;
+
+-- name: remove_graph_source
+DELETE FROM sources WHERE source_id = :source_id;
+
+-- name: add_graph_source
+INSERT INTO sources (source, fingerprint) VALUES (:source, :fingerprint);
+
+-- name: add_graph_audience
+INSERT INTO audiences (groups) VALUES (:groups) ON CONFLICT DO NOTHING;
+
+-- name: graph_audiences
+SELECT audience, groups FROM audiences ORDER BY audience;
+
+-- name: add_graph_passage
+INSERT INTO passages (passage, source_id, span_start, span_end, audience)
+VALUES (:passage, :source_id, :span_start, :span_end, :audience);
+
+-- name: add_graph_edge
+INSERT INTO edges (passage_id, kind, entity) VALUES (?, ?, ?);
+
+-- name: add_graph_name
+INSERT INTO names (source_id, entity, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: add_graph_statement
+INSERT INTO statements (passage_id, subject, relation, object) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: graph_changed
+UPDATE progress SET changed = changed + 1;
+
+-- name: graph_published
+UPDATE progress SET published = :published;
+
+-- name: graph_progress
+SELECT changed, published FROM progress;
+
+-- name: graph_passages
+SELECT passage, audience FROM passages;
+
+-- name: graph_edges
+SELECT passage, kind, entity FROM edges JOIN passages USING (passage_id);
+
+-- name: graph_place
+SELECT source, span_start, span_end FROM passages JOIN sources USING (source_id) WHERE passage = :passage;
+
+-- name: graph_declarations
+SELECT passage FROM passages WHERE span_start = span_end;
+
+-- name: graph_name
+-- As the passage's source writes it.
+SELECT name FROM names JOIN passages USING (source_id) WHERE passage = :passage AND entity = :entity;
+
+-- name: graph_statements
+-- What is stated of an entity on either side, in a stable order.
+SELECT passage, audience, subject, relation, object
+FROM statements JOIN passages USING (passage_id)
+WHERE subject = :entity OR object = :entity
+ORDER BY relation, subject, object, passage;

@@ -1,0 +1,276 @@
+"""The property graph in a folder: its edges as plain tables, and beside them a layout that opens at once."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from shipmate.adapters.sqlite import graph_layout
+from shipmate.adapters.sqlite.database import connect, fault, roll_back
+from shipmate.adapters.sqlite.schema import ensure_schema
+from shipmate.errors import Damaged
+from shipmate.knowledge.graph.edges import Extract, Statement
+from shipmate.knowledge.graph.explore import Stated, Step, path_between, related
+from shipmate.knowledge.graph.extract import declaration, extract
+from shipmate.knowledge.graph.names import name_key
+from shipmate.knowledge.graph.network import EMPTY, IS_OWNING, Edges, Network, assemble
+from shipmate.knowledge.graph.seek import Found, seek
+from shipmate.knowledge.graph.view import View
+from shipmate.knowledge.keys import passage_key, text_key
+from shipmate.messages import Hit, Passage
+from shipmate.sql import GRAPH_MIGRATIONS, QUERIES
+
+__all__ = ["Graph", "Place"]
+
+FORMAT = "graph-1"
+EDGE = np.dtype([("passage", np.int64), ("kind", np.uint8), ("entity", np.int64)])
+# Callers fall into few sets of audiences; a view of each costs some bytes an entity.
+MOST_VIEWS = 32
+
+Replacement = tuple[str, str, Sequence[Passage]]
+
+
+class Place(NamedTuple):
+    """Where a passage stands."""
+
+    source: str
+    start: int
+    end: int
+
+
+class Graph:
+    """The graph of one index: one process writes, any number read the layout that was published last."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._path = folder / "graph.db"
+        self._read()
+
+    @classmethod
+    def open(cls, folder: Path) -> "Graph":
+        """Open the graph below an index's folder; a layout that is damaged is built again from the tables.
+
+        Raises `Damaged` when the tables are.
+        """
+        home = folder / FORMAT
+        home.mkdir(parents=True, exist_ok=True)
+        connection = connect(home / "graph.db")
+        try:
+            ensure_schema(connection, home / "graph.db", known=GRAPH_MIGRATIONS)
+            return cls(connection, home)
+        except BaseException as error:
+            connection.close()
+            raise fault(error, home / "graph.db") if isinstance(error, sqlite3.Error) else error from error
+
+    def close(self) -> None:
+        """Give back the database; idempotent."""
+        self._connection.close()
+
+    @property
+    def passage_count(self) -> int:
+        """Return the number of passages in the published graph."""
+        return len(self._network.passages)
+
+    def sources(self) -> dict[str, str]:
+        """Return the fingerprint under which each source was read."""
+        return dict(self._connection.execute(QUERIES["graph_sources"]).fetchall())
+
+    def write(
+        self,
+        replaced: Iterable[Replacement],
+        removed: Iterable[str],
+        *,
+        declared: Mapping[str, Sequence[Statement]] | None = None,
+    ) -> None:
+        """Replace sources (name, fingerprint, passages) and remove others in one commit.
+
+        `declared` are the statements that people made in a source. Readers see nothing of it before `publish`.
+        """
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._numbers: dict[str, int] = {}
+            for source in removed:
+                self._remove(source)
+            for source, fingerprint, passages in replaced:
+                self._remove(source)
+                self._add(source, fingerprint, passages, (declared or {}).get(source, ()))
+            connection.execute(QUERIES["graph_changed"])
+            connection.execute("COMMIT")
+        except BaseException as error:
+            roll_back(connection)
+            refused = fault(error, self._path) if isinstance(error, Exception) else error
+            raise refused from error
+
+    def publish(self) -> None:
+        """Lay the graph out as it is in the tables, and read from there; who reads an older layout still can."""
+        changed, published = self._progress()
+        if changed == published:
+            return
+        try:
+            graph_layout.save(self._assembled(), self._folder, changed)
+            self._connection.execute(QUERIES["graph_published"], {"published": changed})
+        except (OSError, sqlite3.Error) as error:
+            raise fault(error, self._path) from error
+        self._read()
+        graph_layout.sweep(self._folder, changed)
+
+    def refresh(self) -> bool:
+        """Read the newest layout, also another process's; return whether there was a newer one."""
+        _, published = self._progress()
+        if published == self._published:
+            return False
+        self._read()
+        return True
+
+    def seek(self, question: str, hits: Sequence[Hit], groups: frozenset[str] = frozenset(), limit: int = 20) -> Found:
+        """Return where the question's names and its best hits lead, within what these groups may see."""
+        found = seek(question, hits, self._view(groups))
+        best = sorted(found.scores.items(), key=lambda scored: (-scored[1], scored[0]))
+        shown = [(passage, score) for passage, score in best if passage not in self._declarations]
+        return Found(dict(shown[:limit]), found.trust)
+
+    def walk(
+        self, question: str, seeds: Sequence[tuple[int, float]], groups: frozenset[str] = frozenset(), limit: int = 20
+    ) -> list[tuple[int, float]]:
+        """Return the passages among which a walk from the question's names and the seeds mostly is, best first."""
+        view = self._view(groups)
+        rows = {self._network.row(passage): weight for passage, weight in seeds}
+        starts = {row: weight for row, weight in rows.items() if row >= 0 and view.sees(row)}
+        (names,) = view.names([question])
+        places, masses = view.walk({entity: float(view.idf[entity]) for _, entity in names}, starts)
+        passages = self._network.passages[places].tolist()
+        ranked = sorted(zip(passages, masses.tolist(), strict=True), key=lambda found: (-found[1], found[0]))
+        return [found for found in ranked if found[0] not in self._declarations][:limit]
+
+    def place(self, passage: int) -> Place | None:
+        """Return where a passage stands, or nothing for one that the graph does not hold."""
+        found = self._connection.execute(QUERIES["graph_place"], {"passage": passage}).fetchone()
+        return Place(*found) if found else None
+
+    def show(self, name: str, groups: frozenset[str] = frozenset()) -> list[Stated]:
+        """Return what is stated of an entity, each with the passage that says so."""
+        visible = self._visible(groups)
+        rows = self._connection.execute(QUERIES["graph_statements"], {"entity": name_key(name)}).fetchall()
+        return [
+            Stated(self._name(passage, subject), relation, self._name(passage, object_), passage)
+            for passage, audience, subject, relation, object_ in rows
+            if audience < len(visible) and visible[audience]
+        ]
+
+    def neighbours(self, name: str, groups: frozenset[str] = frozenset(), limit: int = 20) -> list[Step]:
+        """Return the entities that stand in one passage with this one, the most telling first."""
+        view = self._view(groups)
+        return [self._named(view, step) for step in related(view, name_key(name), limit)]
+
+    def path(self, name: str, other: str, groups: frozenset[str] = frozenset()) -> list[Step]:
+        """Return the shortest way from one entity to another, passage by passage; empty where there is none."""
+        view = self._view(groups)
+        return [self._named(view, step) for step in path_between(view, name_key(name), name_key(other))]
+
+    def _named(self, view: View, step: Step) -> Step:
+        """Name the entity of a step: as its passage writes it, or else a page that is about it."""
+        name = self._name(step.passage, step.entity)
+        owners = view.owners(self._network.entity(step.entity), IS_OWNING) if not name else ()
+        for row, _ in owners:
+            name = name or self._name(int(self._network.passages[row]), step.entity)
+        return step._replace(name=name)
+
+    def _name(self, passage: int, entity: int) -> str:
+        found = self._connection.execute(QUERIES["graph_name"], {"passage": passage, "entity": entity}).fetchone()
+        return str(found[0]) if found else ""
+
+    def _add(self, source: str, fingerprint: str, passages: Sequence[Passage], declared: Sequence[Statement]) -> None:
+        row = {"source": source, "fingerprint": fingerprint}
+        source_id = self._connection.execute(QUERIES["add_graph_source"], row).lastrowid
+        for key, passage in {passage_key(passage): passage for passage in passages}.items():
+            self._insert(source_id, key, (passage.start, passage.end), passage.audience, extract(passage))
+        audience = passages[0].audience if passages else ()
+        for statement in dict.fromkeys(declared):
+            key = text_key(f"{source}\0{statement.subject}\0{statement.relation}\0{statement.object}")
+            self._insert(source_id, key, (0, 0), audience, declaration(statement))
+
+    def _insert(
+        self, source_id: int | None, key: int, span: tuple[int, int], audience: tuple[str, ...], found: Extract
+    ) -> None:
+        connection = self._connection
+        row = {
+            "passage": key,
+            "source_id": source_id,
+            "span_start": span[0],
+            "span_end": span[1],
+            "audience": self._audience(audience),
+        }
+        passage_id = connection.execute(QUERIES["add_graph_passage"], row).lastrowid
+        connection.executemany(
+            QUERIES["add_graph_edge"], [(passage_id, int(kind), entity) for kind, entity in found.edges]
+        )
+        names = [(source_id, entity, name) for entity, name in found.names.items()]
+        connection.executemany(QUERIES["add_graph_name"], names)
+        stated = [(passage_id, name_key(s.subject), s.relation, name_key(s.object)) for s in found.statements]
+        connection.executemany(QUERIES["add_graph_statement"], stated)
+
+    def _remove(self, source: str) -> None:
+        found = self._connection.execute(QUERIES["graph_source_id"], {"source": source}).fetchone()
+        if found:
+            row = {"source_id": found[0]}
+            self._connection.execute(QUERIES["remove_graph_statements"], row)
+            self._connection.execute(QUERIES["remove_graph_edges"], row)
+            self._connection.execute(QUERIES["remove_graph_names"], row)
+            self._connection.execute(QUERIES["remove_graph_passages"], row)
+            self._connection.execute(QUERIES["remove_graph_source"], row)
+
+    def _audience(self, groups: tuple[str, ...]) -> int:
+        """Return the number of an audience, which is given to it when it comes first."""
+        text = json.dumps(sorted(set(groups)))
+        if text not in self._numbers:
+            self._connection.execute(QUERIES["add_graph_audience"], {"groups": text})
+            self._numbers = {text: number for number, text in self._connection.execute(QUERIES["graph_audiences"])}
+        return self._numbers[text]
+
+    def _progress(self) -> tuple[int, int]:
+        changed, published = self._connection.execute(QUERIES["graph_progress"]).fetchone()
+        return int(changed), int(published)
+
+    def _assembled(self) -> Network:
+        passages = np.array(self._connection.execute(QUERIES["graph_passages"]).fetchall(), np.int64).reshape(-1, 2)
+        edges = np.fromiter(self._connection.execute(QUERIES["graph_edges"]), EDGE)
+        return assemble(
+            Edges(passages[:, 0], passages[:, 1].astype(np.int32), edges["passage"], edges["kind"], edges["entity"])
+        )
+
+    def _read(self) -> None:
+        _, self._published = self._progress()
+        self._network = EMPTY
+        if self._published:
+            with suppress(Damaged):
+                self._network = graph_layout.load(self._folder, self._published)
+            if self._network is EMPTY:
+                self._network = self._assembled()
+        self._audiences = {
+            int(number): frozenset(json.loads(groups))
+            for number, groups in self._connection.execute(QUERIES["graph_audiences"])
+        }
+        self._declarations = frozenset(key for (key,) in self._connection.execute(QUERIES["graph_declarations"]))
+        self._views: dict[bytes, View] = {}
+
+    def _visible(self, groups: frozenset[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Return for each audience's number whether one of these groups may see what is meant for it."""
+        visible = np.zeros(max(self._audiences, default=0) + 1, np.bool_)
+        for number, allowed in self._audiences.items():
+            visible[number] = not allowed or not allowed.isdisjoint(groups)
+        return visible
+
+    def _view(self, groups: frozenset[str]) -> View:
+        visible = self._visible(groups)
+        view = self._views.get(visible.tobytes())
+        if view is None:
+            if len(self._views) == MOST_VIEWS:
+                self._views.pop(next(iter(self._views)))
+            view = self._views[visible.tobytes()] = View(self._network, visible)
+        return view

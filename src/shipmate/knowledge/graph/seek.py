@@ -1,0 +1,110 @@
+"""The graph's leg of a search: the pages that a question names, and those to which they lead."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from shipmate.knowledge.graph.cues import Reading, sought
+from shipmate.knowledge.graph.edges import EdgeKind
+from shipmate.knowledge.graph.network import table_of
+from shipmate.knowledge.graph.view import View
+from shipmate.knowledge.keys import passage_key
+from shipmate.messages import Hit
+
+__all__ = ["Found", "seek"]
+
+# Ten pages as seeds would only echo the lexical leg; one begins a walk of its own.
+SEEDS = 1
+SEED_WEIGHT = 5.0
+# So many passages of the walk are kept.
+DEPTH = 20
+# So many passages are read for cues, and counted as pages that the question names.
+MOST_ANCHORS = 4
+UNNAMED_ANCHOR = 0.8
+# A name that stands for more pages than these names none.
+MOST_OWNERS = 50
+# What a page's title is worth as its name, in full and in short.
+AS_TITLE = {EdgeKind.TITLED: 1.0, EdgeKind.DECLARES: 1.0, EdgeKind.TITLED_IN_SHORT: 0.7}
+IS_TITLE = table_of(AS_TITLE)
+# How the walk, the cues and the names make one score, 0-1.
+WALKED, CUED, NAMED = 2 / 7, 3 / 7, 2 / 7
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the graph says to a question."""
+
+    # By the key of the passage, 0-1.
+    scores: dict[int, float]
+    # How far to believe it, 0-1: 1 where the question names the very page that the words find first, and less where
+    # others share that name.
+    trust: float
+
+
+def seek(question: str, hits: Sequence[Hit], view: View) -> Found:
+    """Return the passages to which the question's names and its best hits lead.
+
+    It walks from the names and the first hit, then reads the pages that the question names for its other words:
+    beside them stands the name of the page that is meant.
+    """
+    network = view.network
+    rows = [network.row(passage_key(hit.passage)) for hit in hits]
+    known = [(row, hit) for row, hit in zip(rows, hits, strict=True) if row >= 0 and view.sees(row)]
+    (names,) = view.names([question])
+    walked = _walked(view, [entity for _, entity in names], known)
+    named = _named(view, [entity for _, entity in names])
+    anchors = [(row, hit, named[row]) for row, hit in known if row in named][:MOST_ANCHORS]
+    trust = named.get(known[0][0], 0.0) if known else 0.0
+    if not anchors and known:
+        anchors = [(*known[0], UNNAMED_ANCHOR)]
+    terms = sought(question, frozenset(word for name, _ in names for word in name.words))
+    cued: dict[int, float] = {}
+    for row, hit, weight in anchors:
+        for page, score in _cued(view, row, Reading(hit.passage.text, terms)).items():
+            cued[page] = max(cued.get(page, 0.0), weight * score)
+    scores = {
+        int(network.passages[row]): WALKED * walked.get(row, 0.0)
+        + CUED * cued.get(row, 0.0)
+        + NAMED * named.get(row, 0.0)
+        for row in sorted({*walked, *cued, *named})
+    }
+    return Found(scores, trust)
+
+
+def _walked(view: View, entities: Sequence[int], known: Sequence[tuple[int, Hit]]) -> dict[int, float]:
+    """Return where a walk from the names and the first hits is, by the passage's number; 1 for the most visited."""
+    seeds = {row: SEED_WEIGHT * hit.score / known[0][1].score for row, hit in known[:SEEDS]}
+    places, masses = view.walk({entity: float(view.idf[entity]) for entity in entities}, seeds)
+    if not len(places):
+        return {}
+    best = (-masses).argsort(kind="stable")[:DEPTH]
+    return {int(places[at]): math.sqrt(masses[at] / masses[best[0]]) for at in best}
+
+
+def _named(view: View, entities: Sequence[int]) -> dict[int, float]:
+    """Return the passages that are about what the question names; a name of many pages says little of each."""
+    named: dict[int, float] = {}
+    for entity in entities:
+        owners = dict(view.owners(entity, IS_TITLE))
+        for row in owners if len(owners) <= MOST_OWNERS else ():
+            named[row] = max(named.get(row, 0.0), 1 / len(owners))
+    return named
+
+
+def _cued(view: View, anchor: int, reading: Reading) -> dict[int, float]:
+    """Return the pages whose names stand in a passage beside what the question looks for."""
+    cued: dict[int, float] = {}
+    runs = list(reading.names())
+    for (_, start), names in zip(runs, view.names([text for text, _ in runs]), strict=True):
+        for name, entity in names:
+            owners = _pages(view, entity, anchor)
+            cue = reading.cue(start, name.first, len(name.words)) if owners else 0.0
+            for row, worth in owners.items():
+                cued[row] = max(cued.get(row, 0.0), cue * worth / math.sqrt(len(owners)))
+    return cued
+
+
+def _pages(view: View, entity: int, anchor: int) -> Mapping[int, float]:
+    """Return the pages with this title; none for the name of the page where it stands."""
+    owners = {row: AS_TITLE[kind] for row, kind in view.owners(entity, IS_TITLE)}
+    return {} if anchor in owners or len(owners) > MOST_OWNERS else owners

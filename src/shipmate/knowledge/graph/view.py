@@ -1,0 +1,182 @@
+"""The graph as one caller may see it: what is hidden is neither walked through nor counted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipmate.knowledge.graph.edges import WEIGHTS, EdgeKind
+from shipmate.knowledge.graph.names import Called, called
+from shipmate.knowledge.graph.network import IS_OWNING, LEAST_PASSAGES, Flags, Keys, Network, neighbours_of
+
+__all__ = ["Sparse", "View"]
+
+Floats = NDArray[np.float64]
+# Numbers, ascending, and what each holds.
+Sparse = tuple[NDArray[Any], Floats]
+
+WEIGHT = np.zeros(256)
+WEIGHT[list(WEIGHTS)] = list(WEIGHTS.values())
+# A walk goes on from that many of the entities or passages that hold most of it: a bounded cost, however large the graph.
+FRONTIER = 32
+# An entity with more edges, such as a product's own name, leads everywhere and so nowhere.
+HUB_EDGES = 500
+# Up to so many numbers for each value, an array of all of them is summed up sooner than the values are sorted.
+DENSE = 64
+# Of what a passage or entity holds, this share goes on in each round; the rest begins anew.
+DAMPING = 0.5
+ROUNDS = 3
+
+
+class View:
+    """A network behind a mask; made once for each set of audiences, and then used for many questions."""
+
+    def __init__(self, network: Network, visible: Flags) -> None:
+        self.network = network
+        self._may_see: Flags = visible[network.audiences] if len(network.audiences) else np.zeros(0, np.bool_)
+        seen = self._may_see[network.entity_passage]
+        count = len(network.entities)
+        whose = np.repeat(np.arange(count), np.diff(network.entity_starts))
+        self._owned = np.zeros(count, np.bool_)
+        self._owned[whose[seen & IS_OWNING[network.entity_kind]]] = True
+        is_within = network.entity_kind == EdgeKind.MENTIONS_WITHIN
+        named = _passages_each(whose, network.entity_passage, seen & ~is_within, count)
+        anyhow = _passages_each(whose, network.entity_passage, seen, count)
+        found = np.where(self._owned, anyhow, named)
+        leads = self._owned | (named >= LEAST_PASSAGES)
+        # How telling an entity is; 0 for one that does not exist here.
+        self.idf: Floats = np.where(leads, np.log1p(self._may_see.sum() / np.maximum(found, 1)), 0.0)
+
+    def sees(self, passage: int) -> bool:
+        """Tell whether a passage, by its number, may be seen."""
+        return bool(self._may_see[passage])
+
+    def names(self, texts: Sequence[str]) -> list[list[tuple[Called, int]]]:
+        """Return the entities that each text calls by name: at each word the longest name, and no two overlap."""
+        candidates = [called(text) for text in texts]
+        places = iter(self._places([name.key for names in candidates for name in names]))
+        return [_longest([(name, next(places)) for name in names]) for names in candidates]
+
+    def owners(self, entity: int, is_wanted: Flags) -> list[tuple[int, EdgeKind]]:
+        """Return the visible passages that have an edge of a wanted kind to an entity; none for a hub."""
+        network = self.network
+        first, end = network.entity_starts[entity], network.entity_starts[entity + 1]
+        if end - first > HUB_EDGES:
+            return []
+        found = network.entity_kind[first:end]
+        passages = network.entity_passage[first:end]
+        chosen = np.flatnonzero(is_wanted[found] & self._may_see[passages])
+        return [(int(passages[at]), EdgeKind(found[at])) for at in chosen]
+
+    def passages_of(self, entities: Keys) -> tuple[Keys, Keys]:
+        """Return the visible passages of entities, none of a hub's, and for each the position of whose it is."""
+        network = self.network
+        edges, whose = neighbours_of(network.entity_starts, entities)
+        small = np.diff(network.entity_starts)[entities] <= HUB_EDGES
+        passages = network.entity_passage[edges]
+        is_within = network.entity_kind[edges] == EdgeKind.MENTIONS_WITHIN
+        counted = self._may_see[passages] & small[whose] & (~is_within | self._owned[entities][whose])
+        return passages[counted].astype(np.int64), whose[counted]
+
+    def walk(self, entities: Mapping[int, float], passages: Mapping[int, float]) -> Sparse:
+        """Return where a walk that begins at these entities and passages, and returns to them, mostly is.
+
+        Personalised PageRank, pushed forward from the seeds.
+        """
+        whole = sum(entities.values()) + sum(passages.values())
+        if not whole:
+            return np.empty(0, np.int64), np.empty(0)
+        home_entities, home_passages = _sparse(entities, whole), _sparse(passages, whole)
+        at_entities, at_passages = home_entities, home_passages
+        for _ in range(ROUNDS):
+            to_passages = self._to_passages(*_most(at_entities))
+            to_entities = self._to_entities(*_most(at_passages))
+            at_passages = _summed(home_passages, to_passages)
+            at_entities = _summed(home_entities, to_entities)
+        return at_passages
+
+    def _places(self, keys: Sequence[int]) -> list[int]:
+        """Return where each key's entity stands; -1 where there is none, or none that may be seen."""
+        known = self.network.entities
+        if not keys or not len(known):
+            return [-1] * len(keys)
+        wanted = np.array(keys, np.int64)
+        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        places[(known[places] != wanted) | (self.idf[places] == 0)] = -1
+        found: list[int] = places.tolist()
+        return found
+
+    def _to_passages(self, entities: NDArray[Any], mass: Floats) -> Sparse:
+        network = self.network
+        small = network.entity_starts[entities + 1] - network.entity_starts[entities] <= HUB_EDGES
+        entities, mass = entities[small], mass[small]
+        edges, whose = neighbours_of(network.entity_starts, entities)
+        passage, kind = network.entity_passage[edges], network.entity_kind[edges]
+        weights = WEIGHT[kind] * self._may_see[passage]
+        weights *= (kind != EdgeKind.MENTIONS_WITHIN) | self._owned[entities][whose]
+        return _spread(passage, weights, whose, mass)
+
+    def _to_entities(self, passages: NDArray[Any], mass: Floats) -> Sparse:
+        network = self.network
+        edges, whose = neighbours_of(network.passage_starts, passages)
+        entity, kind = network.passage_entity[edges], network.passage_kind[edges]
+        weights = WEIGHT[kind] * self.idf[entity]
+        weights *= (kind != EdgeKind.MENTIONS_WITHIN) | self._owned[entity]
+        return _spread(entity, weights, whose, mass)
+
+
+def _passages_each(whose: Keys, passages: NDArray[np.int32], counted: Flags, count: int) -> Keys:
+    """Return the number of passages of each entity; its edges stand together, and those to one passage too."""
+    whose, passages = whose[counted], passages[counted]
+    is_new = np.ones(len(whose), np.bool_)
+    is_new[1:] = (np.diff(whose) != 0) | (np.diff(passages) != 0)
+    numbers: Keys = np.bincount(whose[is_new], minlength=count)
+    return numbers
+
+
+def _longest(names: Sequence[tuple[Called, int]]) -> list[tuple[Called, int]]:
+    """Keep of the names that exist the first at each word, and what it covers for itself."""
+    found = []
+    covered = 0
+    for name, entity in names:
+        if entity >= 0 and (name.first >= covered or not name.words):
+            found.append((name, entity))
+            covered = max(covered, name.end)
+    return found
+
+
+def _spread(to: NDArray[np.int32], weights: Floats, whose: Keys, mass: Floats) -> Sparse:
+    """Share out what each holds over its edges, by their weights; a target may come several times."""
+    whole = np.bincount(whose, weights, len(mass))
+    share = np.divide(mass, whole, out=np.zeros(len(mass)), where=whole > 0)
+    return to, weights * share[whose]
+
+
+def _summed(home: Sparse, come: Sparse) -> Sparse:
+    """Return what each number holds: a part of what is its own, and of what came to it."""
+    numbers = np.concatenate((home[0], come[0]))
+    values = np.concatenate((home[1] * (1 - DAMPING), come[1] * DAMPING))
+    if not len(numbers):
+        return home
+    # Both ways give the same; which is quicker depends on how large the graph is.
+    reach = int(numbers.max()) + 1
+    if reach < DENSE * len(numbers):
+        dense = np.bincount(numbers, values).astype(np.float64, copy=False)
+        places = np.flatnonzero(dense)
+        return places, dense[places]
+    places, which = np.unique(numbers, return_inverse=True)
+    return places, np.bincount(which, values).astype(np.float64, copy=False)
+
+
+def _most(held: Sparse) -> Sparse:
+    """Keep those that hold most; of equals, the first."""
+    if len(held[0]) <= FRONTIER:
+        return held
+    chosen = np.sort(np.argsort(-held[1], kind="stable")[:FRONTIER])
+    return held[0][chosen], held[1][chosen]
+
+
+def _sparse(seeds: Mapping[int, float], whole: float) -> Sparse:
+    numbers = np.array(sorted(seeds), np.int64)
+    return numbers, np.array([seeds[number] / whole for number in numbers.tolist()])

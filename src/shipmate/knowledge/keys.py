@@ -1,0 +1,21 @@
+"""Name a passage, or a name, by 64 bits: the same ones in every index and in every run."""
+
+from hashlib import blake2b
+
+from shipmate.messages import Passage
+
+__all__ = ["KEY_BYTES", "passage_key", "text_key"]
+
+KEY_BYTES = 8
+
+
+def passage_key(passage: Passage) -> int:
+    """Return the key of a passage: of what it says, and of where it stands."""
+    return text_key(f"{passage.source}\0{passage.start}\0{passage.end}\0{passage.text}")
+
+
+def text_key(text: str) -> int:
+    """Return the key of a text, as SQLite and numpy hold it: 64 bits with a sign."""
+    # Half of a surrogate pair, which a careless reader lets through, has a key too.
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+    return int.from_bytes(digest, "little", signed=True)
