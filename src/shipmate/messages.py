@@ -137,6 +137,8 @@ class Passage(Record, frozen=True, kw_only=True):
     runs: tuple[tuple[int, int], ...] = ()
     # The groups that may see it; empty: everyone.
     audience: tuple[str, ...] = ()
+    # Where its links lead, as far as the text does not show it (HTML, DOCX), as the document writes it.
+    links: tuple[str, ...] = ()
     # Of a document with pages, the one on which the passage stands, from 1.
     page: int = 0
     # The day that the document gives for itself, such as 2026-11-22, or nothing.

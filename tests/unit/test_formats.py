@@ -288,6 +288,18 @@ def test_a_million_nested_tags_are_read() -> None:
     assert one.text == "words"
 
 
+def test_links_survive_where_they_stand(parsers: ParserProcess) -> None:
+    page = '<h1>A</h1><p>See the <a href="b.html#x">guide</a> and <a HREF=\'c?a=1&amp;b=2\'>this</a>.<h1>B</h1><p><a href="#top">Up</a> <a href="javascript:x()">no</a> <a data-href=no href=d>d</a>'
+    assert [one.links for one in passages("a.html", page)] == [("b.html#x", "c?a=1&b=2"), ("d",)]
+    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    body = f'<w:p><w:hyperlink r:id="h" xmlns:r="{relation}"><w:r><w:t>guide</w:t></w:r></w:hyperlink></w:p>'
+    rels = f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="h" Type="{relation}/hyperlink" Target="https://example.com/" TargetMode="External"/></Relationships>'
+    (one,) = passages("a.docx", docx(body, {"word/_rels/document.xml.rels": rels}), parsers)
+    assert one.links == ("https://example.com/",)
+    (one,) = passages("a.md", "See [the guide](b.md).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\nrun\n```")
+    assert ("](b.md)" in one.text, "| 1 | 2 |" in one.text, "```sh\nrun\n```" in one.text) == (True, True, True)
+
+
 def test_names_with_line_ends_and_links_in_circles_are_read_once(tmp_path: Path) -> None:
     from shipmate.knowledge.documents import list_files
 

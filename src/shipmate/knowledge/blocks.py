@@ -46,6 +46,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[Block, ...]
     # As in `Passage`: where each verbatim run of the text stands in the file; empty when the text is the file.
     runs: tuple[tuple[int, int], ...] = ()
+    # Where in the text a link begins, and where it leads; empty when the text shows it.
+    links: tuple[tuple[int, str], ...] = ()
     # Where in the text each page begins.
     pages: tuple[int, ...] = ()
     # As in `Passage`.

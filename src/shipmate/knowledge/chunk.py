@@ -1,7 +1,7 @@
 """Cut a document into passages: along its headings, then its blocks, and only then within them."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import zip_longest
 from operator import itemgetter
@@ -145,6 +145,7 @@ def _passage(document: Document, section: Section, start: int, end: int) -> Pass
         end=end,
         runs=_runs(document.runs, start, end),
         audience=document.audience,
+        links=_links(document.links, start, end),
         page=section.page,
         date=document.date,
     )
@@ -162,3 +163,10 @@ def _runs(runs: tuple[Span, ...], start: int, end: int) -> tuple[Span, ...]:
     stop = bisect_right(runs, end, key=itemgetter(0))
     in_text, in_file = runs[first]
     return (0, in_file + start - in_text), *((at - start, to) for at, to in runs[first + 1 : stop])
+
+
+def _links(links: tuple[tuple[int, str], ...], start: int, end: int) -> tuple[str, ...]:
+    """Return where the links lead that begin in `text[start:end]`, each once."""
+    first = bisect_left(links, start, key=itemgetter(0))
+    stop = bisect_left(links, end, key=itemgetter(0))
+    return tuple(dict.fromkeys(target for _, target in links[first:stop]))

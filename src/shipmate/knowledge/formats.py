@@ -45,7 +45,7 @@ def parse(entry: Entry, data: bytes, parsers: ParserProcess) -> Document | Probl
         return document
     if not document.blocks:
         return entry.problem("There is no text in it.", "Write some, or take it away.", code="empty")
-    if len(document.blocks) > MOST_BLOCKS or len(document.runs) > MOST_RUNS:
+    if len(document.blocks) > MOST_BLOCKS or max(len(document.runs), len(document.links)) > MOST_RUNS:
         what = f"It has more than {MOST_BLOCKS:,} headings, paragraphs, list items or rows, or marks without number."
         return entry.problem(what, SPLIT, code="too many blocks")
     return document
@@ -75,7 +75,7 @@ def _decoded(entry: Entry, data: bytes) -> Document | Problem:
 def _webpage(entry: Entry, text: str) -> Document:
     page = read_webpage(text)
     title = _first_heading(page.blocks) or page.title
-    return replace(_document(entry, page.text, page.blocks, title), runs=page.runs)
+    return replace(_document(entry, page.text, page.blocks, title), runs=page.runs, links=page.links)
 
 
 def _markdown(entry: Entry, text: str) -> Document | Problem:
@@ -118,7 +118,7 @@ def _parsed(entry: Entry, data: bytes, parsers: ParserProcess) -> Document | Pro
             return entry.problem(what, "Run text recognition over it first.", code="no text layer")
         return replace(document, audience=entry.audience)
     page = read_webpage(extract.html)
-    return _document(entry, page.text, page.blocks, _first_heading(page.blocks))
+    return replace(_document(entry, page.text, page.blocks, _first_heading(page.blocks)), links=page.links)
 
 
 def _document(entry: Entry, text: str, blocks: tuple[Block, ...], title: str = "") -> Document:

@@ -17,6 +17,8 @@ OPENING = re.compile(r"<(?:!--|[!?]|(/?)([a-zA-Z][a-zA-Z0-9:-]*))")
 # A quoted value may hold ">", but a stray quote in a tag must not swallow the page.
 TAG_END = re.compile(r"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+>")
 MAIN_OPENING = re.compile(r"<main[\s>]", re.IGNORECASE)
+# A page that leads into itself, or runs a script, leads nowhere.
+HREF = re.compile(r"\shref\s*=\s*(?:\"([^\"#][^\"]*)\"|'([^'#][^']*)'|([^\s\"'#>][^\s>]*))", re.IGNORECASE)
 CONCEALED = re.compile(
     r"aria-hidden\s*=\s*[\"']?true|role\s*=\s*[\"']?navigation|display\s*:\s*none|\shidden(?=[\s=/>])", re.IGNORECASE
 )
@@ -37,12 +39,13 @@ INLINE = set(
 
 
 class Webpage(NamedTuple):
-    """The readable part of a page; `runs` as in `Passage`."""
+    """The readable part of a page; `runs` as in `Passage`, `links` as in `Document`."""
 
     title: str
     text: str
     blocks: tuple[Block, ...]
     runs: tuple[tuple[int, int], ...]
+    links: tuple[tuple[int, str], ...]
 
 
 class Tag(NamedTuple):
@@ -89,6 +92,7 @@ class _Text:
     def __init__(self) -> None:
         self.runs: list[tuple[int, int]] = []
         self.blocks: list[Block] = []
+        self.links: list[tuple[int, str]] = []
         self._parts: list[str] = []
         self._size = 0
         # The open block: where its parts begin, and its start in the text.
@@ -107,7 +111,7 @@ class _Text:
     @property
     def is_full(self) -> bool:
         """Tell whether there is more than a document may hold."""
-        return len(self.blocks) > MOST_BLOCKS or len(self.runs) > MOST_RUNS
+        return len(self.blocks) > MOST_BLOCKS or max(len(self.runs), len(self.links)) > MOST_RUNS
 
     def begin(self, kind: BlockKind, level: int = 0) -> None:
         """End the open block; what follows belongs to a new one."""
@@ -126,6 +130,10 @@ class _Text:
         """Note white space in the file."""
         if self.is_inside and self._blank_at < 0:
             self._blank_at = at
+
+    def link(self, target: str) -> None:
+        """Note that what follows leads somewhere."""
+        self.links.append((self._size + (self._blank_at >= 0), target))
 
     def separate(self, sign: str) -> None:
         """Put a sign that is not in the file, such as the tabulator between cells."""
@@ -195,7 +203,7 @@ class _Reader:
             self._between(at, len(self._file))
         self._text.begin(BlockKind.PROSE)
         blocks = tuple(self._text.blocks)
-        return Webpage(self._title, self._text.text(), blocks, tuple(self._text.runs))
+        return Webpage(self._title, self._text.text(), blocks, tuple(self._text.runs), tuple(self._text.links))
 
     def _between(self, start: int, end: int) -> None:
         if start == end or self._skipped or (self._only_main and not self._main_depth):
@@ -263,13 +271,21 @@ class _Reader:
             self._article_depth = max(self._article_depth + step, 0)
         elif tag.name == "pre":
             self._pre_depth = max(self._pre_depth + step, 0)
-        if tag.name == "br":
+        if tag.name == "a" and not tag.closes:
+            self._link(tag)
+        elif tag.name == "br":
             self._text.separate("\n")
         elif tag.name in CELLS:
             self._text.separate("" if tag.closes else "\t")
         elif tag.name not in INLINE:
             level = 0 if tag.closes else HEADINGS.get(tag.name, 0)
             self._text.begin(self._kind(level), level)
+
+    def _link(self, tag: Tag) -> None:
+        href = HREF.search(self._file, tag.start, tag.end)
+        target = html.unescape(href[1] or href[2] or href[3]).strip() if href else ""
+        if target and not target.lower().startswith("javascript:") and (self._main_depth or not self._only_main):
+            self._text.link(target)
 
     def _kind(self, level: int) -> BlockKind:
         if level:
