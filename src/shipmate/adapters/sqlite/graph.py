@@ -176,7 +176,7 @@ class Graph:
     def _named(self, view: View, step: Step) -> Step:
         """Name the entity of a step: as its passage writes it, or else a page that is about it."""
         name = self._name(step.passage, step.entity)
-        owners = view.owners(self._network.entity(step.entity), IS_OWNING) if not name else ()
+        owners = view.owners(view.entity(step.entity), IS_OWNING) if not name else ()
         for row, _ in owners:
             name = name or self._name(int(self._network.passages[row]), step.entity)
         return step._replace(name=name)

@@ -35,7 +35,7 @@ class Stated(NamedTuple):
 def related(view: View, key: int, limit: int) -> list[Step]:
     """Return the entities in the passages that name this one: those named in most, the telling ones before others."""
     network = view.network
-    entity = network.entity(key)
+    entity = view.entity(key)
     if entity < 0:
         return []
     passages = view.passages_of(np.array([entity]))[0]
@@ -55,7 +55,7 @@ def related(view: View, key: int, limit: int) -> list[Step]:
 def path_between(view: View, key: int, goal_key: int) -> list[Step]:
     """Return the entities on a shortest way, each with the passage that leads to it; the same way every time."""
     network = view.network
-    start, goal = network.entity(key), network.entity(goal_key)
+    start, goal = view.entity(key), view.entity(goal_key)
     if start < 0 or goal < 0:
         return []
     came_from: dict[int, tuple[int, int]] = {start: (-1, -1)}

@@ -60,11 +60,8 @@ class Network(NamedTuple):
 
     def row(self, passage: int) -> int:
         """Return where a passage stands, or -1 for one that is not there."""
-        return _place(self.passages, passage)
-
-    def entity(self, key: int) -> int:
-        """Return where an entity stands, or -1 for one that is not there."""
-        return _place(self.entities, key)
+        at = int(np.searchsorted(self.passages, passage))
+        return at if at < len(self.passages) and self.passages[at] == passage else -1
 
 
 def assemble(edges: Edges) -> Network:
@@ -124,11 +121,6 @@ def _starts(sorted_by: Rows, count: int) -> Keys:
     starts = np.zeros(count + 1, np.int64)
     np.cumsum(np.bincount(sorted_by, minlength=count), out=starts[1:])
     return starts
-
-
-def _place(keys: Keys, key: int) -> int:
-    at = int(np.searchsorted(keys, key))
-    return at if at < len(keys) and keys[at] == key else -1
 
 
 IS_OWNING = table_of(OWNING)

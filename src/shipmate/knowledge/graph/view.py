@@ -14,7 +14,7 @@ __all__ = ["Sparse", "View"]
 
 Floats = NDArray[np.float64]
 # Numbers, ascending, and what each holds.
-Sparse = tuple[NDArray[Any], Floats]
+Sparse = tuple[NDArray[Any], NDArray[Any]]
 
 WEIGHT = np.zeros(256)
 WEIGHT[list(WEIGHTS)] = list(WEIGHTS.values())
@@ -41,6 +41,8 @@ class View:
         self._owned = np.zeros(count, np.bool_)
         self._owned[whose[seen & IS_OWNING[network.entity_kind]]] = True
         is_within = network.entity_kind == EdgeKind.MENTIONS_WITHIN
+        counted = seen & (~is_within | self._owned[whose])
+        self._is_hub: Flags = np.bincount(whose[counted], minlength=count) > HUB_EDGES
         named = _passages_each(whose, network.entity_passage, seen & ~is_within, count)
         anyhow = _passages_each(whose, network.entity_passage, seen, count)
         found = np.where(self._owned, anyhow, named)
@@ -52,6 +54,10 @@ class View:
         """Tell whether a passage, by its number, may be seen."""
         return bool(self._may_see[passage])
 
+    def entity(self, key: int) -> int:
+        """Return the number of an entity, or -1 where there is none, or none that may be seen."""
+        return self._places([key])[0]
+
     def names(self, texts: Sequence[str]) -> list[list[tuple[Called, int]]]:
         """Return the entities that each text calls by name: at each word the longest name, and no two overlap."""
         candidates = [called(text) for text in texts]
@@ -60,10 +66,10 @@ class View:
 
     def owners(self, entity: int, is_wanted: Flags) -> list[tuple[int, EdgeKind]]:
         """Return the visible passages that have an edge of a wanted kind to an entity; none for a hub."""
+        if self._is_hub[entity]:
+            return []
         network = self.network
         first, end = network.entity_starts[entity], network.entity_starts[entity + 1]
-        if end - first > HUB_EDGES:
-            return []
         found = network.entity_kind[first:end]
         passages = network.entity_passage[first:end]
         chosen = np.flatnonzero(is_wanted[found] & self._may_see[passages])
@@ -73,10 +79,9 @@ class View:
         """Return the visible passages of entities, none of a hub's, and for each the position of whose it is."""
         network = self.network
         edges, whose = neighbours_of(network.entity_starts, entities)
-        small = np.diff(network.entity_starts)[entities] <= HUB_EDGES
         passages = network.entity_passage[edges]
         is_within = network.entity_kind[edges] == EdgeKind.MENTIONS_WITHIN
-        counted = self._may_see[passages] & small[whose] & (~is_within | self._owned[entities][whose])
+        counted = self._may_see[passages] & ~self._is_hub[entities][whose] & (~is_within | self._owned[entities][whose])
         return passages[counted].astype(np.int64), whose[counted]
 
     def walk(self, entities: Mapping[int, float], passages: Mapping[int, float]) -> Sparse:
@@ -109,8 +114,8 @@ class View:
 
     def _to_passages(self, entities: NDArray[Any], mass: Floats) -> Sparse:
         network = self.network
-        small = network.entity_starts[entities + 1] - network.entity_starts[entities] <= HUB_EDGES
-        entities, mass = entities[small], mass[small]
+        is_hub = self._is_hub[entities]
+        entities, mass = entities[~is_hub], mass[~is_hub]
         edges, whose = neighbours_of(network.entity_starts, entities)
         passage, kind = network.entity_passage[edges], network.entity_kind[edges]
         weights = WEIGHT[kind] * self._may_see[passage]
@@ -162,11 +167,13 @@ def _summed(home: Sparse, come: Sparse) -> Sparse:
     # Both ways give the same; which is quicker depends on how large the graph is.
     reach = int(numbers.max()) + 1
     if reach < DENSE * len(numbers):
-        dense = np.bincount(numbers, values).astype(np.float64, copy=False)
-        places = np.flatnonzero(dense)
-        return places, dense[places]
+        sums = np.bincount(numbers, values)
+        places = np.flatnonzero(sums)
+        return places, sums[places]
     places, which = np.unique(numbers, return_inverse=True)
-    return places, np.bincount(which, values).astype(np.float64, copy=False)
+    sums = np.bincount(which, values)
+    held = np.flatnonzero(sums)
+    return places[held], sums[held]
 
 
 def _most(held: Sparse) -> Sparse:

@@ -1,0 +1,118 @@
+"""Names are found in texts and in questions, whatever their case, accents, brackets and endings."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipmate.knowledge.graph.edges import EdgeKind, Statement
+from shipmate.knowledge.graph.extract import declared, extract, place_key
+from shipmate.knowledge.graph.names import called, name_key, runs, short_titles, symbol_key
+from shipmate.messages import Passage
+
+
+def passage(text: str, *, source: str = "guide/a.md", title: str = "", headings: tuple[str, ...] = ()) -> Passage:
+    return Passage(source=source, title=title, headings=headings, text=text, start=0, end=len(text))
+
+
+def kinds(text: str, name: str) -> set[EdgeKind]:
+    return {kind for kind, key in extract(passage(text)).edges if key == name_key(name)}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("He met Ernst von Kaulbach in Ulm.", "Ernst von Kaulbach"),
+        ("They read the works of H. Bruce Humberstone.", "H. Bruce Humberstone"),
+        ("That was Élodie Müller's house.", "elodie muller"),
+        ("In Valparaiso it rains.", "Valparaiso"),
+        ("The song went from Bonn to Paris.", "Bonn"),
+        ("The song went\nfrom Bonn to New\nOrleans.", "New Orleans"),
+    ],
+)
+def test_a_text_names_what_it_writes_in_capitals(text: str, name: str) -> None:
+    assert EdgeKind.MENTIONS in kinds(text, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("He met Duke Ernst of Ulm.", "Duke Ernst"),
+        ("He was the son of Louis, Count of Ulm.", "Louis, Count of Ulm"),
+        ("However nobody came.", "However"),
+        ("From Bonn to Paris By Night it plays.", "Bonn to Paris By Night"),
+    ],
+)
+def test_what_may_be_a_name_counts_only_where_something_is_called_so(text: str, name: str) -> None:
+    assert kinds(text, name) == {EdgeKind.MENTIONS_WITHIN}
+
+
+def test_a_title_is_known_by_its_short_forms_too() -> None:
+    assert short_titles("Agni (2004 film)") == ["Agni"]
+    assert [name.strip() for name in short_titles("Louis, Count of Ulm")] == ["Louis", "Count of Ulm"]
+    assert short_titles("Agni") == []
+
+
+def test_a_question_calls_the_longest_name_first() -> None:
+    keys = [name.key for name in called("Who is the father of Duke Ernst of Ulm?")]
+    assert keys.index(name_key("Duke Ernst of Ulm")) < keys.index(name_key("Duke Ernst"))
+    assert name_key("father") not in keys
+
+
+def test_a_question_without_capitals_may_mean_any_words() -> None:
+    assert name_key("load balancer") in [name.key for name in called("how do i restart the load balancer?")]
+
+
+def test_the_first_word_of_a_question_is_no_name_for_its_capital() -> None:
+    assert name_key("What") not in [name.key for name in called("What does Bonn cost?")]
+
+
+def test_symbols_of_code_are_known_by_their_signs() -> None:
+    said = extract(passage("Set `max_open` or pass --dry-run; os.path and getUser do the rest, the U.S. does not."))
+    keys = {key for kind, key in said.edges if kind is EdgeKind.SHOWS_SYMBOL}
+    assert keys == {symbol_key(symbol) for symbol in ("max_open", "--dry-run", "os.path", "getUser")}
+    assert symbol_key("max_open") in [name.key for name in called("what is max_open for?")]
+
+
+def test_links_lead_to_documents_beside_the_one_they_stand_in() -> None:
+    said = extract(passage("See [terms](../terms.md#costs), [us](https://example.org/a) and [below](#below)."))
+    keys = {key for kind, key in said.edges if kind is EdgeKind.LINKS_TO}
+    assert keys == {place_key("terms.md"), place_key("https://example.org/a")}
+    assert (EdgeKind.LOCATED, place_key("terms.md")) in extract(passage("Costs.", source="terms.md")).edges
+
+
+def test_definitions_and_tables_state_relations() -> None:
+    text = "A quorum (in short) is a majority of voters that agree.\n\n| Plan | Price |\n|---|---|\n| Lite | 3 EUR |\n"
+    assert extract(passage(text)).statements == (
+        Statement("quorum", "is_a", "majority"),
+        Statement("Lite", "price", "3 EUR"),
+    )
+
+
+def test_pronouns_define_nothing() -> None:
+    assert extract(passage("It is a majority. This is the end.")).statements == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "statement"),
+    [
+        ("Contract requires Signature", Statement("Contract", "requires", "Signature")),
+        ("Signature signed_by Client", Statement("Signature", "signed_by", "Client")),
+        ("Service Contract is part of Frame Contract", Statement("Service Contract", "is_part_of", "Frame Contract")),
+        ('"night shift" belongs to "late work"', Statement("night shift", "belongs_to", "late work")),
+    ],
+)
+def test_a_line_declares_a_relation(line: str, statement: Statement) -> None:
+    assert declared(line) == statement
+
+
+def test_a_line_without_a_verb_declares_nothing() -> None:
+    assert declared("Contract Signature") is None
+
+
+@given(st.text(max_size=400))
+def test_any_text_can_be_read(text: str) -> None:
+    """Names lie where they are said to, and an extract depends on the passage alone."""
+    for run in runs(text):
+        assert text[run.start : run.end] == run.text
+    called(text)
+    assert extract(passage(text, title=text, headings=(text,))) == extract(passage(text, title=text, headings=(text,)))
