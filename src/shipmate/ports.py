@@ -1,11 +1,15 @@
 """What the house needs from outside, as small protocols: each has two adapters or more, and one conformance suite."""
 
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shipmate.messages import Conversation, Event, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
 
-__all__ = ["ChatModel", "Clock", "PassageIndex", "Store", "TermStatistics"]
+if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ChatModel", "Clock", "Embedder", "PassageIndex", "Store", "TermStatistics"]
 
 
 class Clock(Protocol):
@@ -39,6 +43,27 @@ class ChatModel(Protocol):
 
     async def close(self) -> None:
         """Give back connections; idempotent."""
+
+
+class Embedder(Protocol):
+    """A model that places texts in a space where those that mean alike lie close."""
+
+    @property
+    def name(self) -> str:
+        """Return what model in what version this is: vectors of another name are stale."""
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+
+    async def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Return a row of unit length for each text, in order; a row of zeros for a text without words.
+
+        Raises `ModelTimeout`, `ModelUnavailable` or `ModelGarbled` when a model elsewhere does not do its part.
+        """
+
+    async def close(self) -> None:
+        """Give back connections and memory; idempotent."""
 
 
 class TermStatistics(Protocol):

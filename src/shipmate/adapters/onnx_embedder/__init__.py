@@ -1,0 +1,6 @@
+"""A text encoder in ONNX, from a folder or fetched by name from a model hub."""
+
+from shipmate.adapters.onnx_embedder.embedder import OnnxEmbedder
+from shipmate.adapters.onnx_embedder.hub import Hub, fetch_model
+
+__all__ = ["Hub", "OnnxEmbedder", "fetch_model"]

@@ -1,0 +1,163 @@
+"""Vectors of passages: what is kept is found, by whom it may be, until it is removed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from shipmate.errors import Damaged
+from shipmate.knowledge.nearest import COMPARED_ALL, cells, signs
+from shipmate.knowledge.vectors import Added, Vectors
+
+DIMENSIONS = 16
+
+
+def drawn(count: int, *, seed: int = 0, dimensions: int = DIMENSIONS) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((count, dimensions)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def added(keys: Iterator[int] | range | list[int], rows: np.ndarray, audience: int = 0) -> Added:
+    numbers = np.array(list(keys), np.int64)
+    return Added(numbers, np.full(len(numbers), audience, np.int32), rows)
+
+
+def opened(folder: Path, embedder: str = "hash") -> Vectors:
+    return Vectors(folder, embedder=embedder, dimensions=DIMENSIONS)
+
+
+def test_nearest_come_first_with_their_cosines(tmp_path: Path) -> None:
+    rows = drawn(500)
+    kept = opened(tmp_path)
+    kept.write(added(range(500), rows))
+    found = kept.search(rows[7], 5)
+    exact = rows @ rows[7]
+    assert list(found) == np.argsort(-exact)[:5].tolist()
+    assert list(found.values()) == pytest.approx(np.sort(exact)[::-1][:5].tolist())
+    assert kept.cosines(rows[7], [3, 7, 1000]) == pytest.approx({3: exact[3], 7: 1.0})
+    assert kept.search(np.zeros(DIMENSIONS, np.float32), 5) == {}
+    assert kept.search(rows[7], 0) == {}
+
+
+def test_vectors_outlive_the_process_and_no_other_embedder_sees_them(tmp_path: Path) -> None:
+    rows = drawn(20)
+    opened(tmp_path).write(added(range(20), rows))
+    assert set(opened(tmp_path).keys) == set(range(20))
+    other = opened(tmp_path, "hash-2")
+    assert len(other) == 0
+    assert other.search(rows[0], 3) == {}
+    other.write(added([5], rows[:1]))
+    assert set(opened(tmp_path, "hash-2").keys) == {5}
+    assert len(opened(tmp_path)) == 0
+
+
+def test_reader_keeps_its_commit_until_it_refreshes(tmp_path: Path) -> None:
+    rows = drawn(40)
+    writer, reader = opened(tmp_path), opened(tmp_path)
+    writer.write(added(range(20), rows[:20]))
+    assert reader.search(rows[3], 1) == {}
+    assert reader.refresh()
+    assert not reader.refresh()
+    for _ in range(5):
+        writer.write(added(range(20, 40), rows[20:]), range(20))
+    assert list(reader.search(rows[3], 1)) == [3]
+    assert reader.refresh()
+    assert 3 not in reader.search(rows[3], 40)
+
+
+def test_passage_outside_the_audiences_is_not_found(tmp_path: Path) -> None:
+    rows = drawn(30)
+    kept = opened(tmp_path)
+    kept.write(added(range(10), rows[:10], audience=1))
+    kept.write(added(range(10, 30), rows[10:], audience=2))
+    assert list(kept.search(rows[4], 1, visible=[1, 3])) == [4]
+    assert set(kept.search(rows[4], 30, visible={2})) == set(range(10, 30))
+    assert kept.search(rows[4], 30, visible=()) == {}
+
+
+def test_large_block_finds_nearly_all_that_is_near(tmp_path: Path) -> None:
+    """Texts lie in groups, and so do these rows."""
+    count = COMPARED_ALL * 2
+    middles = drawn(200, dimensions=64)
+    rows = np.repeat(middles, count // 200, axis=0) + 0.1 * np.random.default_rng(2).standard_normal((count, 64))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    kept = Vectors(tmp_path, embedder="hash", dimensions=64)
+    kept.write(added(range(count), rows, audience=1))
+    kept.write(added([-1], middles[:1], audience=2))
+    hits = 0
+    for row in rows[:: count // 50]:
+        exact = np.argsort(-(rows @ row))[:10]
+        hits += len(set(exact.tolist()) & kept.search(row, 10, visible={1}).keys())
+    assert hits >= 0.98 * 500
+    assert list(kept.search(middles[0], 1)) == [-1]
+    gone = [int(key) for key in kept.search(rows[0], 50)]
+    kept.write(removed=gone)
+    assert not set(gone) & kept.search(rows[0], 50).keys()
+    assert len(kept) == count + 1 - len(gone)
+
+
+@given(count=st.integers(1, 300), dimensions=st.integers(1, 70))
+@settings(max_examples=20, deadline=None)
+def test_cells_hold_each_row_once_and_signs_fit(count: int, dimensions: int) -> None:
+    rows = drawn(count, dimensions=dimensions)
+    middles, lies_in = cells(rows)
+    assert lies_in.shape == (count,)
+    assert lies_in.max() < len(middles)
+    assert (np.bitwise_count(signs(rows)).sum(1) == (rows > 0).sum(1)).all()
+
+
+@pytest.mark.parametrize("harm", ["manifest", "short", "gone", "lies"])
+def test_damage_is_found_at_opening_and_said(tmp_path: Path, harm: str) -> None:
+    opened(tmp_path).write(added(range(20), drawn(20)))
+    rows = next(tmp_path.glob("*.rows.npy"))
+    match harm:
+        case "manifest":
+            (tmp_path / "vectors.json").write_bytes(b"{")
+        case "short":
+            rows.write_bytes(rows.read_bytes()[:-100])
+        case "gone":
+            rows.unlink()
+        case "lies":
+            np.save(rows, drawn(19))
+    with pytest.raises(Damaged, match="run `shipmate ingest`"):
+        opened(tmp_path)
+
+
+class Kept(RuleBasedStateMachine):
+    """Whatever is added and removed in whatever order: the folder holds what a dictionary would."""
+
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors = opened(self.folder / str(id(self)))
+        self.expected: dict[int, int] = {}
+        self.seed = 0
+
+    @rule(keys=st.sets(st.integers(-20, 20), max_size=12), removed=st.sets(st.integers(-20, 20), max_size=8))
+    def write(self, keys: set[int], removed: set[int]) -> None:
+        self.seed += 1
+        for key in removed:
+            self.expected.pop(key, None)
+        self.expected |= dict.fromkeys(keys, self.seed)
+        self.vectors.write(added(sorted(keys), drawn(len(keys), seed=self.seed), self.seed), removed)
+
+    @invariant()
+    def holds_what_was_written(self) -> None:
+        reader = opened(self.folder / str(id(self)))
+        assert sorted(reader.keys.tolist()) == sorted(self.expected)
+        for kept in (reader, self.vectors):
+            assert kept.search(drawn(1, seed=99)[0], 100).keys() == self.expected.keys()
+        newest = {key for key, seed in self.expected.items() if seed == self.seed}
+        assert reader.search(drawn(1, seed=99)[0], 100, visible=[self.seed]).keys() == newest
+
+
+def test_folder_holds_what_a_dictionary_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    machine = type("KeptHere", (Kept,), {"folder": tmp_path})
+    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=8, deadline=None))
