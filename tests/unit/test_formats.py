@@ -192,6 +192,15 @@ def test_only_named_columns_are_read_in_their_order() -> None:
     assert problem("a.csv", "a,b\n").code == "empty"
 
 
+def test_tables_without_end_are_refused_in_any_direction() -> None:
+    assert "columns" in problem("a.csv", "a," * 1_000_000).what
+    assert "cells" in problem("a.csv", "a,b\n" + "1," * 1_000_000).what
+    assert problem("a.csv", 'a,b\n"' + '""' * 2_000_000 + '",2\n').code == "too many blocks"
+    assert problem("a.jsonl", '{"a": "' + "\\n" * 2_000_000 + 'x"}').code == "too many blocks"
+    assert "letters" in problem("a.jsonl", '{"a": "' + "x" * 5_000_000 + '"}').what
+    assert "cells" in problem("a.jsonl", json.dumps(dict.fromkeys(map(str, range(100_000)), 1))).what
+
+
 def test_json_lines_stand_where_their_offsets_say() -> None:
     lines = (
         '{"title": "Caf\\u00e9 \\ud83d\\ude00", "n": 12, "tags": ["x", {"y": 1}], "none": null}\n\n{"text": "a\\nb"}\n'

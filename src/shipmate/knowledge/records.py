@@ -6,6 +6,7 @@ The scanners are our own because the standard library's do not tell where in the
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind
@@ -20,6 +21,9 @@ CSV_PIECE = re.compile(r'[^"]+|""')
 JSON_PIECE = re.compile(r"[^\\]+|(?:\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.)")
 # The first of these that a row has is its title.
 TITLES = ("question", "title", "subject", "summary", "topic", "name")
+# Who has more is no table, and would take gigabytes.
+MOST_COLUMNS = 2000
+LONGEST_LINE = 4 * 1024 * 1024
 # A longer value stands below its column's name, so that its sentences can be quoted without it.
 LONGEST_BESIDE = 80
 
@@ -69,6 +73,8 @@ def read_csv(file: str, columns: Sequence[str] = ()) -> Records | Flaw:
     head = next(rows, [])
     if isinstance(head, Flaw):
         return head
+    if len(head) > MOST_COLUMNS:
+        return Flaw(1, f"It has more than {MOST_COLUMNS:,} columns.", "Split it into several files.")
     names = [_words(cell).strip() for cell in head]
     if missing := [column for column in columns if column not in names]:
         return Flaw(1, f"There is no column `{missing[0]}`.", f"It has these: {', '.join(f'`{n}`' for n in names)}.")
@@ -87,9 +93,11 @@ def _records(rows: Iterator[Row | Flaw], columns: Sequence[str]) -> Records | Fl
     for row in rows:
         if isinstance(row, Flaw):
             return row
+        if len(row) > MOST_COLUMNS:
+            return Flaw(0, f"A row has more than {MOST_COLUMNS:,} cells.", "Split it into several files.")
         if columns:
             row = sorted((value for value in row if value.column in order), key=lambda v: order[v.column])  # noqa: PLW2901
-        text.add([value for value in row if value.words.strip()])
+        text.add([value for value in row if value.words.strip() or len(value.pieces) > MOST_RUNS])
         if len(text.blocks) > MOST_BLOCKS or len(text.runs) > MOST_RUNS:
             break
     return text.records()
@@ -180,7 +188,7 @@ def _csv_rows(file: str, delimiter: str) -> Iterator[list[list[Piece]] | Flaw]:
         if not quoted:
             row.append([_stripped(file, at, stop)])
         at = stop
-        if file.startswith(delimiter, at):
+        if file.startswith(delimiter, at) and len(row) <= MOST_COLUMNS:
             at += 1
             continue
         yield row
@@ -200,7 +208,7 @@ def _pieces(file: str, start: int, end: int, pattern: re.Pattern[str], meaning: 
     """Return what stands between two places in the file, told apart into what is verbatim and what is not."""
     return [
         Piece(meaning(found[0]) if found[0][0] in '\\"' else found[0], *found.span())
-        for found in pattern.finditer(file, start, end)
+        for found in islice(pattern.finditer(file, start, end), MOST_RUNS + 1)
     ] or [Piece("", start, start)]
 
 
@@ -211,9 +219,12 @@ def _json_rows(file: str) -> Iterator[Row | Flaw]:
         line += 1
         end = file.find("\n", start)
         end = end if end >= 0 else len(file)
+        if end - start > LONGEST_LINE:
+            yield Flaw(line, f"This line has more than {LONGEST_LINE:,} letters.", "Split what stands in it.")
+            return
         if file[start:end].strip():
             try:
-                yield list(_json_row(file, start, end))
+                yield list(islice(_json_row(file, start, end), MOST_COLUMNS + 1))
             except (ValueError, RecursionError):
                 yield Flaw(line, "This line is no JSON object.", "Write one object with its keys in each line.")
                 return
