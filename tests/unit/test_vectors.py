@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shipmate.errors import Damaged
-from shipmate.knowledge.nearest import COMPARED_ALL, cells, signs
+from shipmate.knowledge.nearest import COMPARED_ALL, sign_words
 from shipmate.knowledge.vectors import Added, Vectors
 
 DIMENSIONS = 16
@@ -103,12 +103,11 @@ def test_large_block_finds_nearly_all_that_is_near(tmp_path: Path) -> None:
 
 @given(count=st.integers(1, 300), dimensions=st.integers(1, 70))
 @settings(max_examples=20, deadline=None)
-def test_cells_hold_each_row_once_and_signs_fit(count: int, dimensions: int) -> None:
+def test_signs_are_those_of_the_entries(count: int, dimensions: int) -> None:
     rows = drawn(count, dimensions=dimensions)
-    middles, lies_in = cells(rows)
-    assert lies_in.shape == (count,)
-    assert lies_in.max() < len(middles)
-    assert (np.bitwise_count(signs(rows)).sum(1) == (rows > 0).sum(1)).all()
+    words = sign_words(rows)
+    assert words.shape == (-(-dimensions // 64), count)
+    assert (np.bitwise_count(words).sum(0) == (rows > 0).sum(1)).all()
 
 
 @pytest.mark.parametrize("harm", ["manifest", "short", "gone", "lies"])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from shipmate.disk import disk_faults
 from shipmate.errors import Damaged
-from shipmate.knowledge.nearest import COMPARED_ALL, Matrix, Signs, cells, likely, signs
+from shipmate.knowledge.nearest import COMPARED_ALL, Matrix, Signs, likely, sign_words
 
 __all__ = ["Added", "Vectors"]
 
@@ -71,8 +71,6 @@ class Block:
         self.present = self._marks()
         self._allowed = lru_cache(maxsize=64)(self._seen_by)
         if note.rows > COMPARED_ALL:
-            self._middles: Matrix = self._mapped("middles")
-            self._ends: NDArray[np.intp] = self._mapped("ends")
             self._signs: Signs = self._mapped("signs")
 
     @cached_property
@@ -91,10 +89,12 @@ class Block:
         """Return the best keys with their cosines, in no order."""
         allowed = self._allowed(visible)
         if self.note.rows > COMPARED_ALL and (allowed is None or np.count_nonzero(allowed) > COMPARED_ALL):
-            places: NDArray[np.intp] | None = likely(vector, self._middles, self._ends, self._signs, allowed)
+            places: NDArray[np.intp] | None = likely(vector, self._signs, allowed)
         else:
             places = None if allowed is None else np.flatnonzero(allowed)
-        keys, rows = (self.keys, self.rows) if places is None else (self.keys[places], self.rows[places])
+        keys, rows = (
+            (self.keys, self.rows) if places is None else (self.keys.take(places), self.rows.take(places, axis=0))
+        )
         scores = rows @ vector
         if len(scores) > limit:
             best = np.argpartition(-scores, limit)[:limit]
@@ -216,22 +216,16 @@ class Vectors:
         return msgspec.structs.replace(block.note, removed_by=commit)
 
     def _save_block(self, number: int, added: Added) -> BlockNote:
-        keys, audiences, rows = added
-        columns: dict[str, NDArray[Any]] = {}
-        if len(keys) > COMPARED_ALL:
-            middles, lies_in = cells(rows)
-            order = np.argsort(lies_in, kind="stable")
-            keys, audiences, rows = keys[order], audiences[order], rows[order]
-            ends = np.searchsorted(lies_in[order], np.arange(len(middles)), side="right")
-            columns = {"middles": middles, "ends": ends, "signs": signs(rows)}
-        kept: dict[str, NDArray[Any]] = {
-            "keys": keys.astype(np.int64),
-            "audiences": audiences.astype(np.int32),
-            "rows": np.ascontiguousarray(rows, np.float32),
+        columns: dict[str, NDArray[Any]] = {
+            "keys": added.keys.astype(np.int64),
+            "audiences": added.audiences.astype(np.int32),
+            "rows": np.ascontiguousarray(added.rows, np.float32),
         }
-        for name, column in (kept | columns).items():
+        if len(added.keys) > COMPARED_ALL:
+            columns["signs"] = sign_words(columns["rows"])
+        for name, column in columns.items():
             self._save_array(f"{number}.{name}", column)
-        return BlockNote(number, len(keys))
+        return BlockNote(number, len(added.keys))
 
     def _save_array(self, name: str, array: NDArray[Any]) -> None:
         buffer = BytesIO()
