@@ -174,6 +174,60 @@ def test_site_without_lists_is_followed_by_its_links(site: Site, tmp_path: Path)
     assert problem.code == "too many pages"
 
 
+def test_markdown_twin_of_a_listed_page_is_left_out(site: Site, tmp_path: Path) -> None:
+    site.sitemap("/a", "/b.html", "/c/")
+    site.pages["/llms.txt"] = page("[a](/a.md) [b](/b.html.md) [c](/c/index.md) [d](/d.md)", "text/plain")
+    site.pages |= {path: page("words") for path in ("/a", "/b.html", "/c/", "/d.md")}
+    mirror, problems = visited(site.website(), tmp_path)
+    assert paths(site, mirror) == {"/a", "/b.html", "/c/", "/d.md"}
+    assert problems == []
+
+
+def test_interrupted_visit_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+    site.sitemap("/a", "/b", "/c")
+    site.pages |= {path: page(f"words {path}") for path in ("/a", "/b", "/c")}
+    web = Web(SystemClock(), allow_private=True, requests_per_s=1000)
+
+    def interrupt(url: str, *_: int) -> None:
+        if url.endswith("/c"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        visit(site.website(), Mirror(tmp_path), web.get, progress=interrupt)
+    site.asked.clear()
+    mirror, _ = visited(site.website(), tmp_path)
+    assert [one for one in site.asked if len(one[0]) == 2] == [("/a", 304), ("/b", 304), ("/c", 200)]
+    assert len(mirror.pages) == 3
+
+
+def test_site_that_fails_again_and_again_is_left_alone(site: Site, tmp_path: Path) -> None:
+    everything = [f"/{number}" for number in range(50)]
+    site.sitemap(*everything)
+    site.pages |= {path: page("words") for path in everything}
+    assert visited(site.website(), tmp_path)[1] == []
+    site.pages |= {path: redirect("http://elsewhere.test/") for path in everything}
+    assert len(visited(site.website(), tmp_path)[1]) == 50
+    visited(site.website(), tmp_path)
+    site.pages |= {path: page("busy", status=503) for path in everything}
+    site.asked.clear()
+    mirror, problems = visited(site.website(), tmp_path)
+    assert len(site.asked) < 20
+    assert len(mirror.pages) == 50
+    assert "in a row" in problems[-1].what
+
+
+def test_requests_keep_their_distance(site: Site, tmp_path: Path) -> None:
+    site.sitemap("/a")
+    site.pages["/a"] = page("words")
+    started = time.perf_counter()
+    visited(site.website(requests_per_s=20.0), tmp_path)
+    assert time.perf_counter() - started >= (len(site.asked) - 1) / 20
+    site.pages["/robots.txt"] = page("User-agent: *\nCrawl-delay: 1\n", "text/plain")
+    started = time.perf_counter()
+    visited(site.website(), tmp_path)
+    assert time.perf_counter() - started >= 1
+
+
 def test_redirects_are_followed_within_the_site_and_never_for_ever(site: Site, tmp_path: Path) -> None:
     site.sitemap("/old", "/loop", "/out", "/odd", "/file", "/in")
     site.pages["/old"] = redirect("/new")

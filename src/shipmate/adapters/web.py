@@ -58,18 +58,20 @@ class Web:
 
     def get(self, url: str, *, largest_bytes: int, headers: Mapping[str, str], may: Callable[[str], bool]) -> Answer:
         """Return a page, following redirects as far as `may` allows each; never raises for what the network does."""
+        status = 0
         for _ in range(MOST_REDIRECTS + 1):
             if not may(url):
-                return Answer(url, fault="It leads to a place that may not be read.")
+                return Answer(url, status, fault="It leads to a place that may not be read.")
             answer = self._ask(url, headers, largest_bytes)
+            status = answer.status
             target = answer.headers.get("location", "")
-            if answer.status not in REDIRECTS or not target:
+            if status not in REDIRECTS or not target:
                 return answer
             try:
                 url = urljoin(url, target.strip()).partition("#")[0]
             except ValueError:
-                return Answer(url, fault="It leads to something that is no address.")
-        return Answer(url, fault=f"It leads on more than {MOST_REDIRECTS} times.")
+                return Answer(url, status, fault="It leads to something that is no address.")
+        return Answer(url, status, fault=f"It leads on more than {MOST_REDIRECTS} times.")
 
     def _ask(self, url: str, headers: Mapping[str, str], largest_bytes: int) -> Answer:
         self._wait()

@@ -5,9 +5,11 @@ interrupted visit goes on where it stopped, and a site that is down for a day lo
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from html import unescape
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -26,8 +28,17 @@ LARGEST_PAGE = 8 * MIB
 LARGEST_LIST = 50 * MIB
 MOST_SITEMAPS = 200
 SAVED_EVERY = 25
+# In a row; then the site is taken to be down.
+MOST_FAULTS = 10
+# Of one page.
+MOST_LINKS = 2000
 AGENT = "shipmate"
 GONE = {404, 410}
+REDIRECTED = 3
+TOO_MANY_REQUESTS = 429
+SERVER_FAULT = 500
+# What a robots.txt may ask for between two pages; more is not waited for.
+LONGEST_PAUSE_S = 10.0
 LOCATION = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
 MARKDOWN_LINK = re.compile(r"\]\(\s*<?([^)\s>]+)")
 PAGE_LINK = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
@@ -164,35 +175,61 @@ class _Visitor:
         # Of a site without any list: the links of the pages that were read.
         self._links: dict[str, None] = {}
         self._seen: set[str] = set()
+        # How many pages have failed in a row.
+        self._faults = 0
         # Whether all that the site lists is known: else nothing is taken for removed.
         self._is_sure = True
 
     def run(self, progress: Callable[[str, int, int], None]) -> None:
         """Visit the pages that are listed, or those that the first page leads to."""
-        if self._rules(self._root) is None:
+        rules = self._rules(self._root)
+        if rules is None:
             self._complain(self._root, "Its robots.txt cannot be read, so nothing else is.", "Try again later.")
             return
-        listed = list(dict.fromkeys(url for url in self._listed() if self._belongs(url) and self._may(url)))
-        is_list = bool(listed)
-        waiting = listed or [self._site.url]
+        pause_s = min(float(rules.crawl_delay(AGENT) or 0), LONGEST_PAUSE_S)
+        listed = self._wanted()
+        waiting = dict.fromkeys(listed or [self._site.url])
         done = 0
-        while waiting and done < self._site.most_pages:
-            url = waiting.pop(0)
+        while waiting and done < self._site.most_pages and self._is_reachable(waiting):
+            url = next(iter(waiting))
+            del waiting[url]
             progress(url, done, min(done + len(waiting) + 1, self._site.most_pages))
             is_answered = self._page(url)
+            self._faults = 0 if is_answered else self._faults + 1
             done += 1
-            if not is_list:
+            time.sleep(pause_s)
+            if not listed:
                 self._is_sure &= is_answered
-                waiting += [link for link in self._links if link not in self._seen and link not in waiting]
+                waiting |= {link: None for link in self._links if link not in self._seen}
                 self._links = {}
             if done % SAVED_EVERY == 0:
                 self._mirror.save()
-        if waiting:
-            what = f"{len(waiting):,} more pages are listed than the {self._site.most_pages:,} that are read."
+        if waiting and done == self._site.most_pages:
+            what = f"More pages are listed than the {self._site.most_pages:,} that are read."
             self._complain(self._site.url, what, "Raise `most_pages`, or begin further down.", code="too many pages")
         for url, page in list(self._mirror.pages.items()):
             if self._is_sure and not self._seen & {url, page.asked}:
                 self._mirror.forget(url)
+
+    def _wanted(self) -> list[str]:
+        """Return the listed pages that may be read, one more at most than are; of twins, the page and not its source."""
+        found: dict[str, None] = {}
+        for url in self._listed():
+            if len(found) > self._site.most_pages:
+                break
+            if self._may_page(url):
+                found[url] = None
+        return [url for url in found if not any(twin in found for twin in _twins(url))]
+
+    def _is_reachable(self, waiting: Iterable[str]) -> bool:
+        """Tell whether it is worth going on; else the pages that wait are kept as they are."""
+        if self._faults < MOST_FAULTS:
+            return True
+        self._is_sure = False
+        what = f"It failed {MOST_FAULTS} times in a row, so the visit ended."
+        self._complain(self._site.url, what, "Try again later; what was read before is kept.")
+        self._seen.update(waiting)
+        return False
 
     @property
     def _root(self) -> str:
@@ -219,7 +256,8 @@ class _Visitor:
             self._complain(url, f"The server says {answer.status}.", "Try again later; what was read before is kept.")
         else:
             self._keep(url, answer)
-        return not answer.fault and answer.status in {200, 304, *GONE}
+        is_told = not answer.fault or answer.status // 100 == REDIRECTED
+        return is_told and answer.status < SERVER_FAULT and answer.status != TOO_MANY_REQUESTS
 
     def _keep(self, asked: str, answer: Answer) -> None:
         url = urldefrag(answer.url).url
@@ -237,7 +275,8 @@ class _Visitor:
     def _follow(self, url: str, file: str, data: bytes) -> None:
         """Note the pages that a page leads to."""
         if file.endswith(".html"):
-            found = [unescape(link) for link in PAGE_LINK.findall(data.decode("utf-8", "replace"))]
+            links = islice(PAGE_LINK.finditer(data.decode("utf-8", "replace")), MOST_LINKS)
+            found = [unescape(link[1]) for link in links]
             self._links.update(dict.fromkeys(link for link in _absolute(url, found) if self._may_page(link)))
 
     def _listed(self) -> Iterator[str]:
@@ -262,7 +301,7 @@ class _Visitor:
     def _text(self, url: str) -> str:
         """Return a list of pages; nothing when there is none."""
         answer = self._get(url, largest_bytes=LARGEST_LIST, headers={}, may=self._is_ours)
-        if answer.fault or answer.status >= 500:
+        if answer.fault or answer.status >= SERVER_FAULT:
             self._is_sure = False
             self._complain(url, answer.fault or f"The server says {answer.status}.", "Look at it in a browser.")
         body = answer.body if answer.status == 200 and not answer.fault else b""
@@ -272,7 +311,7 @@ class _Visitor:
         """Return a host's robots.txt; None when it cannot be known, and then nothing may be read."""
         if root not in self._robots:
             answer = self._get(f"{root}/robots.txt", largest_bytes=MIB, headers={}, may=self._is_ours)
-            if answer.fault or answer.status >= 500:
+            if answer.fault or answer.status >= SERVER_FAULT:
                 return None
             rules = RobotFileParser()
             rules.parse(answer.body.decode("utf-8", "replace").splitlines() if answer.status == 200 else [])
@@ -307,6 +346,14 @@ class _Visitor:
 
     def _complain(self, url: str, what: str, do: str, *, code: str = "web page") -> None:
         self.problems.append(Problem(file=url, line=0, what=what, do=do, code=code))
+
+
+def _twins(url: str) -> list[str]:
+    """Return where the page may stand whose Markdown source an address is."""
+    if not url.endswith(".md"):
+        return []
+    bare = url.removesuffix(".md")
+    return [bare, f"{bare}.html", f"{bare}/", bare.removesuffix(".html"), bare.removesuffix("index")]
 
 
 def _absolute(base: str, links: Iterable[str]) -> list[str]:
