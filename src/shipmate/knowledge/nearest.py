@@ -23,6 +23,7 @@ COUNTED_AGAIN = 4000
 COMPARED = 700
 # The bound that so many keep is found on one distance in so many.
 SAMPLED = 8
+ALL = np.uint64(2**64 - 1)
 
 
 def sign_words(rows: Matrix) -> Signs:
@@ -36,19 +37,26 @@ def sign_words(rows: Matrix) -> Signs:
 def likely(vector: Matrix, bits: Signs, allowed: NDArray[np.bool_] | None) -> Places:
     """Return the places of the allowed vectors that are likely nearest."""
     asked = sign_words(vector[None])
-    # One that differs in all 256 signs would count as 0 in a byte; it is compared then, and falls behind.
-    width: np.dtype[Any] = np.dtype(np.uint8 if len(bits) <= 4 else np.uint16)
-    counts = np.zeros(bits.shape[1], width)
-    for word, sign in zip(bits, asked, strict=True):
-        counts += np.bitwise_count(word ^ sign)
-    places = _least(counts, allowed, COUNTED_AGAIN)
-    weighed = counts.take(places).astype(np.uint16)
+    places = _least(_counts(bits, asked), allowed, COUNTED_AGAIN)
     differing = [word.take(places) ^ sign for word, sign in zip(bits, asked, strict=True)]
-    for large in _large_entries(vector):
+    weighed = np.zeros(len(places), np.uint16)
+    for large in (np.full_like(asked, ALL), *_large_entries(vector)):
         for word, entries in zip(differing, large, strict=True):
             weighed += np.bitwise_count(word & entries)
     nearest: Places = places[_least(weighed, None, COMPARED)]
     return nearest
+
+
+def _counts(bits: Signs, asked: Signs) -> NDArray[Any]:
+    """Return in how many signs each vector differs from what is asked."""
+    # One that differs in all of 256 signs would count as 0 in a byte: it is compared, and falls behind then.
+    counts = np.zeros(bits.shape[1], np.uint8 if len(bits) <= 4 else np.uint16)
+    differing = np.empty(bits.shape[1], np.uint64)
+    count = np.empty(bits.shape[1], np.uint8)
+    for word, sign in zip(bits, asked, strict=True):
+        np.bitwise_count(np.bitwise_xor(word, sign, out=differing), out=count)
+        np.add(counts, count, out=counts)
+    return counts
 
 
 def _large_entries(vector: Matrix) -> list[Signs]:
