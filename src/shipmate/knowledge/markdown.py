@@ -9,7 +9,8 @@ from shipmate.knowledge.blocks import MOST_BLOCKS, Block, BlockKind
 
 __all__ = ["markdown_blocks", "text_blocks"]
 
-LINE_END = re.compile(r"\r\n|\r|\n")
+# Of many empty lines in a row, one is enough.
+LINE_END = re.compile(r"\r\n(?:(?:\r\n)+(?=\r\n))?|\r|\n(?:\n+(?=\n))?")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 HEADING = re.compile(r" {0,3}(#{1,6})(?![^ \t])")
 CLOSING = re.compile(r"(?:^|[ \t])#+[ \t]*$")
