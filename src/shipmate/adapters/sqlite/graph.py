@@ -11,16 +11,15 @@ import numpy as np
 
 from shipmate.adapters.sqlite import graph_layout
 from shipmate.adapters.sqlite.database import connect, fault, roll_back
+from shipmate.adapters.sqlite.graph_rows import GraphRows
 from shipmate.adapters.sqlite.schema import ensure_schema
 from shipmate.errors import Damaged
-from shipmate.knowledge.graph.edges import Extract, Statement
+from shipmate.knowledge.graph.edges import Statement
 from shipmate.knowledge.graph.explore import Stated, Step, path_between, related
-from shipmate.knowledge.graph.extract import declaration, extract
 from shipmate.knowledge.graph.names import name_key
 from shipmate.knowledge.graph.network import EMPTY, IS_OWNING, Edges, Network, assemble
 from shipmate.knowledge.graph.seek import Found, seek
 from shipmate.knowledge.graph.view import View
-from shipmate.knowledge.keys import passage_key, text_key
 from shipmate.messages import Hit, Passage
 from shipmate.sql import GRAPH_MIGRATIONS, QUERIES
 
@@ -30,7 +29,6 @@ FORMAT = "graph-1"
 EDGE = np.dtype([("passage", np.int64), ("kind", np.uint8), ("entity", np.int64)])
 # Callers fall into few sets of audiences; a view of each costs some bytes an entity.
 MOST_VIEWS = 32
-
 Replacement = tuple[str, str, Sequence[Passage]]
 
 
@@ -94,12 +92,13 @@ class Graph:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            self._numbers: dict[str, int] = {}
+            rows = GraphRows(connection)
             for source in removed:
-                self._remove(source)
+                rows.remove(source)
             for source, fingerprint, passages in replaced:
-                self._remove(source)
-                self._add(source, fingerprint, passages, (declared or {}).get(source, ()))
+                rows.remove(source)
+                rows.add(source, fingerprint, passages, (declared or {}).get(source, ()))
+            rows.flush()
             connection.execute(QUERIES["graph_changed"])
             connection.execute("COMMIT")
         except BaseException as error:
@@ -184,54 +183,6 @@ class Graph:
     def _name(self, passage: int, entity: int) -> str:
         found = self._connection.execute(QUERIES["graph_name"], {"passage": passage, "entity": entity}).fetchone()
         return str(found[0]) if found else ""
-
-    def _add(self, source: str, fingerprint: str, passages: Sequence[Passage], declared: Sequence[Statement]) -> None:
-        row = {"source": source, "fingerprint": fingerprint}
-        source_id = self._connection.execute(QUERIES["add_graph_source"], row).lastrowid
-        for key, passage in {passage_key(passage): passage for passage in passages}.items():
-            self._insert(source_id, key, (passage.start, passage.end), passage.audience, extract(passage))
-        audience = passages[0].audience if passages else ()
-        for statement in dict.fromkeys(declared):
-            key = text_key(f"{source}\0{statement.subject}\0{statement.relation}\0{statement.object}")
-            self._insert(source_id, key, (0, 0), audience, declaration(statement))
-
-    def _insert(
-        self, source_id: int | None, key: int, span: tuple[int, int], audience: tuple[str, ...], found: Extract
-    ) -> None:
-        connection = self._connection
-        row = {
-            "passage": key,
-            "source_id": source_id,
-            "span_start": span[0],
-            "span_end": span[1],
-            "audience": self._audience(audience),
-        }
-        passage_id = connection.execute(QUERIES["add_graph_passage"], row).lastrowid
-        connection.executemany(
-            QUERIES["add_graph_edge"], [(passage_id, int(kind), entity) for kind, entity in found.edges]
-        )
-        names = [(source_id, entity, name) for entity, name in found.names.items()]
-        connection.executemany(QUERIES["add_graph_name"], names)
-        stated = [(passage_id, name_key(s.subject), s.relation, name_key(s.object)) for s in found.statements]
-        connection.executemany(QUERIES["add_graph_statement"], stated)
-
-    def _remove(self, source: str) -> None:
-        found = self._connection.execute(QUERIES["graph_source_id"], {"source": source}).fetchone()
-        if found:
-            row = {"source_id": found[0]}
-            self._connection.execute(QUERIES["remove_graph_statements"], row)
-            self._connection.execute(QUERIES["remove_graph_edges"], row)
-            self._connection.execute(QUERIES["remove_graph_names"], row)
-            self._connection.execute(QUERIES["remove_graph_passages"], row)
-            self._connection.execute(QUERIES["remove_graph_source"], row)
-
-    def _audience(self, groups: tuple[str, ...]) -> int:
-        """Return the number of an audience, which is given to it when it comes first."""
-        text = json.dumps(sorted(set(groups)))
-        if text not in self._numbers:
-            self._connection.execute(QUERIES["add_graph_audience"], {"groups": text})
-            self._numbers = {text: number for number, text in self._connection.execute(QUERIES["graph_audiences"])}
-        return self._numbers[text]
 
     def _progress(self) -> tuple[int, int]:
         changed, published = self._connection.execute(QUERIES["graph_progress"]).fetchone()

@@ -116,10 +116,9 @@ def _has_links(text: str) -> bool:
 
 def _links(passage: Passage) -> Iterator[str]:
     """Yield where a passage's links lead, those within the folder as the source that they name."""
-    if not _has_links(passage.text):
-        return
-    for in_markdown, in_html in LINK.findall(passage.text):
-        target = (in_markdown or in_html).partition("#")[0]
+    written = LINK.findall(passage.text) if _has_links(passage.text) else []
+    for link in (*(in_markdown or in_html for in_markdown, in_html in written), *passage.links):
+        target = link.partition("#")[0]
         if "://" in target:
             yield target
         elif target and ":" not in target:

@@ -27,7 +27,7 @@ __all__ = [
 # Words that stand within names: "Bishop of Elmham", "Atang de la Rama".
 JOINING = "al bin da de del den der des di do du el en et ibn la las le les los of the van vom von y zu zum zur".split()
 # These may too, "Into the Air and Out", but mostly they stand between two.
-PARTING = "a an and at by for from in is no on or to und with".split()
+PARTING = frozenset("a an and at by for from in is no on or to und with".split())
 ARTICLES = ("the", "a", "an")
 # Longer names are not looked for.
 MOST_WORDS = 12
@@ -51,7 +51,7 @@ NAME_WORD = rf"(?:{CAPITAL}\.(?=[ \n])|{CAPITAL}{TAIL})"
 GAP = r"(?: |\n(?!\n))"
 RUN = re.compile(
     rf"(?<![^\W_]){NAME_WORD}"
-    rf"(?:{GAP}(?:{NAME_WORD}|\d{TAIL})|(?:{GAP}(?:{'|'.join(JOINING + PARTING)})(?![^\W_])){{1,3}}{GAP}{NAME_WORD})*"
+    rf"(?:{GAP}(?:{NAME_WORD}|\d{TAIL})|(?:{GAP}(?:{'|'.join(sorted({*JOINING, *PARTING}))})(?![^\W_])){{1,3}}{GAP}{NAME_WORD})*"
 )
 WORD = re.compile(r"[^\W_]+")
 POSSESSIVE = re.compile(r"['’]s(?![^\W_])", re.IGNORECASE)
@@ -141,30 +141,50 @@ def begins_sentence(text: str, start: int) -> bool:
 def _shape(text: str) -> Shape:
     written = text.split()
     # "In Paris" names Paris, and perhaps a film that is called so; "Bonn and Paris" two of them.
-    wholes = {name for piece in _pieces(written) if (name := name_words(piece)) and not _is_no_name(name)}
-    parts = set(_parts(written)) - wholes
-    return Shape(*(tuple(sorted(text_key(" ".join(name)) for name in names)) for names in (wholes, parts)))
+    wholes = {_name(piece) for piece in _pieces(written)}
+    keys = {text_key(name) for name in wholes if name}
+    parts = {text_key(name) for name in _parts(written)} if len(written) > 1 else set()
+    return Shape(tuple(sorted(keys)), tuple(sorted(parts - keys)))
 
 
-def _pieces(written: list[str]) -> Iterator[str]:
+def _pieces(written: list[str]) -> Iterator[list[str]]:
+    """Yield what stands between words that part names."""
     piece: list[str] = []
     for word in written:
         if word in PARTING or (not piece and word.lower() in STOP_WORDS):
-            yield " ".join(piece)
+            yield piece
             piece = []
         else:
             piece.append(word)
-    yield " ".join(piece)
+    yield piece
 
 
-def _parts(written: list[str]) -> Iterator[tuple[str, ...]]:
+def _name(written: list[str]) -> str:
+    """Return a name's words as its key knows them, or nothing for what is no name."""
+    words = [word for token in written for word in _words(token)]
+    if len(words) > 1 and words[0] in ARTICLES:
+        del words[0]
+    return "" if not words or _is_no_name(words) else " ".join(words)
+
+
+def _parts(written: list[str]) -> Iterator[str]:
     """Yield the names of several words within a run: each begins and ends with a capital."""
-    ends = [at for at, word in enumerate(written) if not word.islower()]
+    words = [_words(token) for token in written]
+    ends = [at for at, token in enumerate(written) if not token.islower()]
     for first in ends:
         for last in ends:
-            part = name_words(" ".join(written[first : last + 1])) if first < last else ()
-            if 1 < len(part) <= MOST_PART_WORDS or (part and last - first + 1 == len(written)):
-                yield part
+            if first < last:
+                part = [word for token in words[first : last + 1] for word in token]
+                if part[0] in ARTICLES:
+                    del part[0]
+                if 1 < len(part) <= MOST_PART_WORDS or (part and last - first + 1 == len(written)):
+                    yield " ".join(part)
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def _words(token: str) -> tuple[str, ...]:
+    """Return the words of one token of a text, as a name has them."""
+    return tuple(WORD.findall(fold(POSSESSIVE.sub("", token))))
 
 
 def short_titles(title: str) -> list[str]:

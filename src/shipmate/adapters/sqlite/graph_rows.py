@@ -1,0 +1,87 @@
+"""The rows of the graph that one commit writes: sources go with all they said, and come with what they say now."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from shipmate.knowledge.graph.edges import Extract, Statement
+from shipmate.knowledge.graph.extract import declaration, extract
+from shipmate.knowledge.graph.names import name_key
+from shipmate.knowledge.keys import passage_key, text_key
+from shipmate.messages import Passage
+from shipmate.sql import QUERIES
+
+__all__ = ["GraphRows"]
+
+# So many edges are written in one go.
+MOST_WAITING = 10_000
+
+
+class GraphRows:
+    """What is to be written within one transaction; `flush` ends it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._audiences: dict[str, int] = {}
+        self._edges: list[tuple[int | None, int, int]] = []
+        self._names: list[tuple[int | None, int, str]] = []
+        self._statements: list[tuple[int | None, int, str, int]] = []
+
+    def remove(self, source: str) -> None:
+        """Remove all that a source said."""
+        found = self._connection.execute(QUERIES["graph_source_id"], {"source": source}).fetchone()
+        if found:
+            self.flush()
+            row = {"source_id": found[0]}
+            self._connection.execute(QUERIES["remove_graph_statements"], row)
+            self._connection.execute(QUERIES["remove_graph_edges"], row)
+            self._connection.execute(QUERIES["remove_graph_names"], row)
+            self._connection.execute(QUERIES["remove_graph_passages"], row)
+            self._connection.execute(QUERIES["remove_graph_source"], row)
+
+    def add(self, source: str, fingerprint: str, passages: Sequence[Passage], declared: Sequence[Statement]) -> None:
+        """Add what a source says in its passages, and what it declares."""
+        row = {"source": source, "fingerprint": fingerprint}
+        source_id = self._connection.execute(QUERIES["add_graph_source"], row).lastrowid
+        for key, passage in {passage_key(passage): passage for passage in passages}.items():
+            self._insert(source_id, key, (passage.start, passage.end), passage.audience, extract(passage))
+        audience = passages[0].audience if passages else ()
+        for statement in dict.fromkeys(declared):
+            key = text_key(f"{source}\0{statement.subject}\0{statement.relation}\0{statement.object}")
+            self._insert(source_id, key, (0, 0), audience, declaration(statement))
+        if len(self._edges) > MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._connection.executemany(QUERIES["add_graph_edge"], self._edges)
+        self._connection.executemany(QUERIES["add_graph_name"], self._names)
+        self._connection.executemany(QUERIES["add_graph_statement"], self._statements)
+        self._edges, self._names, self._statements = [], [], []
+
+    def _insert(
+        self, source_id: int | None, key: int, span: tuple[int, int], groups: tuple[str, ...], found: Extract
+    ) -> None:
+        row = {
+            "passage": key,
+            "source_id": source_id,
+            "span_start": span[0],
+            "span_end": span[1],
+            "audience": self._audience(groups),
+        }
+        passage_id = self._connection.execute(QUERIES["add_graph_passage"], row).lastrowid
+        self._edges += [(passage_id, kind, entity) for kind, entity in found.edges]
+        self._names += [(source_id, entity, name) for entity, name in found.names.items()]
+        self._statements += [
+            (passage_id, name_key(stated.subject), stated.relation, name_key(stated.object))
+            for stated in found.statements
+        ]
+
+    def _audience(self, groups: tuple[str, ...]) -> int:
+        """Return the number of an audience, which is given to it when it comes first."""
+        text = json.dumps(sorted(set(groups)))
+        if text not in self._audiences:
+            self._connection.execute(QUERIES["add_graph_audience"], {"groups": text})
+            known = self._connection.execute(QUERIES["graph_audiences"])
+            self._audiences = {groups: number for number, groups in known}
+        return self._audiences[text]
