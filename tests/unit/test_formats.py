@@ -65,11 +65,14 @@ def test_pdf_passages_carry_their_pages_and_bookmarks(parsers: ParserProcess) ->
     found = passages("pump.pdf", pdf(pages, [("Safety", 0), ("Upkeep", 1)]), parsers)
     assert [(one.page, one.headings, one.text) for one in found] == [
         (1, (), "Pump manual"),
-        (1, (), SENTENCE),
+        (1, ("Safety",), SENTENCE),
         (2, ("Upkeep",), "Clean the seal\nevery week."),
     ]
-    assert found[0].title == "Safety"
-    assert found[2].cited_as == "Safety, p. 2"
+    assert found[2].cited_as == "pump, p. 2"
+    named = pdf(pages, extra=b"/Info << /Title (The pump) >>")
+    assert {one.title for one in passages("pump.pdf", named, parsers)} == {"The pump"}
+    unnamed = pdf(pages, extra=b"/Info << /Title (Microsoft Word - pump.doc) >>")
+    assert {one.title for one in passages("pump.pdf", unnamed, parsers)} == {"pump"}
     document = parsed("pump.pdf", pdf(pages), parsers)
     assert isinstance(document, Document)
     assert document.title == "pump"
@@ -78,9 +81,13 @@ def test_pdf_passages_carry_their_pages_and_bookmarks(parsers: ParserProcess) ->
 
 
 def test_running_heads_and_page_numbers_are_no_text(parsers: ParserProcess) -> None:
-    pages = [["ACME handbook", f"Rule {word} is kept by all.", f"Page {n} of 6"] for n, word in enumerate("abcdef", 1)]
+    numbers = [4, 8, 15, 16, 23, 42]
+    pages = [["ACME handbook", f"Rule {n} is kept by all.", f"Page {at} of 6"] for at, n in enumerate(numbers, 1)]
     found = passages("a.pdf", pdf(pages), parsers)
-    assert [one.text for one in found] == [f"Rule {word} is kept by all." for word in "abcdef"]
+    assert [one.text for one in found] == [f"Rule {n} is kept by all." for n in numbers]
+    chapters = [[f"Chapter {n} of the garden {at}", f"Grow {n}."] for at, n in enumerate(numbers, 7)]
+    assert [one.text for one in passages("a.pdf", pdf(chapters), parsers)] == [f"Grow {n}." for n in numbers]
+    assert "Rule 4" in passages("a.pdf", pdf([own[1:2] for own in pages]), parsers)[0].text
     assert [one.page for one in found] == [1, 2, 3, 4, 5, 6]
 
 

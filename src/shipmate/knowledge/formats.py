@@ -1,6 +1,7 @@
 """Make a document of a file's bytes, whatever its kind; what cannot be one says why."""
 
 import codecs
+import re
 from pathlib import PurePosixPath
 
 from msgspec.structs import replace
@@ -18,6 +19,8 @@ __all__ = ["parse"]
 
 MIB = 1024 * 1024
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Of the titles that programs write into a PDF, those that a person has given: several words, and no file's name.
+NAMED = re.compile(r"(?i)(?!microsoft |untitled|.*\.\w{2,4}$)\S+ \S")
 SPLIT = "Split it into several files."
 SAVE_AGAIN = "Open it in the program it was made with, and save it again."
 FAULTS = {
@@ -112,7 +115,8 @@ def _parsed(entry: Entry, data: bytes, parsers: ParserProcess) -> Document | Pro
         told = {"count": extract.count, "kind": entry.suffix}
         return entry.problem(what.format(**told), do.format(**told), code=extract.fault)
     if entry.suffix == ".pdf":
-        document = paged_document(entry.source, _stem(entry), extract.pages, extract.outline)
+        title = extract.title if NAMED.match(extract.title) else _stem(entry)
+        document = paged_document(entry.source, title, extract.pages, extract.outline)
         if not document.blocks:
             what = "There is no text in it: its pages are pictures."
             return entry.problem(what, "Run text recognition over it first.", code="no text layer")

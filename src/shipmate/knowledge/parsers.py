@@ -78,6 +78,7 @@ class Extract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
     # What the fault's limit is held against: pages or bytes.
     count: int = 0
+    title: str = ""
     pages: tuple[str, ...] = ()
     outline: tuple[Bookmark, ...] = ()
     html: str = ""
@@ -112,7 +113,8 @@ def _pdf(data: bytes) -> Extract:
         size += len(pages[-1])
         if size > LONGEST_TEXT:
             return Extract(fault=Fault.TOO_LARGE_INSIDE, count=size)
-    return Extract(pages=tuple(pages), outline=_outline(pdf))
+    title = " ".join(pdf.get_metadata_value("Title").split())
+    return Extract(title=title, pages=tuple(pages), outline=_outline(pdf))
 
 
 def _page(pdf: "pypdfium2.PdfDocument", number: int) -> str:  # type: ignore[name-defined]  # noqa: F821

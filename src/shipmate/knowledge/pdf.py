@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from shipmate.knowledge.blocks import Block, BlockKind, Document
@@ -13,6 +13,7 @@ __all__ = ["paged_document"]
 # How PDFium writes the hyphen of a word that goes on in the next line.
 HYPHEN = re.compile("[\x02\ufffe]\n?")
 DIGITS = re.compile(r"\d+")
+EDGES = re.compile(r"^\d+\b|\b\d+$")
 ITEM = re.compile(r"[-*•◦▪‣–]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
 ENDS = (".", "!", "?", ":")
 # A line so much shorter than the page's longest, behind a full stop, ends a paragraph.
@@ -20,8 +21,11 @@ SHORT = 0.8
 # From so many pages on, what most of them begin or end with belongs to none.
 RUNNING_PAGES = 4
 
+# A line, which of its numbers counts the pages, and from where.
+Frame = tuple[str, int, int]
 
-def paged_document(source: str, name: str, pages: Sequence[str], outline: Iterable[Bookmark]) -> Document:
+
+def paged_document(source: str, title: str, pages: Sequence[str], outline: Iterable[Bookmark]) -> Document:
     """Return the document that pages of text make; each page's passages carry its number."""
     lines = [_lines(page) for page in pages]
     running = _running(lines)
@@ -31,13 +35,12 @@ def paged_document(source: str, name: str, pages: Sequence[str], outline: Iterab
     text = _Text()
     for number, own in enumerate(lines):
         text.begin_page()
-        kept = [line for line in own if _frame(line) not in running or line not in (own[0], own[-1])]
+        kept = [line for line in own if line not in (own[0], own[-1]) or running.isdisjoint(_frames(line, number))]
         width = max(map(len, kept), default=0)
         for line, following in zip_longest(kept, kept[1:], fillvalue=""):
             level = bookmarks.pop((number, _alike(line)), 0)
             text.add(line, level=level, ends=_ends(line, following, width))
         text.end_block()
-    title = next((block.title for block in text.blocks if block.kind is BlockKind.HEADING), name)
     return Document(
         source=source, title=title, text=text.text(), blocks=tuple(text.blocks), pages=tuple(text.page_starts)
     )
@@ -83,16 +86,27 @@ def _lines(page: str) -> list[str]:
     return [" ".join(line.split()) for line in whole.split("\n") if line.strip()]
 
 
-def _running(pages: Sequence[Sequence[str]]) -> set[str]:
-    """Return the heads and feet that stand on most pages, whatever number is in them."""
+def _running(pages: Sequence[Sequence[str]]) -> set[Frame]:
+    """Return the heads and feet that stand on most pages."""
     if len(pages) < RUNNING_PAGES:
         return set()
-    found = Counter(frame for own in pages if own for frame in {_frame(own[0]), _frame(own[-1])})
+    found = Counter(
+        frame
+        for number, own in enumerate(pages)
+        if own
+        for frame in {*_frames(own[0], number), *_frames(own[-1], number)}
+    )
     return {frame for frame, count in found.items() if 2 * count > len(pages)}
 
 
-def _frame(line: str) -> str:
-    return DIGITS.sub("0", line)
+def _frames(line: str, page: int) -> Iterator[Frame]:
+    """Yield as what a line may come again: as it is, or with a number that counts the pages, in it or at its edge."""
+    yield line, -1, 0
+    pattern = DIGITS.sub("0", line)
+    for place, number in enumerate(DIGITS.findall(line)):
+        yield pattern, place, int(number[:9]) - page
+    for number in EDGES.findall(line):
+        yield "", 0, int(number[:9]) - page
 
 
 def _alike(title: str) -> str:
