@@ -22,7 +22,9 @@ PARTS = {
 }
 
 
-def pdf(pages: Sequence[Sequence[str]], outline: Sequence[tuple[str, int]] = (), extra: bytes = b"") -> bytes:
+def pdf(
+    pages: Sequence[Sequence[str]], outline: Sequence[tuple[str, int]] = (), *, title: str = "", extra: bytes = b""
+) -> bytes:
     """Return a PDF of pages of lines; the outline names pages, `extra` goes into its trailer."""
     objects = [b"", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
@@ -45,6 +47,9 @@ def pdf(pages: Sequence[Sequence[str]], outline: Sequence[tuple[str, int]] = (),
             objects.append(b"<< /Type /Outlines /First %d 0 R /Last %d 0 R >>" % (first, first + len(outline) - 1))
         objects.append(objects_of_entry % (title.encode("latin-1"), root, kids[page], following))
     objects[0] = b"<< /Type /Catalog /Pages 2 0 R%b >>" % (b" /Outlines %d 0 R" % (first - 1) if outline else b"")
+    if title:
+        objects.append(b"<< /Title (%b) >>" % title.encode("latin-1"))
+        extra += b" /Info %d 0 R" % len(objects)
     return _numbered(objects, extra)
 
 

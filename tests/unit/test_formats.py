@@ -69,9 +69,9 @@ def test_pdf_passages_carry_their_pages_and_bookmarks(parsers: ParserProcess) ->
         (2, ("Upkeep",), "Clean the seal\nevery week."),
     ]
     assert found[2].cited_as == "pump, p. 2"
-    named = pdf(pages, extra=b"/Info << /Title (The pump) >>")
+    named = pdf(pages, title="The pump")
     assert {one.title for one in passages("pump.pdf", named, parsers)} == {"The pump"}
-    unnamed = pdf(pages, extra=b"/Info << /Title (Microsoft Word - pump.doc) >>")
+    unnamed = pdf(pages, title="Microsoft Word - pump.doc")
     assert {one.title for one in passages("pump.pdf", unnamed, parsers)} == {"pump"}
     document = parsed("pump.pdf", pdf(pages), parsers)
     assert isinstance(document, Document)
