@@ -39,13 +39,13 @@ def pdf(
         )
     objects[1] = b"<< /Type /Pages /Count %d /Kids [%b] >>" % (len(kids), b" ".join(b"%d 0 R" % k for k in kids))
     first = len(objects) + 2
-    for number, (title, page) in enumerate(outline):
+    for number, (words, page) in enumerate(outline):
         following = b" /Next %d 0 R" % (first + number + 1) if number + 1 < len(outline) else b""
         root = first - 1
         objects_of_entry = b"<< /Title (%b) /Parent %d 0 R /Dest [%d 0 R /Fit]%b >>"
         if number == 0:
             objects.append(b"<< /Type /Outlines /First %d 0 R /Last %d 0 R >>" % (first, first + len(outline) - 1))
-        objects.append(objects_of_entry % (title.encode("latin-1"), root, kids[page], following))
+        objects.append(objects_of_entry % (words.encode("latin-1"), root, kids[page], following))
     objects[0] = b"<< /Type /Catalog /Pages 2 0 R%b >>" % (b" /Outlines %d 0 R" % (first - 1) if outline else b"")
     if title:
         objects.append(b"<< /Title (%b) >>" % title.encode("latin-1"))
