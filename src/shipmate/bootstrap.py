@@ -19,7 +19,7 @@ from shipmate.config import Project
 from shipmate.errors import Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
 from shipmate.knowledge.search import Search
-from shipmate.messages import Hit, Message, Question, Role, Trace
+from shipmate.messages import LOCAL, Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, PassageIndex, Store
 from shipmate.router import Router, Topic
 from shipmate.shape import Section
@@ -230,7 +230,8 @@ def check_store(project: Project) -> "Upgrade":
 
 def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
-    return Search(_ingested(project)).passages(Question(text=words, standalone=words), limit)
+    groups = _groups(project, shared=False).get(LOCAL, frozenset())
+    return Search(_ingested(project)).passages(Question(text=words, standalone=words), limit, groups)
 
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
@@ -261,8 +262,10 @@ async def open_assistant(
         burst = limits.burst if shared else sys.maxsize
         bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
+        groups = _groups(project, shared=shared)
+
         def parts() -> Parts:
-            return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket)
+            return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket, groups=groups)
 
         intents, _ = _topics(project)
         suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
@@ -290,8 +293,21 @@ def index_digest(index: PassageIndex) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def _groups(project: Project, *, shared: bool) -> dict[str, frozenset[str]]:
+    """Return the groups of each caller; a server cannot know that somebody sits at this machine."""
+    listed = {caller: frozenset(groups) for caller, groups in project.stack.groups.items()}
+    return {caller: groups for caller, groups in listed.items() if not (shared and caller == LOCAL)}
+
+
 def _parts(
-    project: Project, *, clock: Clock, index: PassageIndex, model: ChatModel | None, store: Store, bucket: TokenBucket
+    project: Project,
+    *,
+    clock: Clock,
+    index: PassageIndex,
+    model: ChatModel | None,
+    store: Store,
+    bucket: TokenBucket,
+    groups: dict[str, frozenset[str]],
 ) -> Parts:
     limits = project.stack.server.limits
     digest = index_digest(index)
@@ -317,6 +333,7 @@ def _parts(
         ),
         release=f"dev-{config.content_hash(project, digest)[:12]}",
         message_chars=limits.message_chars,
+        groups=groups,
     )
 
 

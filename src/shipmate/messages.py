@@ -7,6 +7,7 @@ from operator import itemgetter
 import msgspec
 
 __all__ = [
+    "LOCAL",
     "Ask",
     "Card",
     "Citation",
@@ -36,6 +37,10 @@ __all__ = [
     "TurnOpening",
     "Usage",
 ]
+
+
+# Whoever sits at this machine.
+LOCAL = "local"
 
 
 class Role(StrEnum):
@@ -83,8 +88,8 @@ class Ask(Record, frozen=True, kw_only=True):
     text: str
     # Empty: a new conversation is opened.
     conversation_id: str = ""
-    # Who owns the conversation: a key's name, a browser's device id, "local".
-    caller: str = "local"
+    # Who owns the conversation: a key's name, a browser's device id, `LOCAL`.
+    caller: str = LOCAL
     # BCP 47, from Accept-Language; empty when unknown.
     language: str = ""
     # From X-Consent-ID. Empty: answered, and kept for nothing else.
@@ -148,6 +153,10 @@ class Passage(Record, frozen=True, kw_only=True):
     def cited_as(self) -> str:
         """Return the title that a citation shows, with the page on which the words are found."""
         return f"{self.title}, p. {self.page}" if self.page else self.title
+
+    def is_for(self, groups: frozenset[str]) -> bool:
+        """Return whether somebody in these groups may see it."""
+        return not self.audience or not groups.isdisjoint(self.audience)
 
     def in_source(self, start: int, end: int) -> tuple[int, int]:
         """Return where `text[start:end]` stands in the source file; it must not be empty."""

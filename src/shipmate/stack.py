@@ -85,6 +85,12 @@ class Stack(Section, frozen=True, kw_only=True):
     index: Annotated[AdapterChoice, Meta(description="What finds passages.")] = "tantivy"
     store: Annotated[AdapterChoice, Meta(description="What keeps conversations and the journal.")] = "sqlite"
     server: Server = Server()
+    groups: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(
+            description="Who is in which groups, and so sees what is meant for them: the name of an API key, or `local`."
+        ),
+    ] = {}
     regions: Annotated[tuple[str, ...], Meta(description="Where this stack runs.")] = ()
     frozen_until: Annotated[date | None, Meta(description="Until that day no layer is swapped.")] = None
     freeze_exception: FreezeException | None = None

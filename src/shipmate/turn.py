@@ -1,7 +1,7 @@
 """One turn, top to bottom: from a user's message to a checked, committed reply."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -46,6 +46,7 @@ from shipmate.router import Router
 
 __all__ = ["Assistant", "Parts"]
 
+NO_GROUPS: frozenset[str] = frozenset()
 NOTHING_CHOSEN = Chosen(kind=ReplyKind.REFUSE, confidence=0.0)
 
 
@@ -64,6 +65,12 @@ class Parts:
     # `dev-` and the hash of everything that answers depend on.
     release: str
     message_chars: int = 4_000
+    # Of each caller that is in some; the others see what is for everyone.
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def groups_of(self, caller: str) -> frozenset[str]:
+        """Return the groups whose documents a caller may see."""
+        return self.groups.get(caller, NO_GROUPS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,10 +152,13 @@ class Assistant:
         """Return why a turn ended as it did; raise `NoTurn`, also for somebody else's."""
         return await self._parts.store.trace(turn_id, caller)
 
-    def passages_around(self, source: str, start: int, end: int) -> list[Passage]:
-        """Return the indexed passages that overlap a span of a document."""
+    def passages_around(self, source: str, start: int, end: int, caller: str) -> list[Passage]:
+        """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
+        groups = self._parts.groups_of(caller)
         return [
-            passage for passage in self._parts.index.passages(source) if passage.start < end and start < passage.end
+            passage
+            for passage in self._parts.index.passages(source)
+            if passage.start < end and start < passage.end and passage.is_for(groups)
         ]
 
     async def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
@@ -273,7 +283,7 @@ def _route(turn: Turn) -> None:
 
 def _search(turn: Turn) -> None:
     """Find the passages that may answer; from here on there is untrusted text in the turn."""
-    turn.hits = turn.parts.search.passages(turn.question)
+    turn.hits = turn.parts.search.passages(turn.question, groups=turn.parts.groups_of(turn.ask.caller))
     turn.mark("search")
 
 

@@ -108,9 +108,9 @@ class FakeAssistant:
             raise NoTurn(f"There is no turn {turn_id!r}.", do="Take a turn_id from a reply.")
         return trace
 
-    def passages_around(self, source: str, start: int, end: int) -> Sequence[Passage]:
+    def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
         overlaps = source == PASSAGE.source and start < PASSAGE.end and end > PASSAGE.start
-        return [PASSAGE] if overlaps else []
+        return [PASSAGE] if overlaps and caller else []
 
     def _admit(self, ask: Ask) -> None:
         if not ask.text.strip():

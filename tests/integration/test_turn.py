@@ -328,7 +328,7 @@ async def test_a_question_is_kept_when_its_turn_breaks(
     assert [message.text for message in kept.messages][-1] == "And tulips?"
 
 
-def broken(*_: object) -> None:
+def broken(*_: object, **__: object) -> None:
     raise RuntimeError("the index is gone")
 
 

@@ -22,9 +22,9 @@ from shipmate.text import indexed_stems
 
 __all__ = ["TantivyIndex"]
 
-FORMAT = "passages-2"
+FORMAT = "passages-3"
 # What earlier versions made; the next ingest replaces it.
-EARLIER = ("passages-1",)
+EARLIER = ("passages-1", "passages-2")
 WRITER_HEAP_BYTES = 32_000_000
 PROBE_BYTES = 1_000_000
 PASSAGES_KEPT = 4096
@@ -32,6 +32,9 @@ TERMS_KEPT = 16384
 
 PASSAGE = "passage"
 HEAD = "head"
+# Who may see a passage: everyone, or the groups that follow the sign.
+EVERYONE = "*"
+GROUP = "="
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
@@ -51,6 +54,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("text", tokenizer_name="lines", index_option="freq")
     builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field("passage", stored=True)
     builder.add_bytes_field("outline", stored=True)
     builder.add_bytes_field("head", stored=True)
@@ -65,6 +69,14 @@ def _term(stem: str) -> tantivy.Query:
     return tantivy.Query.term_query(SCHEMA, "text", stem, "freq")
 
 
+@lru_cache(maxsize=256)
+def _seen_by(groups: frozenset[str]) -> tantivy.Query:
+    """Return what matches the passages that these groups may see, and adds nothing to their scores."""
+    seers = [EVERYONE, *(GROUP + group for group in sorted(groups))]
+    clauses = [(tantivy.Occur.Should, tantivy.Query.term_query(SCHEMA, "audience", seer, "basic")) for seer in seers]
+    return tantivy.Query.const_score_query(tantivy.Query.boolean_query(clauses), 0.0)
+
+
 def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iterator[tantivy.Document]:
     """Yield one entry per passage, the first of them the head; a source without passages is a head alone."""
     for number, passage in enumerate(passages or [None]):
@@ -76,6 +88,8 @@ def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iter
         if passage is not None:
             head = " ".join((passage.title, *passage.headings))
             entry.add_text("kind", PASSAGE)
+            for seer in [GROUP + group for group in passage.audience] or [EVERYONE]:
+                entry.add_text("audience", seer)
             entry.add_text("text", "\n".join(indexed_stems(head, passage.text)))
             entry.add_bytes("passage", _encode(passage))
             entry.add_bytes("outline", packed(passage))
@@ -90,15 +104,19 @@ class Snapshot:
         self.passage_count = self._count("kind", PASSAGE)
         # Frequencies in tantivy's dictionary still count removed passages until segments are merged.
         self._is_clean = self._frequency("kind", PASSAGE) == self.passage_count
+        self._is_for_everyone = self._count("audience", EVERYONE) == self.passage_count
         self._passage = lru_cache(maxsize=PASSAGES_KEPT)(self._read)
         self.document_frequency = lru_cache(maxsize=TERMS_KEPT)(self._document_frequency)
 
-    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
+    def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         clauses = [
             (tantivy.Occur.Should, _term(stem) if weight == 1 else tantivy.Query.boost_query(_term(stem), weight))
             for stem, weight in terms.items()
         ]
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False)
+        query = tantivy.Query.boolean_query(clauses)
+        if not self._is_for_everyone:
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, _seen_by(groups))])
+        found = self._searcher.search(query, limit, count=False)
         return [
             Hit(passage=self._passage(at.segment_ord, at.doc), score=score, legs={"lexical": score})
             for score, at in found.hits
@@ -159,9 +177,9 @@ class TantivyIndex:
         """Return the statistics of the commit that is being read."""
         return self._snapshot
 
-    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
-        """Return the best passages by BM25, best first; no term is ever read as query syntax."""
-        return self._snapshot.search(terms, limit) if terms and limit > 0 else []
+    def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str] = frozenset()) -> list[Hit]:
+        """Return the best passages by BM25 that these groups may see, best first; no term is read as query syntax."""
+        return self._snapshot.search(terms, limit, groups) if terms and limit > 0 else []
 
     def passages(self, source: str) -> list[Passage]:
         """Return the passages of one source in document order."""

@@ -12,7 +12,7 @@ from shipmate.cli.reports import show_hits, show_trace
 from shipmate.cli.screen import say, say_json, terminal
 from shipmate.cli.turns import print_turn, show_citations
 from shipmate.config import Project
-from shipmate.messages import Ask, Reply
+from shipmate.messages import LOCAL, Ask, Reply
 
 __all__ = ["ask", "explain", "search"]
 
@@ -67,7 +67,7 @@ def explain(turn: str, folder: Path, *, as_json: bool) -> None:
 
     Shows the intent, each passage with its scores, what was cut and by which rule, and the time of each step.
     """
-    trace = asyncio.run(bootstrap.trace(bootstrap.load(folder), turn, "local"))
+    trace = asyncio.run(bootstrap.trace(bootstrap.load(folder), turn, LOCAL))
     if as_json:
         say_json(trace)
     else:

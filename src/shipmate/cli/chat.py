@@ -12,7 +12,7 @@ from shipmate.cli.reports import show_trace
 from shipmate.cli.screen import complain, say
 from shipmate.cli.turns import print_turn, show_citations
 from shipmate.errors import ShipmateError
-from shipmate.messages import Ask, Reply
+from shipmate.messages import LOCAL, Ask, Reply
 from shipmate.turn import Assistant
 
 __all__ = ["chat"]
@@ -93,7 +93,7 @@ class Talk:
         if self._last is None:
             say("There is no answer yet.")
         else:
-            show_trace(self._runner.run(self._assistant.trace(self._last.turn_id, "local")))
+            show_trace(self._runner.run(self._assistant.trace(self._last.turn_id, LOCAL)))
 
     def _ask(self, line: str) -> None:
         conversation_id = self._last.conversation_id if self._last else ""

@@ -42,13 +42,16 @@ class Search:
         self._telling = telling_by(index.statistics)
         self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
 
-    def passages(self, question: Question, limit: int = 8) -> list[Hit]:
-        """Return the best passages for the question, best first; of passages that say the same, one."""
+    def passages(self, question: Question, limit: int = 8, groups: frozenset[str] = frozenset()) -> list[Hit]:
+        """Return the best passages for the question that these groups may see, best first.
+
+        Of passages that say the same, one.
+        """
         asked = {stem: self._telling[stem] for stem in asked_stems(question.standalone)}
         terms = dict.fromkeys(asked, 1.0)
         if question.history:
             terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
-        hits = self._index.search(terms, max(DEPTH, limit)) if asked else []
+        hits = self._index.search(terms, max(DEPTH, limit), groups) if asked else []
         if not hits:
             return []
         scores = self._scores(hits, question.standalone, asked)

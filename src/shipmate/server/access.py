@@ -8,11 +8,11 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from shipmate.errors import Forbidden, Invalid, Malformed, Unauthorised
+from shipmate.messages import LOCAL
 from shipmate.server.settings import ORIGINS_KEY, ServerSettings, is_loopback
 from shipmate.server.wire import Headers, RawHeaders
 
 __all__ = [
-    "LOCAL",
     "PREFLIGHT",
     "Access",
     "check_single",
@@ -27,8 +27,6 @@ __all__ = [
 # What tells nothing of anybody needs no key.
 PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 PUBLIC_FOLDER = "/static/"
-# The caller without key and browser cookie, on the server's own machine.
-LOCAL = "local"
 COOKIE = "shipmate_device"
 COOKIE_DAYS = 400
 DEVICE = re.compile(rb"(?:^|;\s*)" + COOKIE.encode() + rb"=([A-Za-z0-9_-]{32})(?=;|$)")

@@ -48,9 +48,9 @@ class Quiet:
         """Return why a turn of the caller's ended as it did."""
         return _json(await self._lobby.assistant.trace(turn_id, request.scope["caller"]))
 
-    async def passages(self, source: Source, start: Offset, end: Offset) -> Response:
+    async def passages(self, source: Source, start: Offset, end: Offset, request: Request) -> Response:
         """Return the indexed passages that overlap a cited span."""
-        found = self._lobby.assistant.passages_around(source, start, end)
+        found = self._lobby.assistant.passages_around(source, start, end, request.scope["caller"])
         if not found:
             raise Missing(
                 f"No indexed passage of {source!r} overlaps [{start}, {end}).", do="Ask again: it may be gone."

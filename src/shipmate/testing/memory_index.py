@@ -38,14 +38,16 @@ class Commit:
         """Return the number of passages that hold the stem."""
         return len(self._places.get(stem, ()))
 
-    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
-        """Return the best passages by BM25, best first."""
+    def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
+        """Return the best passages by BM25 that these groups may see, best first."""
         scores: defaultdict[int, float] = defaultdict(float)
         mean_length = sum(self._lengths) / max(len(self._lengths), 1)
         for stem, weight in terms.items():
             found = self.document_frequency(stem)
             idf = math.log(1 + (self.passage_count - found + 0.5) / (found + 0.5))
             for number, count in self._places.get(stem, {}).items():
+                if not self._passages[number].is_for(groups):
+                    continue
                 softened = count + K1 * (1 - B + B * self._lengths[number] / mean_length)
                 scores[number] += weight * idf * count * (K1 + 1) / softened
         best = sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))[: max(limit, 0)]
@@ -71,9 +73,9 @@ class MemoryIndex:
         """Return the statistics of the commit that is being read."""
         return self._commit
 
-    def search(self, terms: Mapping[str, float], limit: int) -> list[Hit]:
-        """Return the best passages by BM25, best first."""
-        return self._commit.search(terms, limit)
+    def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str] = frozenset()) -> list[Hit]:
+        """Return the best passages by BM25 that these groups may see, best first."""
+        return self._commit.search(terms, limit, groups)
 
     def passages(self, source: str) -> list[Passage]:
         """Return the passages of one source in document order."""

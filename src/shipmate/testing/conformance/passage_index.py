@@ -20,9 +20,18 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def passage(source: str, text: str, *, title: str = "", headings: tuple[str, ...] = (), start: int = 0) -> Passage:
+def passage(
+    source: str,
+    text: str,
+    *,
+    title: str = "",
+    headings: tuple[str, ...] = (),
+    start: int = 0,
+    audience: tuple[str, ...] = (),
+) -> Passage:
     """Return a passage that stands at `start` of its source."""
-    return Passage(source=source, title=title, headings=headings, text=text, start=start, end=start + len(text))
+    end = start + len(text)
+    return Passage(source=source, title=title, headings=headings, text=text, start=start, end=end, audience=audience)
 
 
 def finds_what_was_written(open_index: OpenIndex) -> None:
@@ -73,6 +82,19 @@ def returns_no_more_than_asked(open_index: OpenIndex) -> None:
     assert len(index.search({"zebra": 1.0}, 100)) == 5
     assert index.search({"zebra": 1.0}, 0) == []
     assert index.search({}, 8) == []
+
+
+def shows_each_audience_its_own(open_index: OpenIndex) -> None:
+    """Nobody finds what is meant for groups that they are not in; who may see a passage gets its same score."""
+    index = open_index()
+    meant = {"all.md": (), "staff.md": ("staff",), "both.md": ("staff", "board"), "star.md": ("*",), "none.md": ("",)}
+    _write(index, *(passage(source, "A zebra.", audience=audience) for source, audience in meant.items()))
+    scores = {hit.passage.source: hit.score for hit in index.search({"zebra": 1.0}, 9, frozenset(("staff", "*", "")))}
+    assert scores.keys() == meant.keys()
+    for groups in ((), ("board",), ("staff",), ("*",), ("",), ("=staff",), ("STAFF",)):
+        hits = index.search({"zebra": 1.0}, 9, frozenset(groups))
+        seen = {source for source, audience in meant.items() if not audience or set(audience) & set(groups)}
+        assert {hit.passage.source: hit.score for hit in hits} == {source: scores[source] for source in seen}
 
 
 def counts_exactly(open_index: OpenIndex) -> None:
@@ -197,6 +219,7 @@ CHECKS: tuple[Callable[[OpenIndex], None], ...] = (
     finds_what_was_written,
     ranks_by_bm25,
     returns_no_more_than_asked,
+    shows_each_audience_its_own,
     counts_exactly,
     removes_without_a_trace,
     keeps_fingerprints,
