@@ -10,7 +10,7 @@ import msgspec
 from shipmate.answer.followup import standalone
 from shipmate.messages import Message, Passage, Question, Role
 
-__all__ = ["Judged", "QuestionSet", "Turn", "as_passage", "read_set", "read_turns"]
+__all__ = ["Judged", "QuestionSet", "Row", "Said", "Turn", "as_passage", "lines", "read_set", "read_turns"]
 
 T = TypeVar("T")
 
@@ -81,9 +81,7 @@ class QuestionSet(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_set(folder: Path) -> QuestionSet:
     """Read the set of a folder; gold passages that are not in it are dropped."""
-    passages = {
-        row.id: as_passage(row.id, row.text, row.title or "") for row in _lines(folder / "corpus.jsonl.gz", Row)
-    }
+    passages = {row.id: as_passage(row.id, row.text, row.title or "") for row in lines(folder / "corpus.jsonl.gz", Row)}
     turns = tuple(
         msgspec.structs.replace(turn, gold={key: grade for key, grade in turn.gold.items() if key in passages})
         for turn in read_turns(folder)
@@ -93,7 +91,7 @@ def read_set(folder: Path) -> QuestionSet:
 
 def read_turns(folder: Path) -> list[Turn]:
     """Read the questions alone."""
-    return list(_lines(folder / "queries.jsonl.gz", Turn))
+    return list(lines(folder / "queries.jsonl.gz", Turn))
 
 
 def as_passage(source: str, text: str, title: str = "") -> Passage:
@@ -101,7 +99,8 @@ def as_passage(source: str, text: str, title: str = "") -> Passage:
     return Passage(source=source, title=title, text=text, start=0, end=len(text))
 
 
-def _lines(file: Path, kind: type[T]) -> Iterator[T]:
+def lines(file: Path, kind: type[T]) -> Iterator[T]:
+    """Yield the rows of a file."""
     decoder = msgspec.json.Decoder(kind)
-    with gzip.open(file) as lines:
-        yield from map(decoder.decode, lines)
+    with gzip.open(file) as rows:
+        yield from map(decoder.decode, rows)

@@ -1,0 +1,1 @@
+"""Other engines of retrieval, each as its own documentation would have it used."""

@@ -1,0 +1,302 @@
+"""Measure what the search finds, leg by leg, through the indexes that an ingest makes.
+
+    python -m benchmarks.retrieval --data DIR [--field text|last_turn|history] [--embedder NAME] [--json]
+
+Each document of DIR goes through the house's own chunking (a short one is one passage), into each index; a document
+stands where its first passage stands. Percent: recall@k is the share of a question's gold documents among the first k,
+ndcg@10 is graded. Questions without gold documents in the set, and those with `gold_complete` false, are left out.
+
+--field text       the question as a person rewrote it (default); where a set has whole conversations, as last_turn
+--field last_turn  the last thing said, with what was said before as its history: as an assistant gets it
+--field history    everything said, glued together as one question
+--embedder NAME    of the dense leg: `static` (default), `none`, or the folder of an ONNX encoder
+
+`legs`: lexical (BM25 and the closer look at the best), dense, graph (seeded by the lexical leg, and alone), hybrid (all
+of them, weighted and gated). CPU milliseconds are a leg's own, the embedding of the question included, and of all legs
+for hybrid, when a question is asked a second time. `peers` index whole documents, title and text. `ingest` is of all
+indexes together; `open_s` is wall time, the best of five.
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from benchmarks.answer_measures import mean, percentile
+from benchmarks.peers.lucene import Bm25s
+from benchmarks.peers.okapi import RankBm25
+from benchmarks.question_sets import Row, Said, Turn, lines
+from benchmarks.ranking_measures import ndcg, recall
+from shipmate.adapters.onnx_embedder import OnnxEmbedder
+from shipmate.adapters.sqlite.graph import Graph
+from shipmate.adapters.static_embedder import StaticEmbedder
+from shipmate.adapters.tantivy_index import TantivyIndex
+from shipmate.knowledge.blocks import Document
+from shipmate.knowledge.chunk import chunk
+from shipmate.knowledge.fusion import fuse
+from shipmate.knowledge.keys import passage_key
+from shipmate.knowledge.markdown import markdown_blocks
+from shipmate.knowledge.search import Search
+from shipmate.knowledge.vectors import Added, Vectors
+from shipmate.messages import Passage, Question
+from shipmate.ports import Embedder
+
+__all__ = ["main"]
+
+Figures = dict[str, float]
+# By the key of a passage.
+Scores = Mapping[int, float]
+
+T = TypeVar("T")
+
+FIELDS = ("text", "last_turn", "history")
+DEPTHS = (2, 5, 10)
+# So many passages of each leg are looked at: several may be of one document.
+LEG_DEPTH = 30
+BATCH = 2000
+EMBEDDED_AT_ONCE = 256
+OPENINGS = 5
+
+
+class Asked(Turn, frozen=True):
+    """A question of the set, in all of its forms."""
+
+    last_turn: str = ""
+    gold_complete: bool = True
+
+    def form(self, field: str) -> Question:
+        """Return the question in one of its forms."""
+        if not isinstance(self.history, str):
+            return self.question()
+        if field == "last_turn":
+            earlier = tuple(Said("user", line) for line in self.history.splitlines()[:-1])
+            return msgspec.structs.replace(self, text=self.last_turn, history=earlier).question()
+        return Question(text=self.text, standalone=self.history if field == "history" else self.text)
+
+
+class Indexes:
+    """The indexes of one ingest, opened for questions."""
+
+    def __init__(self, folder: Path, embedder: Embedder | None) -> None:
+        self.embedder = embedder
+        self.lexical = TantivyIndex(folder)
+        self.graph = Graph.open(folder)
+        self.vectors = (
+            Vectors(folder / "vectors", embedder=embedder.name, dimensions=embedder.dimensions) if embedder else None
+        )
+        self.search = Search(self.lexical)
+        self._runner = asyncio.Runner()
+
+    def write(self, documents: Sequence[tuple[str, str, Sequence[Passage]]]) -> None:
+        """Take documents into each index."""
+        for start in range(0, len(documents), BATCH):
+            batch = documents[start : start + BATCH]
+            self.lexical.write(batch, [])
+            self.graph.write(batch, [])
+            self._embed([passage for _, _, passages in batch for passage in passages])
+        self.graph.publish()
+
+    def _embed(self, passages: Sequence[Passage]) -> None:
+        if self.embedder is None or self.vectors is None or not passages:
+            return
+        texts = [" ".join((passage.title, *passage.headings, passage.text)) for passage in passages]
+        parts = [
+            self._runner.run(self.embedder.embed(texts[start : start + EMBEDDED_AT_ONCE]))
+            for start in range(0, len(texts), EMBEDDED_AT_ONCE)
+        ]
+        keys = np.array([passage_key(passage) for passage in passages], np.int64)
+        self.vectors.write(Added(keys, np.zeros(len(keys), np.int32), np.concatenate(parts)))
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self._runner.close()
+        self.graph.close()
+
+    def cosines(self, question: Question, lexical: Scores) -> tuple[list[int], dict[int, float]]:
+        """Return the nearest passages, and with them how near those of the lexical leg are."""
+        if self.embedder is None or self.vectors is None:
+            return [], {}
+        (vector,) = self._runner.run(self.embedder.embed([question.standalone]))
+        nearest = self.vectors.search(vector, LEG_DEPTH)
+        return list(nearest), nearest | self.vectors.cosines(vector, [key for key in lexical if key not in nearest])
+
+
+class Legs:
+    """Asks one question of each leg, and notes what each took."""
+
+    def __init__(self, indexes: Indexes) -> None:
+        self._indexes = indexes
+        self.cpu_ms: dict[str, float] = {}
+
+    def rankings(self, question: Question) -> dict[str, list[int]]:
+        """Return the keys of the passages that each leg finds, best first."""
+        indexes = self._indexes
+        hits = self._timed("lexical", partial(indexes.search.passages, question, LEG_DEPTH))
+        lexical = {passage_key(hit.passage): hit.score for hit in hits}
+        nearest, cosine = self._timed("dense", partial(indexes.cosines, question, lexical))
+        found = self._timed("graph", partial(indexes.graph.seek, question.standalone, hits, limit=LEG_DEPTH))
+        scores = partial(fuse, lexical=lexical, cosine=cosine, graph=found.scores, trust=found.trust)
+        fused = self._timed("hybrid", scores)
+        self.cpu_ms["hybrid"] = sum(self.cpu_ms.values())
+        legs = {"lexical": list(lexical), "dense": nearest, "graph": list(found.scores)}
+        if indexes.vectors is None:
+            del legs["dense"], self.cpu_ms["dense"]
+        return {**legs, "hybrid": [passage.key for passage in fused]}
+
+    def _timed(self, leg: str, ask: Callable[[], T]) -> T:
+        started_ns = time.process_time_ns()
+        answer = ask()
+        self.cpu_ms[leg] = (time.process_time_ns() - started_ns) / 1e6
+        return answer
+
+
+def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, object]:
+    """Return the figures of one set."""
+    rows = list(lines(folder / "corpus.jsonl.gz", Row))
+    documents = [(row.id, row.id, _passages(row)) for row in rows]
+    known = {row.id for row in rows}
+    asked = [
+        (own.form(field), {document: grade for document, grade in own.gold.items() if document in known})
+        for own in lines(folder / "queries.jsonl.gz", Asked)
+        if own.gold_complete
+    ]
+    judged = [(question, gold) for question, gold in asked if gold]
+    with tempfile.TemporaryDirectory() as place:
+        ingest = _ingest(Path(place), documents, embedder)
+        indexes = Indexes(Path(place), embedder)
+        sources = {passage_key(passage): source for source, _, passages in documents for passage in passages}
+        legs = _legs(Legs(indexes), judged, sources)
+        indexes.close()
+    texts = [f"{row.title or ''} {row.text}" for row in rows]
+    ids = [row.id for row in rows]
+    return {
+        "set": "/".join(folder.parts[-2:]),
+        "passages": sum(len(passages) for _, _, passages in documents),
+        "queries": len(judged),
+        "legs": legs,
+        "peers": {
+            "bm25s": _peer(Bm25s(texts).best, judged, ids),
+            "rank_bm25": _peer(RankBm25(texts).best, judged, ids),
+        },
+        "ingest": ingest | {"text_bytes": float(sum(len(text.encode()) for text in texts))},
+    }
+
+
+def _passages(row: Row) -> list[Passage]:
+    document = Document(source=row.id, title=row.title or "", text=row.text, blocks=markdown_blocks(row.text))
+    return chunk(document)
+
+
+def _ingest(
+    folder: Path, documents: Sequence[tuple[str, str, Sequence[Passage]]], embedder: Embedder | None
+) -> Figures:
+    started = time.process_time()
+    indexes = Indexes(folder, embedder)
+    indexes.write(documents)
+    cpu_s = time.process_time() - started
+    indexes.close()
+    waits_s = []
+    for _ in range(OPENINGS):
+        began = time.perf_counter()
+        opened = Indexes(folder, embedder)
+        waits_s.append(time.perf_counter() - began)
+        opened.close()
+    return {
+        "docs_per_cpu_s": len(documents) / cpu_s,
+        "index_bytes": float(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())),
+        "open_s": min(waits_s),
+    }
+
+
+def _legs(
+    legs: Legs, judged: Sequence[tuple[Question, dict[str, int]]], sources: Mapping[int, str]
+) -> dict[str, Figures]:
+    ranked: dict[str, list[list[str]]] = {}
+    cpu_ms: dict[str, list[float]] = {}
+    for question, _ in judged:
+        legs.rankings(question)
+        for leg, keys in legs.rankings(question).items():
+            ranked.setdefault(leg, []).append(list(dict.fromkeys(sources[key] for key in keys)))
+            cpu_ms.setdefault(leg, []).append(legs.cpu_ms[leg])
+    gold = [own for _, own in judged]
+    return {leg: _figures(rankings, gold, cpu_ms[leg]) for leg, rankings in ranked.items()}
+
+
+def _peer(
+    best: Callable[[str, int], list[int]], judged: Sequence[tuple[Question, dict[str, int]]], ids: Sequence[str]
+) -> Figures:
+    ranked, cpu_ms = [], []
+    for question, _ in judged:
+        started_ns = time.process_time_ns()
+        numbers = best(question.standalone, max(DEPTHS))
+        cpu_ms.append((time.process_time_ns() - started_ns) / 1e6)
+        ranked.append([ids[number] for number in numbers])
+    return _figures(ranked, [gold for _, gold in judged], cpu_ms)
+
+
+def _figures(ranked: Sequence[Sequence[str]], gold: Sequence[Mapping[str, int]], cpu_ms: Sequence[float]) -> Figures:
+    pairs = list(zip(ranked, gold, strict=True))
+    recalls = {f"recall@{depth}": 100 * mean([recall(*pair, depth) for pair in pairs]) for depth in DEPTHS}
+    return {
+        **recalls,
+        "ndcg@10": 100 * mean([ndcg(*pair, 10) for pair in pairs]),
+        "cpu_ms_p50": percentile(cpu_ms, 0.5),
+        "cpu_ms_p95": percentile(cpu_ms, 0.95),
+    }
+
+
+def _embedder(name: str) -> Embedder | None:
+    if name == "none":
+        return None
+    return StaticEmbedder() if name == "static" else OnnxEmbedder(Path(name))
+
+
+def _rounded(value: object) -> object:
+    """Give percentages one decimal, times three, and counts none."""
+    if isinstance(value, dict):
+        return {name: _shown(name, own) for name, own in value.items()}
+    return value
+
+
+def _shown(name: str, value: object) -> object:
+    if not isinstance(value, float):
+        return _rounded(value)
+    if name.endswith(("_bytes", "_cpu_s")):
+        return round(value)
+    return round(value, 3 if "_ms" in name or name.endswith("_s") else 1)
+
+
+def _table(result: Mapping[str, Mapping[str, Figures]]) -> None:
+    rows = {**result["legs"], **result["peers"]}
+    columns = list(next(iter(rows.values())))
+    print(f"{result['set']}: {result['passages']} passages, {result['queries']} questions")
+    print(f"{'':12}" + "".join(f"{column:>12}" for column in columns))
+    for name, figures in rows.items():
+        print(f"{name:12}" + "".join(f"{figures[column]:12}" for column in columns))
+    print("ingest      " + ", ".join(f"{name} {value}" for name, value in result["ingest"].items()))
+
+
+def main() -> None:
+    """Print the figures of one set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--field", choices=FIELDS, default="text")
+    parser.add_argument("--embedder", default="static")
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    result = _rounded(measure(chosen.data, chosen.field, _embedder(chosen.embedder)))
+    if chosen.json:
+        print(msgspec.json.encode(result).decode())
+    else:
+        _table(result)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()

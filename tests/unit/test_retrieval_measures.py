@@ -1,0 +1,81 @@
+"""What rankings are measured with, and what the retrieval benchmark prints."""
+
+import gzip
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import retrieval
+from benchmarks.ranking_measures import ndcg, recall
+
+DOCUMENTS = st.permutations("abcdefgh")
+GOLD = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3), min_size=1)
+LEG = {"recall@2", "recall@5", "recall@10", "ndcg@10", "cpu_ms_p50", "cpu_ms_p95"}
+
+
+@given(DOCUMENTS, GOLD, st.integers(1, 8))
+def test_a_ranking_is_worth_more_the_deeper_one_looks_and_all_when_the_gold_leads(
+    ranked: list[str], gold: dict[str, int], depth: int
+) -> None:
+    assert 0 <= recall(ranked, gold, depth) <= recall(ranked, gold, 8) == 1
+    best = sorted("abcdefgh", key=lambda document: -gold.get(document, 0))
+    assert ndcg(ranked, gold, 8) <= ndcg(best, gold, 8) == pytest.approx(1)
+
+
+def test_the_second_rank_is_worth_less_than_the_first() -> None:
+    assert ndcg(["a", "b"], {"b": 2}, 10) == pytest.approx(1 / math.log2(3))
+    assert recall(["a", "b"], {"b": 2, "c": 1}, 1) == 0
+    assert recall(["a", "b"], {"b": 2, "c": 1}, 2) == 0.5
+
+
+@pytest.fixture
+def small_set(tmp_path: Path) -> Path:
+    rows = [
+        {"id": "tide", "title": "The Long Tide", "text": "The Long Tide is a drama directed by Anna Berg in Kiel."},
+        {"id": "berg", "title": "Anna Berg", "text": "Anna Berg grew up in Ulm, where she learned to paint."},
+        {"id": "ulm", "title": "Roses", "text": "A director of gardens prunes the roses before they bloom."},
+    ]
+    asked = [
+        {"text": "Where did the director of The Long Tide grow up?", "gold": {"tide": 1, "berg": 1}},
+        {
+            "text": "Who prunes roses?",
+            "gold": {"ulm": 1},
+            "last_turn": "And when?",
+            "history": "Who prunes roses?\nAnd when?",
+        },
+        {"text": "Not complete", "gold": {"ulm": 1}, "gold_complete": False},
+        {"text": "Of another set", "gold": {"elsewhere": 1}},
+    ]
+    for name, kept in (("corpus", rows), ("queries", asked)):
+        with gzip.open(tmp_path / f"{name}.jsonl.gz", "wt") as file:
+            file.writelines(json.dumps(row) + "\n" for row in kept)
+    return tmp_path
+
+
+@pytest.mark.parametrize("field", retrieval.FIELDS)
+def test_the_benchmark_prints_each_leg_peer_and_the_ingest(
+    small_set: Path, field: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["retrieval", "--data", str(small_set), "--field", field, "--embedder", "none", "--json"]
+    monkeypatch.setattr("sys.argv", command)
+    retrieval.main()
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["set", "passages", "queries", "legs", "peers", "ingest"]
+    assert (printed["passages"], printed["queries"]) == (3, 2)
+    assert list(printed["legs"]) == ["lexical", "graph", "hybrid"]
+    assert list(printed["peers"]) == ["bm25s", "rank_bm25"]
+    assert all(set(figures) == LEG for figures in (*printed["legs"].values(), *printed["peers"].values()))
+    assert set(printed["ingest"]) == {"docs_per_cpu_s", "index_bytes", "text_bytes", "open_s"}
+
+
+def test_the_hybrid_finds_the_page_behind_the_one_that_is_named(
+    small_set: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["retrieval", "--data", str(small_set), "--embedder", "none", "--json"])
+    retrieval.main()
+    legs = json.loads(capsys.readouterr().out)["legs"]
+    assert legs["hybrid"]["recall@2"] == 100
