@@ -353,7 +353,7 @@ def _faq(project: Project) -> list[Topic]:
 
 
 def _prompt(project: Project) -> str:
-    return f"You are the assistant “{project.name}”."
+    return f"You are the assistant “{project.name}”.\n\n{project.prompt}".strip()
 
 
 def _charter_digest(project: Project) -> str:

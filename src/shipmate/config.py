@@ -42,6 +42,8 @@ __all__ = [
 T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
+PROMPTS = "prompts"
+PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
@@ -84,9 +86,11 @@ class Project(Record, frozen=True, kw_only=True):
     stack: Stack
     faq: tuple[FaqEntry, ...]
     documents: tuple[Origin, ...]
-    # The files that were read, by name, with the line of every value.
+    # What the team tells its model, besides what Shipmate does.
+    prompt: str
+    # The YAML files that were read, by name, with the line of every value.
     files: dict[str, Source]
-    # SHA-256 of those files.
+    # SHA-256 of all that was read.
     digest: str
 
     @property
@@ -124,6 +128,7 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
         stack=reading.record("stack.yml", Stack, _adapters) or Stack(),
         faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
         documents=reading.documents(),
+        prompt=reading.prompt(),
         files=reading.files,
         digest=_digest(reading.contents),
     )
@@ -226,7 +231,9 @@ class _Reading:
         self.names = sorted(path.name for path in folder.glob("*.y*ml"))
         for name in self.names:
             if name in RECORDS:
-                self._read(name)
+                content = self._content(name)
+                if name in self.contents:
+                    self.files[name] = parse(name, content)
             elif get_close_matches(name, RECORDS, n=1, cutoff=NEARLY):
                 self.complain(name, "No file of this name is read.", did_you_mean(name, RECORDS))
 
@@ -259,22 +266,37 @@ class _Reading:
         self.problems += problems
         return tuple(found)
 
-    def _read(self, name: str) -> None:
+    def prompt(self) -> str:
+        """Return what `prompts/answer.md` says; empty when there is no such file."""
+        for path in sorted((self._folder / PROMPTS).glob("*.md")):
+            name = f"{PROMPTS}/{path.name}"
+            if name != PROMPT:
+                self.complain(name, "No prompt of this name is read.", f"Put its words into {PROMPT}.")
+        content = self._content(PROMPT) if (self._folder / PROMPT).exists() else b""
+        try:
+            return content.decode("utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            self.problems.append(Problem(file=PROMPT, line=line, what="This is not UTF-8.", do="Save it as UTF-8."))
+            return ""
+
+    def _content(self, name: str) -> bytes:
+        """Return what a file holds; nothing when something is wrong with it."""
         path = self._folder / name
         if not path.is_file():
             self.complain(name, "This is not a file.", "Take it away, or write the file anew.")
-            return
+            return b""
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except OSError as error:
             self.complain(name, f"The file cannot be read: {error.strerror}.", "Give leave to read it.")
-            return
+            return b""
         if len(content) > MAX_BYTES:
             self.complain(name, f"The file is larger than {MAX_BYTES} bytes.", "Put documents into knowledge/.")
-            return
+            return b""
         self.contents[name] = content
-        self.files[name] = parse(name, content)
+        return content
 
     def _is_readable(self, source: Source) -> bool:
         """Note what makes a file unreadable as a whole; nothing else is said of it then."""

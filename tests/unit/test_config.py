@@ -65,6 +65,28 @@ def test_the_example_is_read_in_full() -> None:
     assert len({question for entry in project.faq for question in entry.asked}) >= 12
 
 
+def test_a_prompt_is_part_of_the_project_and_of_its_hash(folder: Path) -> None:
+    before = config.content_hash(load(folder), "")
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "answer.md").write_bytes("\ufeffSpeak as a gardener – kindly.\n".encode())
+    project = load(folder)
+    assert project.prompt == "Speak as a gardener – kindly."
+    assert config.content_hash(project, "") != before
+
+
+def test_a_prompt_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "answer.md").write_bytes(b"Kindly.\n\xff\n")
+    (folder / "prompts" / "answers.md").write_text("Kindly.")
+    with pytest.raises(ProjectError) as caught:
+        load(folder)
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [
+        ("prompts/answer.md", 2),
+        ("prompts/answers.md", 0),
+    ]
+    assert caught.value.problems[1].do == "Put its words into prompts/answer.md."
+
+
 def test_a_project_cannot_be_changed(folder: Path) -> None:
     with pytest.raises(AttributeError):
         load(folder).stack = Stack()  # type: ignore[misc]
