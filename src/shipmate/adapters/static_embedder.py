@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class WordPieces:
 
     def places(self, text: str) -> list[int]:
         """Return the places of a text's pieces, in order; a word that has an unknown part is left out."""
-        return [piece for word in WORD.findall(fold(text)) for piece in self._of(word)]
+        return list(chain.from_iterable(map(self._of, WORD.findall(fold(text)))))
 
     def _split(self, word: str) -> tuple[int, ...]:
         """Return the longest known pieces of a word, from left to right."""
@@ -100,7 +101,7 @@ class StaticEmbedder:
     def _weights(self) -> Weights:
         try:
             pieces = (self._folder / "pieces.txt").read_text("utf-8").split()
-            rows = np.load(self._folder / "rows.npy", mmap_mode="r")
+            rows = np.load(self._folder / "rows.npy", mmap_mode="r").view(np.ndarray)
             units = np.load(self._folder / "units.npy")
         except (OSError, ValueError) as error:
             raise Damaged(f"the embedder's weights do not open: {error}", do="install shipmate again") from error
@@ -112,10 +113,10 @@ class StaticEmbedder:
         known, rows, units = self._weights
         vectors = np.zeros((len(texts), rows.shape[1]), np.float32)
         for number, text in enumerate(texts):
-            places = known.places(text)
+            places = np.array(known.places(text), np.intp)
             for start in range(0, len(places), PIECES_SUMMED):
                 part = places[start : start + PIECES_SUMMED]
-                vectors[number] += units[part] @ rows[part].astype(np.float32)
+                vectors[number] += units.take(part) @ rows.take(part, axis=0).astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors
