@@ -1,5 +1,6 @@
 """Vectors of passages: what is kept is found, by whom it may be, until it is removed."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from shipmate.errors import Damaged
+from shipmate.errors import Damaged, StorageError
 from shipmate.knowledge.nearest import COMPARED_ALL, sign_words
 from shipmate.knowledge.vectors import Added, Vectors
 
@@ -125,6 +126,24 @@ def test_damage_is_found_at_opening_and_said(tmp_path: Path, harm: str) -> None:
             np.save(rows, drawn(19))
     with pytest.raises(Damaged, match="run `shipmate ingest`"):
         opened(tmp_path)
+
+
+def test_full_disk_changes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    kept = opened(tmp_path)
+    kept.write(added(range(20), drawn(20)))
+    files = {file.name for file in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(StorageError):
+            kept.write(added(range(1000), drawn(1000)), range(20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {file.name for file in tmp_path.iterdir()} == files
+    for reader in (kept, opened(tmp_path)):
+        assert set(reader.keys) == set(range(20))
+    kept.write(added(range(1000), drawn(1000)), range(20))
+    assert len(opened(tmp_path)) == 1000
 
 
 class Kept(RuleBasedStateMachine):
