@@ -8,9 +8,10 @@ distill_texts.py gathers. The table is trained until the sum of a text's pieces 
 to half of its batch). Frequent words that the teacher knows in pieces get rows of their own. At last the table is
 turned, which changes no likeness and spreads what the first axes hold, and each row is rounded to bytes.
 
-It is deterministic, but for the last bits of the teacher's sums, which depend on the processor. It needs `onnxruntime`,
-`tokenizers`, `scipy` and two hours of one core; the teacher's vectors are kept in the cache, so that a stopped run
-goes on. The model is a folder with an ONNX file (inputs: ids, mask; output: unit vectors) and `tokenizer.json`.
+It is deterministic on one kind of processor: what the teacher says differs in its last bits from one to another. Its
+vectors are kept in the cache, so that a stopped run goes on. It needs `onnxruntime`, `tokenizers` and `scipy`, and about
+an hour of one core, nearly all of it for the teacher: a folder with an ONNX file (inputs: ids, mask; output: unit
+vectors) and `tokenizer.json`.
 """
 
 import argparse
