@@ -98,6 +98,8 @@ class Problem:
     do: str = ""
     # The lint rule, such as C010; empty for plain schema errors.
     code: str = ""
+    # In a word or two, why a document was passed over: what a report counts.
+    reason: str = ""
     # A warning does not stop anything.
     warning: bool = False
 

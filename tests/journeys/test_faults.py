@@ -104,7 +104,7 @@ def test_an_empty_folder_says_what_is_missing(tmp_path: Path, command: tuple[str
     (tmp_path / "knowledge").mkdir()
     empty = shipmate(*command, tmp_path)
     assert (empty.code, empty.out) == (5, "")
-    assert "There are no documents here.\n  -> Put files into it: .htm, .html, .markdown, .md" in empty.err
+    assert "There are no documents here.\n  -> Put files into it: .csv, .docx, .htm, .html" in empty.err
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from shipmate import config
 from shipmate.charter import Charter, Escalation, Goal, Intent, OutOfScope, Slo
 from shipmate.config import FaqEntry, FaqFile, load
 from shipmate.errors import Problem, ProjectError, StorageError, UsageError
+from shipmate.sources import DocumentFolder
 from shipmate.stack import Limits, Server, Stack
 from shipmate.testing.clock import TickingClock
 from shipmate.yaml_source import DECIMAL, FALSE, INTEGER, MAX_BYTES, NULL, TRUE
@@ -52,7 +53,8 @@ def test_a_folder_of_documents_is_an_assistant(folder: Path) -> None:
     project = load(folder)
     assert (project.charter, project.faq, project.stack) == (None, (), Stack())
     assert project.name == folder.name
-    assert [(place.path, place.prefix) for place in project.documents] == [(folder / "knowledge", "")]
+    (place,) = project.documents
+    assert place == DocumentFolder(path=folder / "knowledge", prefix="")
 
 
 def test_the_example_is_read_in_full() -> None:

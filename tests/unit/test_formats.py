@@ -53,7 +53,7 @@ def problem(name: str, data: bytes | str, parsers: ParserProcess = NOBODY, **how
     assert isinstance(found, Problem), found
     assert found.what
     assert found.do
-    assert found.code
+    assert found.reason
     return found
 
 
@@ -123,7 +123,7 @@ def test_broken_office_files_say_why(parsers: ParserProcess) -> None:
         "bomb.docx": (bomb, "too large inside"),
         "none.pdf": (b"", "not that"),
     }
-    assert {name: problem(name, data, parsers).code for name, (data, _) in told.items()} == {
+    assert {name: problem(name, data, parsers).reason for name, (data, _) in told.items()} == {
         name: code for name, (_, code) in told.items()
     }
     assert "10,000 pages, and at most 5,000" in problem("a.pdf", told["long.pdf"][0], parsers).what
@@ -134,7 +134,7 @@ def test_zip_that_lies_about_its_size_is_damaged(parsers: ParserProcess) -> None
     data = bytearray(docx("", {"word/document.xml": b" " * (80 * 1024 * 1024)}))
     at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"word/document.xml"))
     data[at + 24 : at + 28] = (1000).to_bytes(4, "little")
-    assert problem("a.docx", bytes(data), parsers).code == "damaged"
+    assert problem("a.docx", bytes(data), parsers).reason == "damaged"
 
 
 def test_docx_that_swells_or_nests_without_end_is_given_up() -> None:
@@ -144,7 +144,7 @@ def test_docx_that_swells_or_nests_without_end_is_given_up() -> None:
     laughing = docx("", {"word/document.xml": f"<!DOCTYPE d [{entities}]><d>&a11;</d>"})
     with ParserProcess(parse_s=3) as parsers:
         for data in (deep, wide, laughing):
-            assert problem("a.docx", data, parsers).code in {"damaged", "crashed", "too much memory", "too slow"}
+            assert problem("a.docx", data, parsers).reason in {"damaged", "crashed", "too much memory", "too slow"}
         assert passages("a.docx", docx("<w:p><w:r><w:t>still here</w:t></w:r></w:p>"), parsers)
 
 
@@ -152,7 +152,7 @@ def test_reading_that_takes_too_long_is_ended() -> None:
     wide = docx("<w:p><w:r><w:t>x</w:t></w:r></w:p>" * 500_000)
     with ParserProcess(parse_s=0.7) as impatient:
         started = time.perf_counter()
-        assert problem("a.docx", wide, impatient).code == "too slow"
+        assert problem("a.docx", wide, impatient).reason == "too slow"
         assert time.perf_counter() - started < 10
         assert passages("a.pdf", pdf([["words"]]), impatient)
 
@@ -196,14 +196,14 @@ def test_only_named_columns_are_read_in_their_order() -> None:
     assert one.text == "title: T\ntext: words"
     assert "no column `body`" in problem("a.csv", table, columns=("body",)).what
     assert problem("a.csv", 'a,b\n1,2\n3,"x\n').line == 3
-    assert problem("a.csv", "a,b\n").code == "empty"
+    assert problem("a.csv", "a,b\n").reason == "empty"
 
 
 def test_tables_without_end_are_refused_in_any_direction() -> None:
     assert "columns" in problem("a.csv", "a," * 1_000_000).what
     assert "cells" in problem("a.csv", "a,b\n" + "1," * 1_000_000).what
-    assert problem("a.csv", 'a,b\n"' + '""' * 2_000_000 + '",2\n').code == "too many blocks"
-    assert problem("a.jsonl", '{"a": "' + "\\n" * 2_000_000 + 'x"}').code == "too many blocks"
+    assert problem("a.csv", 'a,b\n"' + '""' * 2_000_000 + '",2\n').reason == "too many blocks"
+    assert problem("a.jsonl", '{"a": "' + "\\n" * 2_000_000 + 'x"}').reason == "too many blocks"
     assert "letters" in problem("a.jsonl", '{"a": "' + "x" * 5_000_000 + '"}').what
     assert "cells" in problem("a.jsonl", json.dumps(dict.fromkeys(map(str, range(100_000)), 1))).what
 
@@ -244,7 +244,7 @@ def test_front_matter_narrows_the_audience_and_never_widens_it() -> None:
     assert (one.title, one.audience, one.date, one.text) == ("Pay", ("hr", "board"), "2026-11-22", "words")
     assert passages("a.md", front, audience=("staff", "hr"))[0].audience == ("hr",)
     assert passages("a.md", "words", audience=("staff",))[0].audience == ("staff",)
-    assert problem("a.md", front, audience=("staff",)).code == "audience"
+    assert problem("a.md", front, audience=("staff",)).reason == "audience"
     (toml,) = passages("a.md", '+++\ntitle = "It"\ndate = 2026-01-02\naudience = ["hr"]\n+++\nwords')
     assert (toml.title, toml.date, toml.audience) == ("It", "2026-01-02", ("hr",))
 
@@ -263,7 +263,7 @@ def test_front_matter_narrows_the_audience_and_never_widens_it() -> None:
 )
 def test_front_matter_that_may_restrict_and_cannot_be_read_keeps_the_document_out(front: str, line: int) -> None:
     found = problem("a.md", front)
-    assert (found.code, found.line) == ("front matter", line)
+    assert (found.reason, found.line) == ("front matter", line)
 
 
 def test_rules_around_a_line_are_no_front_matter() -> None:
@@ -294,7 +294,7 @@ def test_endless_blocks_are_refused_in_bounded_memory(name: str, unit: str) -> N
         here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (here + 700 * 1024 * 1024,) * 2)
         found = parsed(name, data)
-        os._exit(0 if isinstance(found, Problem) and found.code == "too many blocks" else 1)
+        os._exit(0 if isinstance(found, Problem) and found.reason == "too many blocks" else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 

@@ -119,7 +119,7 @@ def test_two_documents_of_one_name_are_told_apart(folder: Path) -> None:
     (folder / "sources.yml").write_text("version: 1\nfolders: [knowledge]\nfiles: [../price.md]\n")
     index = MemoryIndex()
     report = ingested(folder, index)
-    assert [problem.code for problem in report.skipped] == ["same name"]
+    assert [problem.reason for problem in report.skipped] == ["same name"]
     assert index.passages("price.md")[0].text == "Another price."
 
 

@@ -49,12 +49,14 @@ class GitFile(NamedTuple):
         """Return its content as committed."""
         data = self.repository.content(self.stamp)
         if data is None or len(data) > largest_bytes:
-            return self.problem("git does not give its content.", "Try `git fsck` there.", code="unreadable")
+            return self.problem("git does not give its content.", "Try `git fsck` there.", reason="unreadable")
         return data
 
-    def problem(self, what: str, do: str, *, line: int = 0, code: str = "") -> Problem:
+    def problem(self, what: str, do: str, *, line: int = 0, reason: str = "") -> Problem:
         """Say why this file is passed over."""
-        return Problem(file=f"{self.repository.folder.path.name}/{self.below}", line=line, what=what, do=do, code=code)
+        return Problem(
+            file=f"{self.repository.folder.path.name}/{self.below}", line=line, what=what, do=do, reason=reason
+        )
 
 
 class Repository:

@@ -66,8 +66,8 @@ class Entry(Protocol):
     def read(self, largest_bytes: int) -> bytes | Problem:
         """Return the bytes, or why it is passed over."""
 
-    def problem(self, what: str, do: str, *, line: int = 0, code: str = "") -> Problem:
-        """Say why it is passed over; the code is the reason in a word or two."""
+    def problem(self, what: str, do: str, *, line: int = 0, reason: str = "") -> Problem:
+        """Say why it is passed over; the reason is a word or two."""
 
 
 class File(NamedTuple):
@@ -112,13 +112,13 @@ class File(NamedTuple):
             with self.path.open("rb") as opened:
                 data = opened.read(largest_bytes + 1)
         except OSError as error:
-            return self.problem(f"It cannot be read: {error.strerror}.", LEAVE, code="unreadable")
+            return self.problem(f"It cannot be read: {error.strerror}.", LEAVE, reason="unreadable")
         return data if len(data) <= largest_bytes else _too_large(self, len(data), largest_bytes)
 
-    def problem(self, what: str, do: str, *, line: int = 0, code: str = "") -> Problem:
+    def problem(self, what: str, do: str, *, line: int = 0, reason: str = "") -> Problem:
         """Say why this file is passed over."""
         file = self.name or f"{self.folder.path.name}/{self.below}"
-        return Problem(file=file, line=line, what=what, do=do, code=code)
+        return Problem(file=file, line=line, what=what, do=do, reason=reason)
 
 
 class Listing(NamedTuple):
@@ -186,7 +186,7 @@ def _walk(folder: DocumentFolder) -> Iterator[File | Problem]:
                 visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             yield File(folder, str(below), 0).problem(
-                f"It cannot be listed: {error.strerror}.", LEAVE, code="unreadable"
+                f"It cannot be listed: {error.strerror}.", LEAVE, reason="unreadable"
             )
             continue
         for entry in visible:
@@ -200,17 +200,17 @@ def _entry(file: File, entry: os.DirEntry[str]) -> Iterator[File | Problem]:
         # What a link within the folder points to is read in its own place.
         if not _is_within(file):
             yield file.problem(
-                "This link leads out of the folder, or nowhere.", "Put a copy of the file in its place.", code="link"
+                "This link leads out of the folder.", "Put a copy of the file in its place.", reason="link"
             )
     elif not _is_unicode(file.below):
-        yield file.problem("Its name is not valid UTF-8.", "Rename it.", code="name")
+        yield file.problem("Its name is not valid UTF-8.", "Rename it.", reason="name")
     elif not entry.is_file():
-        yield file.problem("This is no regular file.", "Take it away.", code="no file")
+        yield file.problem("This is no regular file.", "Take it away.", reason="no file")
     else:
         try:
             yield file._replace(size_bytes=entry.stat().st_size)
         except OSError as error:
-            yield file.problem(f"It cannot be read: {error.strerror}.", LEAVE, code="unreadable")
+            yield file.problem(f"It cannot be read: {error.strerror}.", LEAVE, reason="unreadable")
 
 
 def _is_within(file: File) -> bool:
@@ -233,7 +233,7 @@ def _too_large(entry: Entry, size_bytes: int, largest_bytes: int) -> Problem:
     return entry.problem(
         f"The file is too large: {size_bytes / MIB:,.1f} MiB, and at most {largest_bytes / MIB:,.1f} MiB are read.",
         "Split it into several files.",
-        code="too large",
+        reason="too large",
     )
 
 
@@ -243,11 +243,11 @@ def _unknown_kind(place: str, suffix: str, count: int) -> Problem:
         line=0,
         what=f"Not read: {count} of the kind {suffix}.",
         do="Convert to Markdown, HTML or text what should be found.",
-        code="unknown kind",
+        reason="unknown kind",
         warning=True,
     )
 
 
 def _no_documents(place: str) -> Problem:
     do = f"Put files into it: {', '.join(sorted(KINDS))}."
-    return Problem(file=place, line=0, what="There are no documents here.", do=do, code="no documents")
+    return Problem(file=place, line=0, what="There are no documents here.", do=do, reason="no documents")

@@ -47,10 +47,10 @@ def parse(entry: Entry, data: bytes, parsers: ParserProcess) -> Document | Probl
     if isinstance(document, Problem):
         return document
     if not document.blocks:
-        return entry.problem("There is no text in it.", "Write some, or take it away.", code="empty")
+        return entry.problem("There is no text in it.", "Write some, or take it away.", reason="empty")
     if len(document.blocks) > MOST_BLOCKS or max(len(document.runs), len(document.links)) > MOST_RUNS:
         what = f"It has more than {MOST_BLOCKS:,} headings, paragraphs, list items or rows, or marks without number."
-        return entry.problem(what, SPLIT, code="too many blocks")
+        return entry.problem(what, SPLIT, reason="too many blocks")
     return document
 
 
@@ -58,7 +58,7 @@ def _decoded(entry: Entry, data: bytes) -> Document | Problem:
     encoding = "utf-16" if data.startswith(UTF16_MARKS) else "utf-8-sig"
     if encoding != "utf-16" and b"\0" in data:
         do = "Save it as text, or take it away."
-        return entry.problem("This is binary, though its name ends like a text's.", do, code="binary")
+        return entry.problem("This is binary, though its name ends like a text's.", do, reason="binary")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -66,7 +66,7 @@ def _decoded(entry: Entry, data: bytes) -> Document | Problem:
             f"This is not {encoding.removesuffix('-sig').upper()}: byte {error.start} does not belong there.",
             "Save the file as UTF-8.",
             line=0 if encoding == "utf-16" else data.count(b"\n", 0, error.start) + 1,
-            code="encoding",
+            reason="encoding",
         )
     if entry.suffix in WEBPAGE:
         return _webpage(entry, text)
@@ -85,12 +85,12 @@ def _markdown(entry: Entry, text: str) -> Document | Problem:
     front = front_matter(text)
     if front.flaw:
         line, what, do = front.flaw
-        return entry.problem(what, do, line=line, code="front matter")
+        return entry.problem(what, do, line=line, reason="front matter")
     audience = narrowed(entry.audience, front.audience)
     if audience is None:
         what = f"It is for {_listed(front.audience or ())} alone, and its source is for {_listed(entry.audience)}."
         do = "Front matter may narrow the audience of its source: name groups that the source has."
-        return entry.problem(what, do, line=1, code="audience")
+        return entry.problem(what, do, line=1, reason="audience")
     blocks = markdown_blocks(text, front.end)
     document = _document(entry, text, blocks, front.title or _first_heading(blocks))
     return replace(document, audience=audience, date=front.date)
@@ -102,7 +102,7 @@ def _table(entry: Entry, text: str) -> Document | Problem:
     read = read_json_lines if entry.suffix in {".jsonl", ".ndjson"} else read_csv
     records = read(text, entry.columns)
     if isinstance(records, Flaw):
-        return entry.problem(records.what, records.do, line=records.line, code="damaged")
+        return entry.problem(records.what, records.do, line=records.line, reason="damaged")
     return replace(_document(entry, records.text, records.blocks), runs=records.runs)
 
 
@@ -113,13 +113,13 @@ def _parsed(entry: Entry, data: bytes, parsers: ParserProcess) -> Document | Pro
     if extract.fault:
         what, do = FAULTS[extract.fault]
         told = {"count": extract.count, "kind": entry.suffix}
-        return entry.problem(what.format(**told), do.format(**told), code=extract.fault)
+        return entry.problem(what.format(**told), do.format(**told), reason=extract.fault)
     if entry.suffix == ".pdf":
         title = extract.title if NAMED.match(extract.title) else _stem(entry)
         document = paged_document(entry.source, title, extract.pages, extract.outline)
         if not document.blocks:
             what = "There is no text in it: its pages are pictures."
-            return entry.problem(what, "Run text recognition over it first.", code="no text layer")
+            return entry.problem(what, "Run text recognition over it first.", reason="no text layer")
         return replace(document, audience=entry.audience)
     page = read_webpage(extract.html)
     return replace(_document(entry, page.text, page.blocks, _first_heading(page.blocks)), links=page.links)

@@ -58,7 +58,7 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reasons(self) -> dict[str, int]:
         """Return how many were skipped for which reason, the most frequent first."""
-        return dict(Counter(problem.code or "other" for problem in self.skipped).most_common())
+        return dict(Counter(problem.reason or "other" for problem in self.skipped).most_common())
 
 
 def ingest(
@@ -126,7 +126,7 @@ class _Ingest:
         source = entry.source
         if source in self._present:
             do = "Rename one of the two."
-            self._skip(entry.problem(f"Another document is called {source} already.", do, code="same name"))
+            self._skip(entry.problem(f"Another document is called {source} already.", do, reason="same name"))
             return
         if entry.stamp and self._is_known(source, _fingerprint(entry, entry.stamp)):
             return

@@ -206,7 +206,7 @@ class _Visitor:
                 self._mirror.save()
         if waiting and done == self._site.most_pages:
             what = f"More pages are listed than the {self._site.most_pages:,} that are read."
-            self._complain(self._site.url, what, "Raise `most_pages`, or begin further down.", code="too many pages")
+            self._complain(self._site.url, what, "Raise `most_pages`, or begin further down.", reason="too many pages")
         for url, page in list(self._mirror.pages.items()):
             if self._is_sure and not self._seen & {url, page.asked}:
                 self._mirror.forget(url)
@@ -265,7 +265,7 @@ class _Visitor:
         suffix = ".md" if kind == "text/plain" and url.endswith((".md", ".markdown")) else SUFFIXES.get(kind)
         if suffix is None:
             do = "Take it out of the sitemap, if nobody needs it."
-            self._complain(url, f"It is of the kind {kind}, which is not read.", do, code="unknown kind")
+            self._complain(url, f"It is of the kind {kind}, which is not read.", do, reason="unknown kind")
             return
         data = answer.body if suffix == ".pdf" else _utf8(answer)
         self._seen.add(url)
@@ -344,8 +344,8 @@ class _Visitor:
         below = self._start.path.rpartition("/")[0] + "/"
         return parts.hostname != self._start.hostname or f"{parts.path or '/'}".startswith(below)
 
-    def _complain(self, url: str, what: str, do: str, *, code: str = "web page") -> None:
-        self.problems.append(Problem(file=url, line=0, what=what, do=do, code=code))
+    def _complain(self, url: str, what: str, do: str, *, reason: str = "web page") -> None:
+        self.problems.append(Problem(file=url, line=0, what=what, do=do, reason=reason))
 
 
 def _twins(url: str) -> list[str]:
