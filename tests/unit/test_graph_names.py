@@ -116,3 +116,10 @@ def test_any_text_can_be_read(text: str) -> None:
         assert text[run.start : run.end] == run.text
     called(text)
     assert extract(passage(text, title=text, headings=(text,))) == extract(passage(text, title=text, headings=(text,)))
+
+
+def test_endless_capitals_and_titles_stay_small() -> None:
+    capitals = " ".join(f"A{number}" for number in range(3000))
+    said = extract(passage(capitals, title=capitals))
+    assert len(said.edges) < 30_000
+    assert max(map(len, said.names.values())) <= 300

@@ -10,7 +10,7 @@ __all__ = ["Fused", "fuse"]
 DENSE_WEIGHT = 0.5
 # What the graph's best passage gains on a best one of 1: without any trust in the graph, and with all of it. Where the
 # question names the page that the words find first, the pages to which it leads come before all that merely share words.
-GRAPH_HINT, GRAPH_TRUSTED = 0.7, 10.0
+GRAPH_HINT, GRAPH_TRUSTED = 0.7, 14.0
 
 
 class Fused(msgspec.Struct, frozen=True):

@@ -40,6 +40,8 @@ DECLARED = re.compile(
 # Of a table, so many rows are read for relations; cells and names that are longer say sentences.
 MOST_ROWS = 40
 LONGEST_NAME = 80
+# Of an endless title, so much is shown.
+LONGEST_SHOWN = 300
 MOST_NAME_WORDS = 6
 
 
@@ -51,7 +53,7 @@ def extract(passage: Passage) -> Extract:
     def add(kind: EdgeKind, text: str, key: int) -> None:
         if key:
             edges.add((kind, key))
-            names.setdefault(key, text)
+            names.setdefault(key, text[:LONGEST_SHOWN])
 
     if passage.title:
         add(EdgeKind.TITLED, passage.title, name_key(passage.title))
@@ -104,7 +106,7 @@ def _add_runs(text: str, edges: set[tuple[EdgeKind, int]], names: dict[int, str]
         edges.update([(kind, key) for key in wholes])
         edges.update([(EdgeKind.MENTIONS_WITHIN, key) for key in parts])
         if is_sure and len(wholes) == 1:
-            names.setdefault(wholes[0], run.text)
+            names.setdefault(wholes[0], run.text[:LONGEST_SHOWN])
     for run, following in pairwise(found):
         if text[run.end : following.start] == ", ":
             edges.add((EdgeKind.MENTIONS_WITHIN, name_key(f"{run.text} {following.text}")))

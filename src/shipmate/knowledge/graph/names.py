@@ -171,14 +171,13 @@ def _parts(written: list[str]) -> Iterator[str]:
     """Yield the names of several words within a run: each begins and ends with a capital."""
     words = [_words(token) for token in written]
     ends = [at for at, token in enumerate(written) if not token.islower()]
-    for first in ends:
-        for last in ends:
-            if first < last:
-                part = [word for token in words[first : last + 1] for word in token]
-                if part[0] in ARTICLES:
-                    del part[0]
-                if 1 < len(part) <= MOST_PART_WORDS or (part and last - first + 1 == len(written)):
-                    yield " ".join(part)
+    spans = [(first, last) for at, first in enumerate(ends) for last in ends[at + 1 : at + MOST_PART_WORDS]]
+    for first, last in dict.fromkeys((*spans, (0, len(written) - 1))):
+        part = [word for token in words[first : last + 1] for word in token]
+        if part and part[0] in ARTICLES:
+            del part[0]
+        if 1 < len(part) <= MOST_PART_WORDS or (part and last - first + 1 == len(written)):
+            yield " ".join(part)
 
 
 @lru_cache(maxsize=NAMES_KEPT)
