@@ -14,8 +14,7 @@ from shipmate.messages import Hit
 
 __all__ = ["Found", "seek"]
 
-# Ten pages as seeds would only echo the lexical leg; one begins a walk of its own.
-SEEDS = 1
+# Beside the names, a walk begins at the first hit; ten hits would only echo the lexical leg.
 SEED_WEIGHT = 5.0
 # So many passages of the walk are kept.
 DEPTH = 20
@@ -51,7 +50,7 @@ def seek(question: str, hits: Sequence[Hit], view: View) -> Found:
     rows = [network.row(passage_key(hit.passage)) for hit in hits]
     known = [(row, hit) for row, hit in zip(rows, hits, strict=True) if row >= 0 and view.sees(row)]
     (names,) = view.names([question])
-    walked = _walked(view, [entity for _, entity in names], known)
+    walked = _walked(view, [entity for _, entity in names], [row for row, _ in known[:1]])
     named = _named(view, [entity for _, entity in names])
     anchors = [(row, hit, named[row]) for row, hit in known if row in named][:MOST_ANCHORS]
     trust = named.get(known[0][0], 0.0) if known else 0.0
@@ -71,9 +70,9 @@ def seek(question: str, hits: Sequence[Hit], view: View) -> Found:
     return Found(scores, trust)
 
 
-def _walked(view: View, entities: Sequence[int], known: Sequence[tuple[int, Hit]]) -> dict[int, float]:
-    """Return where a walk from the names and the first hits is, by the passage's number; 1 for the most visited."""
-    seeds = {row: SEED_WEIGHT * hit.score / known[0][1].score for row, hit in known[:SEEDS]}
+def _walked(view: View, entities: Sequence[int], first: Sequence[int]) -> dict[int, float]:
+    """Return where a walk from the names and the first hit is, by the passage's number; 1 for the most visited."""
+    seeds = dict.fromkeys(first, SEED_WEIGHT)
     places, masses = view.walk({entity: float(view.idf[entity]) for entity in entities}, seeds)
     if not len(places):
         return {}
