@@ -21,8 +21,10 @@ COMPARED_ALL = 10_000
 # By all signs so many are kept, then by those of the query's large entries so many.
 COUNTED_AGAIN = 4000
 COMPARED = 700
-# The bound that so many keep is found on one distance in so many.
-SAMPLED = 8
+# Among many vectors more are like the query by chance: one of so many is counted again, and one of so many compared.
+COUNTED_AGAIN_PER, COMPARED_PER = 50, 500
+# Where there are more than so many, the bound is found on one count in so many.
+SAMPLED_FROM, SAMPLED = 50_000, 8
 ALL = np.uint64(2**64 - 1)
 
 
@@ -37,13 +39,14 @@ def sign_words(rows: Matrix) -> Signs:
 def likely(vector: Matrix, bits: Signs, allowed: NDArray[np.bool_] | None) -> Places:
     """Return the places of the allowed vectors that are likely nearest."""
     asked = sign_words(vector[None])
-    places = _least(_counts(bits, asked), allowed, COUNTED_AGAIN)
+    count = bits.shape[1]
+    places = _least(_counts(bits, asked), allowed, max(COUNTED_AGAIN, count // COUNTED_AGAIN_PER))
     differing = [word.take(places) ^ sign for word, sign in zip(bits, asked, strict=True)]
     weighed = np.zeros(len(places), np.uint16)
     for large in (np.full_like(asked, ALL), *_large_entries(vector)):
         for word, entries in zip(differing, large, strict=True):
             weighed += np.bitwise_count(word & entries)
-    nearest: Places = places[_least(weighed, None, COMPARED)]
+    nearest: Places = places[_least(weighed, None, max(COMPARED, count // COMPARED_PER))]
     return nearest
 
 
@@ -71,7 +74,7 @@ def _least(counts: NDArray[Any], allowed: NDArray[np.bool_] | None, most: int) -
     known = counts if allowed is None else counts[allowed]
     if len(known) <= most:
         return np.arange(len(counts)) if allowed is None else np.flatnonzero(allowed)
-    step = SAMPLED if most > COMPARED else 1
+    step = SAMPLED if len(known) > SAMPLED_FROM else 1
     bound = int(np.searchsorted(np.bincount(known[::step]).cumsum(), most // step))
     within = counts <= bound
     return np.flatnonzero(within if allowed is None else within & allowed)
