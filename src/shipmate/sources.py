@@ -32,9 +32,6 @@ class Restricted(Section, frozen=True, kw_only=True):
     audience: Annotated[
         tuple[Name, ...], Meta(description="The groups that may see the documents; without any, everyone may.")
     ] = ()
-    separate: Annotated[
-        bool, Meta(description="Keep them in an index of their own, so that not even word counts mix.")
-    ] = False
 
 
 class FolderEntry(Restricted, frozen=True, kw_only=True):
@@ -108,8 +105,6 @@ class Place(Record, frozen=True, kw_only=True):
     prefix: str
     # The groups that may see them; empty: everyone.
     audience: tuple[str, ...] = ()
-    # Whether they get an index of their own.
-    separate: bool = False
 
 
 class DocumentFolder(Place, frozen=True, kw_only=True):
@@ -186,7 +181,7 @@ class _Finding:
         self._add(
             path,
             entry.path,
-            DocumentFolder(path=place, prefix=_prefix(entry.path), audience=entry.audience, separate=entry.separate),
+            DocumentFolder(path=place, prefix=_prefix(entry.path), audience=entry.audience),
         )
 
     def file(self, path: KeyPath, entry: FileEntry | TicketEntry, columns: tuple[str, ...]) -> None:
@@ -200,7 +195,6 @@ class _Finding:
                 path=place,
                 prefix=_prefix(str(PurePath(entry.path).parent)),
                 audience=entry.audience,
-                separate=entry.separate,
                 columns=columns,
             ),
         )
@@ -221,7 +215,6 @@ class _Finding:
                 prefix=_prefix(entry.path),
                 below=below.as_posix().strip("."),
                 audience=entry.audience,
-                separate=entry.separate,
             ),
         )
 
@@ -233,7 +226,6 @@ class _Finding:
                 url=entry.url,
                 prefix=entry.url,
                 audience=entry.audience,
-                separate=entry.separate,
                 hosts=entry.hosts,
                 allow_private=entry.allow_private,
                 most_pages=entry.most_pages,

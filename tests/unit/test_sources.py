@@ -22,7 +22,6 @@ folders:
   - knowledge
   - path: ../staff
     audience: [hr, board]
-    separate: true
 files:
   - ../price.md
   - path: ../terms.md
@@ -71,9 +70,7 @@ def test_every_kind_of_place_is_found(folder: Path) -> None:
     (folder / "sources.yml").write_text(FULL)
     knowledge, staff, price, terms, tickets, product, site = load(folder).documents
     assert knowledge == DocumentFolder(path=folder / "knowledge", prefix="")
-    assert staff == DocumentFolder(
-        path=folder.parent / "staff", prefix="staff/", audience=("hr", "board"), separate=True
-    )
+    assert staff == DocumentFolder(path=folder.parent / "staff", prefix="staff/", audience=("hr", "board"))
     assert (price.prefix, terms.audience) == ("", ("customers",))
     assert isinstance(tickets, DocumentFile)
     assert tickets.columns == ("subject", "solution")
