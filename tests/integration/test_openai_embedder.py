@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shipmate.adapters.openai_embedder import OpenAIEmbedder
+from shipmate.adapters.openai_compatible.embedder import OpenAIEmbedder
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable
 from shipmate.ports import Embedder
 from shipmate.testing.conformance.embedder import CHECKS

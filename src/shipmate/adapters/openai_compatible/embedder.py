@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 
-import aiohttp
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shipmate.adapters.openai_compatible.pool import Pool
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable
 from shipmate.text import words
 
@@ -51,10 +51,10 @@ class OpenAIEmbedder:
         self._url = f"{base_url.rstrip('/')}/embeddings"
         self._model = model
         self.dimensions = dimensions
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._pool = Pool(self._url, headers, connect_timeout_s=silence_s)
         self._silence_s = silence_s
         self._pause_s = pause_s
-        self._session: aiohttp.ClientSession | None = None
 
     @property
     def name(self) -> str:
@@ -74,9 +74,7 @@ class OpenAIEmbedder:
 
     async def close(self) -> None:
         """Drop the connections."""
-        session, self._session = self._session, None
-        if session:
-            await session.close()
+        await self._pool.close()
 
     async def _asked(self, texts: list[str]) -> NDArray[np.float32]:
         body = msgspec.json.encode({"model": self._model, "input": texts, "encoding_format": "float"})
@@ -88,7 +86,7 @@ class OpenAIEmbedder:
                     f"The encoder at {self._url} was silent for {self._silence_s:g} s.",
                     do="Look whether it is overloaded.",
                 ) from None
-            except aiohttp.ClientError as error:
+            except (OSError, ValueError) as error:
                 status, said = HTTPStatus.BAD_GATEWAY, str(error).encode()
             if status == HTTPStatus.OK:
                 return self._rows(said, len(texts))
@@ -103,12 +101,18 @@ class OpenAIEmbedder:
         )
 
     async def _sent(self, body: bytes) -> tuple[int, bytes]:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, connect=self._silence_s, sock_read=self._silence_s)
-            headers = {"Content-Type": "application/json", **self._headers}
-            self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
-        async with self._session.post(self._url, data=body) as response:
-            return response.status, await response.read()
+        async with asyncio.timeout(self._silence_s):
+            connection = await self._pool.post(body)
+        try:
+            said = b""
+            while True:
+                async with asyncio.timeout(self._silence_s):
+                    data = await connection.read()
+                if not data:
+                    return connection.status, said
+                said += data
+        finally:
+            connection.release()
 
     def _rows(self, said: bytes, count: int) -> NDArray[np.float32]:
         """Return the rows in the order of their texts."""
