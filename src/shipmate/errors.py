@@ -234,15 +234,23 @@ class ModelError(ShipmateError):
     """The language model failed; the turn falls back to quotes."""
 
     exit_code = 7
+    # All that callers may know: neither where the server is nor what it said.
+    told = "The model failed."
 
 
 class ModelUnavailable(ModelError):
     """The model server refused, could not be reached or broke off."""
 
+    told = "The model server refused, could not be reached or broke off."
+
 
 class ModelTimeout(ModelError):
     """The model's deadline passed."""
 
+    told = "The model did not answer in time."
+
 
 class ModelGarbled(ModelError):
     """The model server answered something else than its protocol."""
+
+    told = "The model server answered something else than its protocol."

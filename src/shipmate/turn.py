@@ -1,6 +1,7 @@
 """One turn, top to bottom: from a user's message to a checked, committed reply."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ from shipmate.ports import Clock, PassageIndex, Store
 from shipmate.router import Router
 
 __all__ = ["Assistant", "Parts"]
+
+log = logging.getLogger(__name__)
 
 NO_GROUPS: frozenset[str] = frozenset()
 NOTHING_CHOSEN = Chosen(kind=ReplyKind.REFUSE, confidence=0.0)
@@ -121,6 +124,8 @@ class Turn:
                 self.usage = part
             case Fault():
                 self.fault = part.what
+                # Quoted: a server may say anything.
+                log.warning("Turn %s: %r", self.turn_id, part.detail)
         return ()
 
 
@@ -193,11 +198,10 @@ class Assistant:
                     turn.first_text_ms = turn.spent_ms
             except (GeneratorExit, asyncio.CancelledError):
                 turn.fault = "the client went away"
-                parts.store.close_turn(_decide(turn))
+                _leave(turn.opened, parts.store.close_turn(_decide(turn)))
                 raise
             except Exception:
-                if not turn.opened:
-                    parts.store.open_turn(_opening(turn))  # no reply, but the question is not lost
+                _leave(turn.opened or parts.store.open_turn(_opening(turn)))  # no reply, but the question is not lost
                 raise
             closing = _decide(turn)  # 10 decide
             await parts.store.close_turn(closing)  # 11 commit
@@ -228,7 +232,7 @@ def _ask_to_wait(ask: Ask, wait: Wait, parts: Parts) -> Iterator[StreamEvent]:
     """Show the wait card: the message is not stored, so nothing is lost by asking again."""
     if not wait.again:
         limit = parts.journal.limit_hit(ask.caller, limit="turns_per_minute", retry_after_s=wait.retry_after_s)
-        parts.store.record((limit,))
+        _leave(parts.store.record((limit,)))
     reply = Reply(
         kind=ReplyKind.WAIT,
         text=phrases.WAIT,
@@ -360,6 +364,17 @@ def _trace(turn: Turn, reply: Reply) -> Trace:
         fault=turn.fault,
         abandoned=turn.chosen is None,
     )
+
+
+def _leave(*commits: Awaitable[None] | None) -> None:
+    """Let commits end for which nobody waits; the log says why one fails."""
+    for commit in filter(None, commits):
+        asyncio.ensure_future(commit).add_done_callback(_tell)
+
+
+def _tell(commit: asyncio.Future[None]) -> None:
+    if not commit.cancelled() and (error := commit.exception()):
+        log.error("What was said could not be kept: %s", error)
 
 
 def _scored(hit: Hit) -> Scored:

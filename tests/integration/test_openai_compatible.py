@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from shipmate.adapters.openai_compatible.events import LINE_BYTES
+from shipmate.adapters.openai_compatible.pool import Pool
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable, UsageError
 from shipmate.messages import Message, Role, Usage
 from shipmate.testing.model_server import Behaviour, Fault, ModelServer, Stream
@@ -305,3 +307,38 @@ def test_no_error_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     error, _ = against(fault, use=failure_of, api_key_env="TEAM_KEY")
     assert "sk-secret-123" not in str(error)
     assert "TEAM_KEY" in str(error)
+
+
+def test_no_error_shows_the_password_of_the_address() -> None:
+    async def use(server: ModelServer, _: OpenAICompatible) -> tuple[list[str], dict[str, str]]:
+        shown = []
+        for address in (server.url.replace("://", "://ada:s3cr3t@"), "http://ada:s3cr3t@127.0.0.1:9/v1"):
+            settings = OpenAICompatibleSettings(base_url=address, model="tiny", retries=0)
+            model = OpenAICompatible(settings)
+            error, _requests = await failure_of(server, model)
+            shown.append(str(error))
+            await model.close()
+        return shown, server.headers[0]
+
+    shown, headers = against(BROKEN, use=use)
+    assert all("127.0.0.1" in text and "ada" not in text and "s3cr3t" not in text for text in shown)
+    assert headers["Authorization"] == "Basic YWRhOnMzY3IzdA=="
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://here/v1?version=2",
+        "https://here/v1#top",
+        "https://here?version=2",
+        "https://ada:se/cret@here/v1",
+        "https://ada:se#cret@here/v1",
+        "https:///v1",
+        "here/v1",
+    ],
+)
+def test_an_address_to_which_no_path_can_be_added_is_refused(address: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"base_url": address, "model": "tiny"}, OpenAICompatibleSettings)
+    with pytest.raises(ValueError, match=r"no host|a query or a fragment|Port"):
+        Pool(address, {}, connect_timeout_s=1)

@@ -118,3 +118,12 @@ async def test_nobody_there_and_silence_are_told_apart(fake: FakeServer) -> None
     with pytest.raises(ModelTimeout):
         await embedder.embed(["a word"])
     await embedder.close()
+
+
+async def test_the_password_of_the_address_is_in_no_error_and_no_name() -> None:
+    nobody = OpenAIEmbedder("http://ada:s3cr3t@127.0.0.1:1/v1", "tiny", dimensions=64, pause_s=0)
+    assert nobody.name == "tiny@http://127.0.0.1:1/v1/embeddings"
+    with pytest.raises(ModelUnavailable) as error:
+        await nobody.embed(["a word"])
+    await nobody.close()
+    assert "s3cr3t" not in str(error.value)

@@ -1,7 +1,8 @@
 """One turn through the real parts: what a caller gets, what is kept, and in which order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import phrases
 from shipmate.answer.draft import Drafter, Limits
 from shipmate.answer.faq import Faq
-from shipmate.errors import ConversationBusy, Malformed, ModelUnavailable, NoConversation, TooLarge
+from shipmate.errors import ConversationBusy, DiskFull, Malformed, ModelUnavailable, NoConversation, TooLarge
 from shipmate.journal import Journal
 from shipmate.knowledge.search import Search
 from shipmate.messages import (
@@ -255,7 +256,16 @@ async def test_when_the_model_fails_the_documents_are_quoted(garden: Callable[..
     assert reply.kind is ReplyKind.FALLBACK
     assert reply.text.startswith(phrases.MODEL_FAILED)
     assert "Roses are pruned in March" in reply.text
-    assert (await place.assistant.trace(reply.turn_id, "local")).fault == "down"
+
+
+async def test_callers_learn_of_a_fault_what_it_was_and_the_log_where(
+    garden: Callable[..., Garden], caplog: pytest.LogCaptureFixture
+) -> None:
+    place = garden(model=Saying(ModelUnavailable("http://10.0.0.7/v1 answered 500: secret\x1b[2J")))
+    reply = await place.reply("When are roses pruned?")
+    trace = await place.assistant.trace(reply.turn_id, "local")
+    assert trace.fault == "The model server refused, could not be reached or broke off."
+    assert f"Turn {reply.turn_id}: 'http://10.0.0.7/v1 answered 500: secret\\x1b[2J'" in caplog.text
 
 
 async def test_when_the_model_breaks_off_what_was_said_stays_and_the_break_is_said(
@@ -326,6 +336,40 @@ async def test_a_question_is_kept_when_its_turn_breaks(
         await place.reply("And tulips?", conversation_id=first.conversation_id)
     kept = await place.store.conversation(first.conversation_id, "local")
     assert [message.text for message in kept.messages][-1] == "And tulips?"
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_what_cannot_be_kept_is_told_in_the_log_where_nobody_waits_for_it(
+    garden: Callable[..., Garden],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    leaves: bool,
+) -> None:
+    """And no commit is left whose failure nobody has looked at."""
+    untold: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: untold.append(context["message"]))
+    place = garden()
+    for write in ("open_turn", "close_turn"):
+        monkeypatch.setattr(place.store, write, refused)
+    turn = place.assistant.turn(Ask(text="When are roses pruned?"))
+    await anext(turn)
+    if leaves:
+        await turn.aclose()
+    else:
+        monkeypatch.setattr(Search, "passages", broken)
+        with pytest.raises(RuntimeError, match="the index is gone"):
+            await anext(turn)
+    await asyncio.sleep(0)
+    del turn
+    gc.collect()
+    assert (untold, caplog.text.count("could not be kept: no room")) == ([], 1)
+
+
+def refused(*_: object) -> Awaitable[None]:
+    refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    refusal.set_exception(DiskFull("no room"))
+    return refusal
 
 
 def broken(*_: object, **__: object) -> None:

@@ -38,7 +38,9 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong and was mended by a fallback."""
 
+    # As callers may see it, and as the assistant's owner has to.
     what: str
+    detail: str = ""
 
 
 DraftPart = Chosen | Sentence | Cut | Usage | Fault
@@ -100,7 +102,7 @@ class Drafter:
     ) -> AsyncGenerator[DraftPart, None]:
         """Relay what passes the check; when nothing does, or the model fails, fall back."""
         said = claimed = cut = 0
-        failed = ""
+        failed = False
         answer = checked_answer(
             model,
             question,
@@ -119,10 +121,10 @@ class Drafter:
                     cut += isinstance(part, Cut)
                     yield part
         except ModelError as error:
-            failed = error.what
-            yield Fault(what=failed)
+            failed = True
+            yield Fault(what=error.told, detail=error.what)
         if not claimed and (cut or failed or not said):
-            for fallback in self._fallback(question, hits, sure, failed=bool(failed)):
+            for fallback in self._fallback(question, hits, sure, failed=failed):
                 yield fallback
             return
         if failed:

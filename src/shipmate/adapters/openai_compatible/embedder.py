@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipmate.adapters.openai_compatible.pool import Pool
+from shipmate.adapters.openai_compatible.pool import Pool, shown_url
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable
 from shipmate.text import words
 
@@ -48,11 +48,13 @@ class OpenAIEmbedder:
         pause_s: float = 0.5,
     ) -> None:
         """`base_url` goes up to and with /v1; `pause_s` comes before the first retry, and doubles."""
-        self._url = f"{base_url.rstrip('/')}/embeddings"
+        endpoint = f"{base_url.rstrip('/')}/embeddings"
+        # For errors.
+        self._url = shown_url(endpoint)
         self._model = model
         self.dimensions = dimensions
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        self._pool = Pool(self._url, headers, connect_timeout_s=silence_s)
+        self._pool = Pool(endpoint, headers, connect_timeout_s=silence_s)
         self._silence_s = silence_s
         self._pause_s = pause_s
 

@@ -13,7 +13,7 @@ import msgspec
 from shipmate.adapters.openai_compatible.connection import Connection
 from shipmate.adapters.openai_compatible.events import Counted, Events
 from shipmate.adapters.openai_compatible.faults import Failure, broken_off, late, refused, silent, unanswered
-from shipmate.adapters.openai_compatible.pool import Pool
+from shipmate.adapters.openai_compatible.pool import Pool, shown_url
 from shipmate.adapters.openai_compatible.settings import OpenAICompatibleSettings
 from shipmate.errors import UsageError
 from shipmate.messages import Message, Role, Usage
@@ -45,7 +45,9 @@ class OpenAICompatible:
         self._settings = settings
         self._jitter = jitter
         self._key = _key(settings.api_key_env)
-        self._url = f"{settings.base_url.rstrip('/')}/chat/completions"
+        self._endpoint = f"{settings.base_url.rstrip('/')}/chat/completions"
+        # For errors.
+        self._url = shown_url(self._endpoint)
         self._pool: Pool | None = None
 
     @property
@@ -147,7 +149,7 @@ class OpenAICompatible:
             headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **self._settings.headers}
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
-            self._pool = Pool(self._url, headers, connect_timeout_s=self._settings.connect_timeout_s)
+            self._pool = Pool(self._endpoint, headers, connect_timeout_s=self._settings.connect_timeout_s)
         return self._pool
 
     def _usage(self, events: Events, messages: Sequence[Message]) -> Usage:

@@ -1,6 +1,7 @@
 """The connections to one server, kept open between requests."""
 
 import asyncio
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -12,7 +13,7 @@ from aiohappyeyeballs import start_connection
 from shipmate import __version__
 from shipmate.adapters.openai_compatible.connection import Connection
 
-__all__ = ["ConnectTimeout", "Pool"]
+__all__ = ["ConnectTimeout", "Pool", "shown_url"]
 
 # Servers and what lies between forget connections that nobody uses.
 KEPT_S = 15.0
@@ -21,6 +22,8 @@ NEXT_ADDRESS_S = 0.25
 PORTS = {"http": 80, "https": 443}
 # What a URL's path may hold as it is.
 PATH_SIGNS = "/%:@!$&'()*+,;=~"
+# What stands before the host: a user and a password.
+USER = re.compile(r"(?<=://)([^/?#]*)@")
 # They say where a request ends.
 FRAMING = frozenset(("Content-Length", "Transfer-Encoding"))
 
@@ -33,10 +36,12 @@ class Pool:
     """Sends requests to one URL, on a connection that is free or else on a new one."""
 
     def __init__(self, url: str, headers: Mapping[str, str], *, connect_timeout_s: float) -> None:
-        """Raise `ValueError` when the URL is none."""
-        parts = urlsplit(url)
+        """Raise `ValueError` when the URL is none, or goes on behind its path."""
+        parts = urlsplit(shown_url(url))
         if not parts.hostname:
-            raise ValueError(f"{url} names no host")
+            raise ValueError(f"{shown_url(url)} names no host")
+        if "?" in url or "#" in url:
+            raise ValueError(f"{shown_url(url)} holds a query or a fragment")
         self._host = parts.hostname
         self._port = parts.port or PORTS[parts.scheme]
         self._head = _head(url, headers)
@@ -105,6 +110,11 @@ class Pool:
             raise ConnectTimeout from error
 
 
+def shown_url(url: str) -> str:
+    """Return a URL as it may be shown: without the user and the password in it."""
+    return USER.sub("", url)
+
+
 async def _sent(connection: Connection, request: bytes) -> Connection:
     try:
         await connection.send(request)
@@ -116,22 +126,20 @@ async def _sent(connection: Connection, request: bytes) -> Connection:
 
 def _head(url: str, headers: Mapping[str, str]) -> bytes:
     """Return all of a request's head that is the same for each."""
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    target = quote(parts.path, safe=PATH_SIGNS) + (
-        f"?{quote(parts.query, safe=f'{PATH_SIGNS}?')}" if parts.query else ""
-    )
+    parts = urlsplit(shown_url(url))
+    host, user = parts.netloc, USER.search(url)
     lines = {
         "Host": host if host.isascii() else host.encode("idna").decode(),
         "User-Agent": f"shipmate/{__version__}",
         "Accept-Encoding": "identity",
     }
     if user:
-        lines["Authorization"] = f"Basic {b64encode(unquote(user).encode()).decode()}"
+        lines["Authorization"] = f"Basic {b64encode(unquote(user[1]).encode()).decode()}"
     lines.update((name.title(), value) for name, value in headers.items() if name.title() not in FRAMING)
     for name, value in lines.items():
         if not set("\r\n\0").isdisjoint(name + value):
             raise ValueError(f"the header {name!r} holds a line break")
+    target = quote(parts.path, safe=PATH_SIGNS)
     return "".join([f"POST {target} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in lines.items())]).encode()
 
 

@@ -16,7 +16,14 @@ Price = Annotated[float, Meta(ge=0)]
 class OpenAICompatibleSettings(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands beside `adapter: openai_compatible` in `stack.yml`."""
 
-    base_url: Annotated[str, Meta(pattern="^https?://", description="Up to and with /v1.")]
+    base_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://([^\s/?#@]+@)?[^\s/?#@]+(/[^\s?#@]*)?$",
+            description="Up to and with /v1, without a query.",
+            extra_json_schema={"examples": ["https://models.example.com/v1"]},
+        ),
+    ]
     model: Annotated[str, Meta(min_length=1, description="The model's name at the server.")]
     api_key_env: Annotated[str, Meta(description="The environment variable that holds the key; empty: no key.")] = ""
     headers: Annotated[dict[str, str], Meta(description="Sent with each request.")] = msgspec.field(
