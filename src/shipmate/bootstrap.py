@@ -115,8 +115,11 @@ def has_index(project: Project) -> bool:
     return _index_folder(project).exists() and _open_index(project).statistics.passage_count > 0
 
 
-def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
-    """Bring the index in step with the documents; raise `FolderInUse` while somebody else does."""
+def ingest(project: Project, *, visits: bool = True, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
+    """Bring the index in step with the documents; raise `FolderInUse` while somebody else does.
+
+    Without visits, websites are taken as they were when they were visited last.
+    """
     from shipmate.knowledge import ingest as knowledge
     from shipmate.listing import listings
 
@@ -125,16 +128,20 @@ def ingest(project: Project, *, progress: "Callable[[IngestProgress], None]") ->
             project.documents,
             state_folder(project),
             SystemClock(),
+            visits=visits,
             progress=lambda page, done, total: progress(knowledge.visiting(page, done, total)),
         )
         return knowledge.ingest(found, _open_index(project), progress=progress)
 
 
-def changes(project: Project) -> Iterator[None]:
-    """Yield at once, and from then on whenever documents have changed."""
+def changes(folder: Path) -> Iterator[bool]:
+    """Yield at once, and from then on whenever documents or the folder's files have changed.
+
+    What is yielded says whether websites are to be visited. Raises `ProjectError` when the folder has problems at first.
+    """
     from shipmate import listing
 
-    return listing.changes(project.documents, SystemClock())
+    return listing.changes(lambda: load(folder).documents, lambda: config.watched(folder), SystemClock())
 
 
 class NoSettings(Section, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ __all__ = [
     "schemas",
     "settings",
     "unknown_adapter",
+    "watched",
 ]
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -135,6 +136,11 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
     if reading.problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
     return project
+
+
+def watched(folder: Path) -> list[Path]:
+    """Return the files that `load` reads, or complains of."""
+    return sorted([*folder.glob("*.y*ml"), *(folder / PROMPTS).glob("*.md")])
 
 
 def content_hash(project: Project, index_digest: str) -> str:

@@ -7,7 +7,9 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from shipmate.errors import UsageError
+from msgspec.structs import replace
+
+from shipmate.errors import ShipmateError, UsageError
 from shipmate.knowledge.documents import File, Listing, list_file, list_files, select
 from shipmate.ports import Clock
 from shipmate.sources import DocumentFile, DocumentFolder, GitFolder, Origin, Website
@@ -18,7 +20,7 @@ __all__ = ["changes", "listings"]
 LOOK_S = 1.0
 # Looking takes one part of so many of the time, however large the folders are.
 LOOKING_SHARE = 20
-# How often a website is visited.
+# How long a website is left alone between two visits.
 VISIT_S = 3600.0
 
 Progress = Callable[[str, int, int], None]
@@ -39,31 +41,67 @@ def listings(
     return [_listing(origin, state, clock, progress if visits else None) for origin in origins]
 
 
-def changes(origins: Sequence[Origin], clock: Clock, *, look_s: float = LOOK_S) -> Iterator[None]:
-    """Yield at once, and from then on whenever the places have changed and come to rest; never end.
+def changes(
+    places: Callable[[], Sequence[Origin]],
+    settings: Callable[[], Iterable[Path]],
+    clock: Clock,
+    *,
+    look_s: float = LOOK_S,
+    visit_s: float = VISIT_S,
+) -> Iterator[bool]:
+    """Yield at once, and from then on whenever the places or the settings' files have changed and come to rest.
 
-    They are looked at again and again because notices of the system are lost on network drives and in containers.
+    Never ends. What is yielded says whether websites are to be visited: their turn comes by the hour, not whenever a
+    file is saved. Everything is looked at again and again because notices of the system are lost on network drives and
+    in containers. Raises what `places` does at first; later the places from before are kept until it can tell again.
     """
-    known = before = _marks(origins, clock)
-    yield
+    watched = _Watched(places, settings)
+    known = before = watched.marks()
+    sites = watched.sites()
+    yield True
+    visited = clock.elapsed()
     while True:
         started = clock.elapsed()
-        now = _marks(origins, clock)
-        if now == before and now != known:
-            known = now
-            yield
+        now = watched.marks()
+        took_s = clock.elapsed() - started
+        visits = watched.sites() != sites or (bool(sites) and started - visited >= visit_s)
+        if now == before and (now != known or visits):
+            known, sites = now, watched.sites()
+            yield visits
+            visited = clock.elapsed() if visits else visited
         before = now
-        time.sleep(max(look_s, (clock.elapsed() - started) * LOOKING_SHARE))
+        time.sleep(max(look_s, took_s * LOOKING_SHARE))
 
 
-def _marks(origins: Sequence[Origin], clock: Clock) -> list[object]:
-    """Return what is another as soon as a document is, without reading any."""
-    return [mark for origin in origins for mark in _mark(origin, clock)]
+class _Watched:
+    """What is looked at: the files that say where documents are, and the places that they name."""
+
+    def __init__(self, places: Callable[[], Sequence[Origin]], settings: Callable[[], Iterable[Path]]) -> None:
+        self._places = places
+        self._settings = settings
+        self._said: list[object] = self._files()
+        self._origins = places()
+
+    def marks(self) -> list[object]:
+        """Return what is another as soon as a setting or a document is, without reading any document."""
+        said = self._files()
+        if said != self._said:
+            # While they cannot be read, they are read anew with each look: what is amiss may lie elsewhere.
+            with suppress(ShipmateError):
+                self._origins = self._places()
+                self._said = said
+        return [said, self._origins, *(mark for origin in self._origins for mark in _mark(origin))]
+
+    def sites(self) -> list[Website]:
+        """Return the websites, without saying who may see them: that takes no visit."""
+        return [replace(origin, audience=()) for origin in self._origins if isinstance(origin, Website)]
+
+    def _files(self) -> list[object]:
+        return [mark for path in self._settings() for mark in _file_mark(path)]
 
 
-def _mark(origin: Origin, clock: Clock) -> Iterator[object]:
+def _mark(origin: Origin) -> Iterator[object]:
     if isinstance(origin, Website):
-        yield clock.elapsed() // VISIT_S
         return
     with suppress(UsageError, OSError):
         if isinstance(origin, GitFolder):
@@ -74,8 +112,13 @@ def _mark(origin: Origin, clock: Clock) -> Iterator[object]:
         listing = list_files(origin) if isinstance(origin, DocumentFolder) else list_file(origin)
         for file in listing.entries:
             if isinstance(file, File):
-                about = file.path.stat()
-                yield file.source, about.st_size, about.st_mtime_ns, about.st_ino
+                yield from _file_mark(file.path)
+
+
+def _file_mark(path: Path) -> Iterator[object]:
+    with suppress(OSError):
+        about = path.stat()
+        yield str(path), about.st_size, about.st_mtime_ns, about.st_ino
 
 
 def _listing(origin: Origin, state: Path, clock: Clock, progress: Progress | None) -> Listing:

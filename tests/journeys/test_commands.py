@@ -256,6 +256,28 @@ def test_ingest_follows_changes_until_it_is_told_to_stop(tmp_path: Path) -> None
         assert process.stderr.read() == ""
 
 
+def test_who_may_see_documents_is_read_anew_before_each_ingest(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path / "garden", {"a.md": "# A\n\nApples fall.\n"})
+    (tmp_path / "sheds").mkdir()
+    (tmp_path / "sheds" / "c.md").write_text("# C\n\nCats sleep.\n")
+    with begun("ingest", folder, "--watch") as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith("1 added")
+        restricted = (
+            "version: 1\nfolders: [{path: knowledge, audience: [staff]}, {path: ../sheds, audience: [staff]}]\n"
+        )
+        (folder / "sources.yml").write_text(restricted)
+        assert process.stdout.readline().startswith("1 added, 1 changed")
+        assert shipmate("search", "apples cats", folder).out == "Nothing found.\n"
+        (folder / "sources.yml").write_text("version: 1\nfolder: [knowledge]\n")
+        assert "`folder` is not known" in process.stderr.readline()
+        (tmp_path / "sheds" / "c.md").write_text("# C\n\nCats sleep long.\n")
+        (folder / "sources.yml").write_text(restricted)
+        assert process.stdout.readline().startswith("0 added, 1 changed, 0 removed, 1 unchanged")
+        assert shipmate("search", "apples cats", folder).out == "Nothing found.\n"
+
+
 def test_a_terminal_shows_progress_and_a_pipe_does_not(tmp_path: Path) -> None:
     folder = make_garden(tmp_path, {f"{n}.md": f"# {n}\n\nPlant number {n} is green.\n" for n in range(40)})
     with Terminal("ingest", folder) as terminal:

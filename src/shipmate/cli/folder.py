@@ -59,17 +59,16 @@ def ingest(folder: Path, *, watch: bool) -> None:
     Reads only what has changed, and forgets what was removed. A running server answers from the new index at once.
     Files that cannot be read are named and passed over.
     """
-    project = bootstrap.load(folder)
     if not watch:
-        _ingest(project)
+        _ingest(bootstrap.load(folder))
         return
     with suppress(KeyboardInterrupt):
-        for _ in bootstrap.changes(project):
-            _ingest_when_free(project)
+        for visits in bootstrap.changes(folder):
+            _ingest_when_free(folder, visits=visits)
 
 
-def _ingest(project: Project) -> None:
-    report = ingest_shown(project)
+def _ingest(project: Project, *, visits: bool = True) -> None:
+    report = ingest_shown(project, visits=visits)
     for place, state in report.states.items():
         say(f"{place} is as of {state}.")
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
@@ -80,11 +79,14 @@ def _ingest(project: Project) -> None:
     )
 
 
-def _ingest_when_free(project: Project) -> None:
-    """Ingest, as soon as nobody else does; what stands in the way otherwise is said, and the next change tries again."""
+def _ingest_when_free(folder: Path, *, visits: bool) -> None:
+    """Ingest, as soon as nobody else does; what stands in the way otherwise is said, and the next change tries again.
+
+    The folder's files are read each time: they may just have said that fewer people may see a document.
+    """
     while True:
         try:
-            _ingest(project)
+            _ingest(bootstrap.load(folder), visits=visits)
         except Busy as error:
             complain(error)
             time.sleep(BUSY_S)

@@ -30,10 +30,10 @@ def command(example: str) -> Callable[[Function], click.Command]:
     return click.command(epilog=f"\b\nExample:\n  {example}")
 
 
-def ingest_shown(project: Project) -> "IngestReport":
+def ingest_shown(project: Project, *, visits: bool = True) -> "IngestReport":
     """Bring the index up to date, with a progress bar for people; skipped files are named on standard error."""
     with progress_bar("Reading documents") as show:
-        report = bootstrap.ingest(project, progress=show)
+        report = bootstrap.ingest(project, visits=visits, progress=show)
     complain(ProjectError(report.skipped))
     return report
 
