@@ -10,12 +10,14 @@ from typing import Self
 
 import msgspec
 
-from shipmate.knowledge.parsers import FRAME, Extract, Fault, Request
+from shipmate.knowledge.parsers import FRAME, LONGEST_TEXT, Extract, Fault, Request
 
 __all__ = ["PARSE_S", "ParserProcess"]
 
 # How long one file may take.
 PARSE_S = 60.0
+# A letter takes up to four bytes; twice that leaves room for titles and bookmarks.
+LARGEST_ANSWER = 8 * LONGEST_TEXT
 
 
 class ParserProcess:
@@ -39,7 +41,7 @@ class ParserProcess:
         """Return what a file holds; whatever it does to the process, the next file is read."""
         process = self._process = self._process or _start()
         answer = _exchange(process, msgspec.msgpack.encode(Request(suffix, data, self._parse_s)))
-        extract = msgspec.msgpack.decode(answer, type=Extract) if answer else None
+        extract = _decoded(answer) if answer else None
         if extract is None or extract.fault:
             # Nobody knows what a bad file has left in it.
             self._end()
@@ -50,14 +52,16 @@ class ParserProcess:
     def _end(self) -> None:
         if process := self._process:
             self._process = None
-            # Without requests it ends by itself; what is left in the pipes is thrown away.
+            # It may be busy, and holds nothing that could be lost; what is left in the pipes is thrown away.
+            process.kill()
             with suppress(BrokenPipeError):
                 process.communicate()
 
 
 def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "shipmate.knowledge.parsers"],
+        # Without -P it would run whatever module the working folder holds.
+        [sys.executable, "-P", "-m", "shipmate.knowledge.parsers"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -68,7 +72,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _exchange(process: subprocess.Popen[bytes], body: bytes) -> bytes | None:
-    """Send a frame and return the one that comes back; nothing when the process ends before."""
+    """Send a frame and return the one that comes back; nothing when the process ends before, or talks nonsense."""
     requests, answers = process.stdin, process.stdout
     if requests is None or answers is None:
         return None
@@ -79,7 +83,16 @@ def _exchange(process: subprocess.Popen[bytes], body: bytes) -> bytes | None:
         if len(head) < FRAME.size:
             return None
         size = FRAME.unpack(head)[0]
+        if size > LARGEST_ANSWER:
+            return None
         answer = answers.read(size)
     except (BrokenPipeError, ConnectionResetError):
         return None
     return answer if len(answer) == size else None
+
+
+def _decoded(answer: bytes) -> Extract | None:
+    try:
+        return msgspec.msgpack.decode(answer, type=Extract)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
