@@ -175,6 +175,48 @@ def test_small_talk_carries_nothing_else(sentence: str) -> None:
     assert isinstance(check(sentence), Cut)
 
 
+FEE = "Parking is not free. The desk answers questions on weekdays. No documents are needed."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It is free.",
+        "Sure, that is free.",
+        "I hope it is free.",
+        "The documents are free.",
+        "You can ask for help.",
+        "You can ask for assistance.",
+        "You need other documents.",
+        "It is quick.",
+        "It is great.",
+    ],
+)
+def test_a_word_of_small_talk_that_says_something_where_it_stands_is_checked(sentence: str) -> None:
+    assert isinstance(grounding("How much is parking?", [hit(FEE)]).check(sentence), Cut)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Please feel free to ask if you have any more questions.",
+        "I'm happy to help!",
+        "I'd be glad to assist you.",
+        "Sorry, I can't help with that.",
+        "I hope this information is helpful.",
+        "Let me know if you need anything else.",
+        "If you need more help, let me know.",
+        "Do you need further assistance?",
+        "How can I help you?",
+        "In short:",
+        "You need the following documents:",
+    ],
+)
+def test_the_same_word_in_a_phrase_that_says_nothing_leaves(sentence: str) -> None:
+    checked = grounding("How much is parking?", [hit(FEE)]).check(sentence)
+    assert checked == Sentence(text=sentence, factual=False)
+
+
 def test_the_citation_is_the_exact_span() -> None:
     checked = check("You can ask for a refund up to 30 days after the purchase [1].")
     assert isinstance(checked, Sentence)
@@ -435,6 +477,15 @@ def test_a_part_of_a_sentence_is_no_quote() -> None:
     checked = grounding(hits=hits).check("The archive is public on Sundays.")
     assert isinstance(checked, Cut)
     assert checked.rule == "negation"
+
+
+def test_a_quote_is_cited_where_it_is_a_whole_sentence() -> None:
+    """Not where it stands first, as a part of another one."""
+    text = "It is a rumour: The gate is open.\n\nThe gate is open."
+    checked = grounding("Is the gate open?", [hit(text)]).check("The gate is open.")
+    assert isinstance(checked, Sentence)
+    [citation] = checked.citations
+    assert (citation.quote, citation.start) == ("The gate is open.", 100 + text.rindex("The gate"))
 
 
 def test_not_one_of_them_denies_them() -> None:

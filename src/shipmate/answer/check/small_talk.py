@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from shipmate.text import stem
+from shipmate.text import stem, words
 
 __all__ = ["ASSENTING", "claims_nothing", "says_yes"]
 
@@ -17,6 +17,19 @@ PHATIC = frozenset(
         section sections see short shortly sorry source sources step steps sum summary sure tell text thank thanks
         unfortunately welcome""".split(),
     )
+)
+# Those of them that can say something of the world: "It is free."
+LOADED = frozenset(map(stem, "assist assistance free great help helpful need quick short".split()))
+# They say nothing in these.
+PLEASANTRIES = re.compile(
+    r"""\b(?:feel\ free|in\ short|what\ (?:else\ )?you\ need
+    |(?:quick|short)\ (?:answer|overview|summary)
+    |(?:if|in\ case|whether|should|do)\ you\ (?:\w+\ )?need(?:\ (?:\w+\ ){0,2}(?:assistance|help))?
+    |(?:like|want)\ (?:\w+\ )?(?:assistance|help)
+    |(?:i(?:'m|'d|'ll)?|hope|let\ me)\ (?:[\w']+\ ){0,3}(?:assist|help(?:s|ed|ful)?)
+    |(?:(?:can|could|may)\ i|(?:glad|happy|here)\ to)\ (?:assist|help))\b
+    |\A\W*great(?=\W*(?:questions?\b|[,!]|$))|\bneed\b(?=.*:\W*$)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 # Words that only say yes or no.
 ASSENTING = frozenset(
@@ -35,7 +48,6 @@ BARE = ASSENTING | frozenset(
         wrong""".split(),
     )
 )
-SPARE = BARE | PHATIC
 YES_OR_NO = re.compile(r"\b(?:yes|yeah?|yep|nope|no(?=\W*$|[.,!:;]))(?!\w)", re.IGNORECASE)
 VERDICT = re.compile(
     r"""\b(?:absolutely|affirmative|correct|definitely|exactly|false|incorrect|indeed|never|no|nope|not|right|true|wrong
@@ -73,7 +85,7 @@ def says_yes(text: str, stems: frozenset[str], *, asked: Callable[[], bool]) -> 
 
     Where it was not `asked` for a yes or a no, a "Sure" is a courtesy.
     """
-    if not stems <= SPARE or text.rstrip().endswith("?") or NOT_FOUND.match(text):
+    if not stems <= BARE | _phatic(text, stems) or text.rstrip().endswith("?") or NOT_FOUND.match(text):
         return None
     # "The documents say no."
     says = YES_OR_NO.search(text)
@@ -89,10 +101,18 @@ def claims_nothing(
 
     That something was not found may be said in the words `asked`; a question back may use those that are `known`.
     """
-    if stems <= PHATIC:
+    phatic = _phatic(text, stems)
+    if stems <= phatic:
         return True
-    if GREETS.match(text) and len(stems - PHATIC) <= 2:
-        return stems <= PHATIC | asked
+    if GREETS.match(text) and len(stems - phatic) <= 2:
+        return stems <= phatic | asked
     if NOT_FOUND.match(text):
-        return stems <= PHATIC | SEARCHING | asked
-    return "?" in text and ASKS.search(text) is not None and stems <= PHATIC | asked | known(stems)
+        return stems <= phatic | SEARCHING | asked
+    return "?" in text and ASKS.search(text) is not None and stems <= phatic | asked | known(stems)
+
+
+def _phatic(text: str, stems: frozenset[str]) -> frozenset[str]:
+    """Return the words that claim nothing where they stand."""
+    if LOADED.isdisjoint(stems):
+        return PHATIC
+    return PHATIC - LOADED.intersection(map(stem, words(PLEASANTRIES.sub(" ", text))))
