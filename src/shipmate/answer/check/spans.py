@@ -77,12 +77,15 @@ class Spans:
         """Return the span that a text is word for word; one of the given passages, counted from 0, comes first."""
         numbers = range(len(self._hits))
         for number in sorted(numbers, key=lambda n: n not in passages) if passages else numbers:
-            start = self._hits[number].passage.text.find(text)
-            if start >= 0:
-                places = self._sentences[number].places
+            within = self._hits[number].passage.text
+            places = self._sentences[number].places
+            start = within.find(text)
+            while start >= 0:
                 at = bisect_right(places, start, key=itemgetter(0)) - 1
                 if at >= 0 and places[at] == (start, start + len(text)):
                     return self._firsts[number] + at
+                # A part of a sentence, which the rest may deny: another one may be the whole of its own.
+                start = within.find(text, places[at + 1][0]) if at + 1 < len(places) else -1
         return None
 
     def known(self, stems: frozenset[str]) -> frozenset[str]:
