@@ -10,7 +10,7 @@ import yaml
 from shipmate.errors import Problem
 from shipmate.messages import Record
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MOST_PROBLEMS", "KeyPath", "Source", "parse"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MOST_PROBLEMS", "TWICE", "KeyPath", "Source", "parse"]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
@@ -35,6 +35,9 @@ HINTS = {
     "flow mapping": "Close the mapping with `}`, and put a comma between its entries.",
 }
 INDENTATION = "Check the indentation: what belongs together begins in the same column, and a key ends with `: `."
+
+# What is to be done about a key that stands twice in one mapping; the first counts.
+TWICE = "Keep one of the two."
 
 KeyPath = tuple[str | int, ...]
 
@@ -142,7 +145,7 @@ class _Builder:
             if key in entries:
                 first = self.lines[*path, key]
                 what = f"`{key}` stands here again; it first stands in line {first}."
-                self._complain(event, what, "Keep one of the two.")
+                self._complain(event, what, TWICE)
             self.lines.setdefault((*path, key), _line(event))
             entries.setdefault(key, self._value(next(self._events), (*path, key)))
         return entries

@@ -259,11 +259,56 @@ def test_front_matter_narrows_the_audience_and_never_widens_it() -> None:
         ("---\ntitle: x\nAudiences: [hr]\n---\nwords", 3),
         ("---\naudience: [hr]\nwords", 1),
         ("+++\ntitle = x\n+++\nwords", 2),
+        ("\n---\naudience: [hr]\n---\nwords", 3),
+        (" ---\naudience: [hr]\n---\nwords", 2),
+        ("\u200b---\naudience: [hr]\n---\nwords", 2),
+        ("\ufeff\ufeff---\naudience: [hr]\n---\nwords", 2),
+        ("---\u00a0\naudience: [hr]\n---\nwords", 2),
+        ("---\raudience: [hr]\r---\rwords", 2),
+        ("----\naudience: [hr]\n----\nwords", 2),
+        ("--- # x\naudience: [hr]\n---\nwords", 2),
+        ("<!-- x -->\n---\naudience: [hr]\n---\nwords", 3),
+        ("---\naudience:hr\n---\nwords", 2),
+        ("---\naudience hr\n---\nwords", 2),
+        ("---\n- audience: hr\n---\nwords", 2),
+        ("---\ntitle: x\nmeta:\n  audience: hr\n---\nwords", 4),
+        ("---\nmeta: {title: x, audience: hr}\n---\nwords", 2),
+        ("+++\n[meta]\naudience = ['hr']\n+++\nwords", 3),
+        ("---\n" + "".join(f"k{n}: x\n" for n in range(60)) + "m:\n  audience: hr\n---\nwords", 63),
+        ("---\ntitle: x\ntags:\n  - a\naudience: [hr]\n\nwords", 1),
+        ('---\n# c\n\n"audience": [hr]\n\nwords', 1),
+        ("---\naudience: [hr]\n...\nwords", 1),
+        ('{"audience": ["hr"]}\n\nwords', 1),
+        ("---\naudience: [hr]\naudience: [staff]\n---\nwords", 3),
+        ("---\naudience: [hr]\nAudience: [staff]\n---\nwords", 3),
     ],
 )
 def test_front_matter_that_may_restrict_and_cannot_be_read_keeps_the_document_out(front: str, line: int) -> None:
     found = problem("a.md", front)
     assert (found.reason, found.line) == ("front matter", line)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.html"])
+def test_front_matter_of_other_kinds_of_file_keeps_them_out(name: str) -> None:
+    found = problem(name, "---\naudience: [hr]\n---\nwords")
+    assert (found.reason, found.line) == ("front matter", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Talks\n\n**Audience:** beginners. Our audience: beginners.",
+        "# Talks\n\n## Audience: beginners",
+        "---\ntitle: Talks\n---\nWrite it so:\n\n```yaml\naudience: [hr]\n```",
+        "Words.\n" * 60 + "Audience: beginners",
+    ],
+)
+def test_text_that_speaks_of_an_audience_is_read(text: str) -> None:
+    assert passages("a.md", text)
+
+
+def test_data_of_a_page_that_names_an_audience_is_no_front_matter() -> None:
+    assert passages("a.html", '<script>\n"audience": {"x": 1}\n</script><p>words</p>')
 
 
 def test_rules_around_a_line_are_no_front_matter() -> None:

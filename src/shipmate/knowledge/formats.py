@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shipmate.errors import Problem
 from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind, Document
 from shipmate.knowledge.documents import MARKDOWN, PARSED, TABLES, WEBPAGE, Entry
-from shipmate.knowledge.front_matter import front_matter, narrowed
+from shipmate.knowledge.front_matter import front_matter, misplaced_audience, narrowed
 from shipmate.knowledge.markdown import markdown_blocks, text_blocks
 from shipmate.knowledge.parser_process import PARSE_S, ParserProcess
 from shipmate.knowledge.parsers import LONGEST_TEXT, MEMORY_BYTES, MOST_PAGES, MOST_UNPACKED, Fault
@@ -21,6 +21,8 @@ MIB = 1024 * 1024
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Of the titles that programs write into a PDF, those that a person has given: several words, and no file's name.
 NAMED = re.compile(r"(?i)(?!microsoft |untitled|.*\.\w{2,4}$)\S+ \S")
+# A web page that begins like a file with front matter.
+BEGUN = re.compile(r"[\s\ufeff\u200b]*(?:---|\+\+\+)")
 SPLIT = "Split it into several files."
 SAVE_AGAIN = "Open it in the program it was made with, and save it again."
 FAULTS = {
@@ -68,11 +70,17 @@ def _decoded(entry: Entry, data: bytes) -> Document | Problem:
             line=0 if encoding == "utf-16" else data.count(b"\n", 0, error.start) + 1,
             reason="encoding",
         )
-    if entry.suffix in WEBPAGE:
-        return _webpage(entry, text)
     if entry.suffix in MARKDOWN:
         return _markdown(entry, text)
-    return _table(entry, text) if entry.suffix in TABLES else _document(entry, text, text_blocks(text))
+    if entry.suffix in TABLES:
+        return _table(entry, text)
+    is_page = entry.suffix in WEBPAGE
+    line = 0 if is_page and not BEGUN.match(text) else misplaced_audience(text)
+    if line:
+        what = "Front matter counts in Markdown files alone, so who may see this one is not known."
+        do = "Let its name end in .md, or write `audience` beside its folder in sources.yml and take this line out."
+        return entry.problem(what, do, line=line, reason="front matter")
+    return _webpage(entry, text) if is_page else _document(entry, text, text_blocks(text))
 
 
 def _webpage(entry: Entry, text: str) -> Document:
