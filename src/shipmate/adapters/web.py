@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Timer
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -30,6 +30,10 @@ BLOCK_BYTES = 64 * 1024
 AGENT = f"shipmate/{__version__}"
 # IPv6 addresses with an IPv4 address at their end.
 NAT64 = IPv6Network("64:ff9b::/96")
+# What is public of IPv6; outside it lie networks of their own, and prefixes that lead into them.
+PUBLIC = IPv6Network("2000::/3")
+# Parts of the public ranges that serve a network's own purposes, whatever the version of Python says of them.
+SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 SLOW = "The server is too slow."
 SAFE = "%/:@!$&'()*+,;=~-._?"
 
@@ -159,7 +163,9 @@ def is_public(address: str) -> bool:
             inner = ip_address(int(ip) & 0xFFFFFFFF)  # type: ignore[assignment]
         if inner:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+        if ip not in PUBLIC:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in SPECIAL)
 
 
 def _answer(url: str, response: http.client.HTTPResponse, largest_bytes: int) -> Answer:
