@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from shipmate.adapters.system_clock import SystemClock
-from shipmate.adapters.web import Web, is_public
+from shipmate.adapters.web import Answer, Web, is_public
 from shipmate.errors import Problem
 from shipmate.knowledge.ingest import ingest
-from shipmate.knowledge.website import Mirror, visit
+from shipmate.knowledge.website import LARGEST_PAGE, Mirror, visit
 from shipmate.listing import listings
 from shipmate.sources import Website
 from shipmate.testing.memory_index import MemoryIndex
@@ -159,6 +159,136 @@ def test_site_that_is_down_loses_no_page(site: Site, tmp_path: Path) -> None:
     assert {path for path, _ in site.asked} == {"/robots.txt"}
 
 
+def test_second_host_that_is_down_loses_no_page_and_is_asked_once(tmp_path: Path) -> None:
+    own, other = "http://a.test", "http://b.test"
+    listed = "".join(f"<loc>{url}</loc>" for url in (f"{own}/1", f"{other}/2", f"{other}/3"))
+    answers = {
+        f"{own}/sitemap.xml": (200, listed),
+        **dict.fromkeys((f"{own}/1", f"{other}/2", f"{other}/3"), (200, "<p>words")),
+    }
+    asked: list[str] = []
+
+    def get(url: str, **_: object) -> Answer:
+        asked.append(url)
+        status, body = answers.get(url, (404, ""))
+        return Answer(url, status, body=body.encode())
+
+    website = Website(prefix=f"{own}/", url=f"{own}/", hosts=("b.test",))
+    mirror = Mirror(tmp_path)
+    assert visit(website, mirror, get, progress=lambda *_: None) == []
+    assert len(mirror.pages) == 3
+    answers[f"{other}/robots.txt"] = (503, "")
+    asked.clear()
+    (problem,) = visit(website, mirror, get, progress=lambda *_: None)
+    assert (problem.file, "503" in problem.what) == (other, True)
+    assert len(mirror.pages) == 3
+    assert asked.count(f"{other}/robots.txt") == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+def test_page_that_is_closed_is_not_quoted_even_while_the_lists_cannot_be_read(
+    status: int, site: Site, tmp_path: Path
+) -> None:
+    site.pages["/robots.txt"] = page(f"Sitemap: {site.url}/one.xml\nSitemap: {site.url}/two.xml", "text/plain")
+    site.pages |= {f"/{name}.xml": page(f"<loc>{site.url}/{at}</loc>") for name, at in (("one", "a"), ("two", "b"))}
+    site.pages |= {"/a": page("<p>a"), "/b": page("<p>b")}
+    visited(site.website(), tmp_path)
+    site.pages |= {"/a": page("closed", status=status), "/two.xml": page("busy", status=503)}
+    mirror, problems = visited(site.website(), tmp_path)
+    assert paths(site, mirror) == {"/b"}
+    assert any(str(status) in problem.what and "not quoted" in problem.what for problem in problems)
+
+
+def test_page_that_has_moved_is_kept_once(site: Site, tmp_path: Path) -> None:
+    site.sitemap("/a")
+    site.pages["/a"] = page("<p>old words")
+    visited(site.website(), tmp_path)
+    site.pages |= {"/a": redirect("/b"), "/b": page("<p>new words")}
+    mirror, problems = visited(site.website(), tmp_path)
+    assert (paths(site, mirror), problems) == ({"/b"}, [])
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"<p>ha")])
+def test_copy_that_was_lost_is_fetched_again(harm: Callable[[Path], object], site: Site, tmp_path: Path) -> None:
+    site.sitemap("/a")
+    site.pages["/a"] = page("<p>half and half")
+    visited(site.website(), tmp_path)
+    (kept,) = tmp_path.glob("*.html")
+    harm(kept)
+    mirror, problems = visited(site.website(), tmp_path)
+    assert problems == []
+    assert [file.read() for file in mirror.files(site.website())] == [b"<p>half and half"]
+
+
+def test_site_whose_robots_lead_elsewhere_says_where_and_what_to_do(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = redirect("http://www.example.test/robots.txt")
+    mirror, (problem,) = visited(site.website(url=f"{site.url}/guide/"), tmp_path)
+    assert mirror.pages == {}
+    assert "http://www.example.test/robots.txt" in problem.what
+    assert "`url`" in problem.do
+    assert "http://www.example.test/guide/" in problem.do
+    assert "`hosts`" in problem.do
+    site.pages["/robots.txt"] = page("busy", status=503)
+    assert "503" in visited(site.website(), tmp_path)[1][0].what
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/guide/../private/x",
+        "/guide/%2e%2e/private/x",
+        "/guide/.%2E/private/x",
+        "/guide/..%2fprivate/x",
+        "/guide/..\\private/x",
+        "/guide/..%5cprivate/x",
+        "/guide/..;a=1/private/x",
+        "/guide/./../private/x",
+        "/guide//../../private/x",
+    ],
+)
+def test_dot_segments_lead_neither_out_of_the_path_nor_around_robots(path: str, site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = page("User-agent: *\nDisallow: /private\n", "text/plain")
+    site.sitemap("/guide/a", path, "/guide/moved")
+    site.pages["/guide/a"] = page(f'<a href="{site.url}{path}">x</a>')
+    site.pages["/guide/moved"] = redirect(f"{site.url}{path}")
+    site.pages[path] = page("<p>private")
+    mirror, _ = visited(site.website(url=f"{site.url}/guide/"), tmp_path)
+    assert paths(site, mirror) == {"/guide/a"}
+    assert path not in {asked for asked, _ in site.asked}
+    assert not any("private" in asked for asked, _ in site.asked)
+
+
+def test_pages_that_are_slow_to_search_keep_nobody_busy(site: Site, tmp_path: Path) -> None:
+    size = LARGEST_PAGE // 8
+    charset = "text/html; charset="
+    site.pages["/sitemap.xml"] = page("<loc>" + " " * size + "<")
+    site.pages["/"] = page("".join(f"<a href=/{name}>" for name in "abcd"))
+    site.pages["/a"] = page("<a " * (size // 3))
+    site.pages["/b"] = page("a" * size + "-" + "a" * size, f"{charset}punycode")
+    site.pages["/c"] = page("xn--a." * (size // 6), f"{charset}idna")
+    site.pages["/d"] = page("<p>words", f"{charset}{' ' * 60_000};")
+    started = time.process_time()
+    mirror, problems = visited(site.website(), tmp_path)
+    assert time.process_time() - started < 5
+    assert paths(site, mirror) == {"/", "/a", "/b", "/c", "/d"}
+    assert problems == []
+
+
+@pytest.mark.parametrize("charset", ["windows-1252", "ISO-8859-1", "utf-16le", "gb18030", "shift_jis", "KOI8-U"])
+def test_pages_are_read_in_the_charset_they_name(charset: str, site: Site, tmp_path: Path) -> None:
+    words = {"gb18030": "水泵", "shift_jis": "ポンプ", "KOI8-U": "насос"}.get(charset, "Wärme")
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", f"text/html; charset={charset}")
+        request.end_headers()
+        request.wfile.write(words.encode(charset))
+
+    site.pages["/"] = answer
+    mirror, _ = visited(site.website(), tmp_path)
+    assert [file.read() for file in mirror.files(site.website())] == [words.encode()]
+
+
 def test_site_without_lists_is_followed_by_its_links(site: Site, tmp_path: Path) -> None:
     site.pages["/docs/"] = page(
         '<a class=x href="a.html#top">A</a> <a href=/blog/>no</a> <a href="//other.test/">no</a>'
@@ -262,7 +392,9 @@ def test_what_lies_inside_the_network_is_not_even_connected_to(site: Site, tmp_p
 @pytest.mark.parametrize(
     "address",
     """127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 ::1 ::
-    fe80::1%eth0 fc00::1 ff02::1 ::ffff:10.0.0.1 ::10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: 2001:db8::1 198.18.0.1""".split(),
+    fe80::1%eth0 fc00::1 ff02::1 ::ffff:10.0.0.1 ::10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: 2001:db8::1 198.18.0.1
+    64:ff9b:1::a9fe:a9fe 64:ff9b:1:a9fe:a9:fe00:808:808 ::ffff:0:7f00:1 fec0::1 5f00::1 3fff::1 192.0.0.8 192.88.99.1
+    ::ffff:192.0.0.8""".split(),
 )
 def test_private_addresses_are_known_in_every_dress(address: str) -> None:
     assert not is_public(address)

@@ -4,6 +4,7 @@ The copy is what is indexed, so nothing is asked for twice: a page that has not 
 interrupted visit goes on where it stopped, and a site that is down for a day loses no page.
 """
 
+import codecs
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from html import unescape
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 import msgspec
@@ -33,16 +34,31 @@ MOST_FAULTS = 10
 # Of one page.
 MOST_LINKS = 2000
 AGENT = "shipmate"
-GONE = {404, 410}
+# After these a page is quoted no more: who may not read it on the site shall not read it here.
+GONE = {
+    401: "it is not for everybody",
+    403: "it is not for everybody",
+    404: "it is not there",
+    410: "it is not there",
+    451: "it may not be shown",
+}
 REDIRECTED = 3
 TOO_MANY_REQUESTS = 429
 SERVER_FAULT = 500
 # What a robots.txt may ask for between two pages; more is not waited for.
 LONGEST_PAUSE_S = 10.0
-LOCATION = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
+# Nothing is tried twice in these, whatever a server sends: else one page could keep the visit busy for hours.
+LOCATION = re.compile(r"<loc>\s*+(?:<!\[CDATA\[)?+\s*+([^<\]\s]++)", re.IGNORECASE)
 MARKDOWN_LINK = re.compile(r"\]\(\s*<?([^)\s>]+)")
-PAGE_LINK = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
-CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+PAGE_LINK = re.compile(r"<a\s[^<>]*?href\s*+=\s*+[\"']?+([^\"'\s>]++)", re.IGNORECASE)
+CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?+\s*+([\w.:-]{1,40})", re.IGNORECASE)
+# What pages are written in, by the codecs' own names; others that Python knows take quadratic time, or are no charsets.
+CHARSETS = frozenset(
+    """ascii big5 big5hkscs cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp866 cp874 cp932 cp949 euc_jp
+    euc_kr gb18030 gb2312 gbk iso2022_jp iso8859-1 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 iso8859-16
+    iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 koi8-r koi8-u mac-cyrillic mac-roman
+    shift_jis tis-620 utf-16 utf-16-be utf-16-le utf-8 utf-8-sig""".split()
+)
 SUFFIXES = {
     "text/html": ".html",
     "application/xhtml+xml": ".html",
@@ -171,10 +187,11 @@ class _Visitor:
         self._get = get
         self._start = urlsplit(site.url)
         self._hosts = {str(self._start.hostname), *(host.lower() for host in site.hosts)}
-        self._robots: dict[str, RobotFileParser] = {}
+        self._robots: dict[str, RobotFileParser | None] = {}
         # Of a site without any list: the links of the pages that were read.
         self._links: dict[str, None] = {}
         self._seen: set[str] = set()
+        self._gone: set[str] = set()
         # How many pages have failed in a row.
         self._faults = 0
         # Whether all that the site lists is known: else nothing is taken for removed.
@@ -184,7 +201,6 @@ class _Visitor:
         """Visit the pages that are listed, or those that the first page leads to."""
         rules = self._rules(self._root)
         if rules is None:
-            self._complain(self._root, "Its robots.txt cannot be read, so nothing else is.", "Try again later.")
             return
         pause_s = min(float(rules.crawl_delay(AGENT) or 0), LONGEST_PAUSE_S)
         listed = self._wanted()
@@ -208,7 +224,8 @@ class _Visitor:
             what = f"More pages are listed than the {self._site.most_pages:,} that are read."
             self._complain(self._site.url, what, "Raise `most_pages`, or begin further down.", reason="too many pages")
         for url, page in list(self._mirror.pages.items()):
-            if self._is_sure and not self._seen & {url, page.asked}:
+            names = {url, page.asked}
+            if not self._seen & names and (self._is_sure or self._gone & names):
                 self._mirror.forget(url)
 
     def _wanted(self) -> list[str]:
@@ -238,20 +255,23 @@ class _Visitor:
     def _page(self, url: str) -> bool:
         """Fetch one page, unless the copy is as new; return whether the server said how it stands with it."""
         before = self._mirror.page(url)
+        held = self._mirror.read(before) if before else b""
         headers = {}
-        if before and before.etag:
-            headers["If-None-Match"] = before.etag
-        if before and before.last_modified:
-            headers["If-Modified-Since"] = before.last_modified
+        # A copy that somebody took away or cut off is asked for as if it had never been here.
+        if before and held and len(held) == before.size_bytes:
+            told = {"If-None-Match": before.etag, "If-Modified-Since": before.last_modified}
+            headers = {name: value for name, value in told.items() if value}
         self._seen.add(url)
         answer = self._get(url, largest_bytes=LARGEST_PAGE, headers=headers, may=self._may_page)
         if answer.fault:
             self._complain(url, answer.fault, "Look at it in a browser; what was read before is kept.")
         elif before and answer.status == 304:
-            self._follow(url, before.file, self._mirror.read(before))
+            self._follow(url, before.file, held)
         elif answer.status in GONE:
             self._seen.discard(url)
-            self._complain(url, f"The server says {answer.status}: it is not there.", "Take it out of the sitemap.")
+            self._gone.add(url)
+            what = f"The server says {answer.status}: {GONE[answer.status]}, so it is not quoted either."
+            self._complain(url, what, "Take it out of the sitemap.")
         elif answer.status != 200:
             self._complain(url, f"The server says {answer.status}.", "Try again later; what was read before is kept.")
         else:
@@ -269,6 +289,9 @@ class _Visitor:
             return
         data = answer.body if suffix == ".pdf" else _utf8(answer)
         self._seen.add(url)
+        if url != asked:
+            # It has moved; what it was before is not there any more.
+            self._mirror.forget(asked)
         self._mirror.keep(url, asked, suffix, data, answer.headers)
         self._follow(url, suffix, data)
 
@@ -312,11 +335,23 @@ class _Visitor:
         if root not in self._robots:
             answer = self._get(f"{root}/robots.txt", largest_bytes=MIB, headers={}, may=self._is_ours)
             if answer.fault or answer.status >= SERVER_FAULT:
-                return None
-            rules = RobotFileParser()
-            rules.parse(answer.body.decode("utf-8", "replace").splitlines() if answer.status == 200 else [])
-            self._robots[root] = rules
+                self._is_sure = False
+                self._complain_of_robots(root, answer)
+                self._robots[root] = None
+            else:
+                rules = self._robots[root] = RobotFileParser()
+                rules.parse(answer.body.decode("utf-8", "replace").splitlines() if answer.status == 200 else [])
         return self._robots[root]
+
+    def _complain_of_robots(self, root: str, answer: Answer) -> None:
+        fault = answer.fault or f"The server says {answer.status}."
+        what = f"Its robots.txt cannot be read, so no page of it is. {fault}"
+        do = "Try again later; what was read before is kept."
+        to = urlsplit(answer.url)
+        if to.scheme in {"http", "https"} and to.hostname and not self._is_ours(answer.url):
+            what = f"{what} ({answer.url})"
+            do = f"Write {to.scheme}://{to.hostname}{self._start.path} as its `url`, or name {to.hostname} in its `hosts`."
+        self._complain(root, what, do)
 
     def _may(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -338,7 +373,7 @@ class _Visitor:
         return port in {None, 80, 443} or (parts.hostname == self._start.hostname and port == self._start.port)
 
     def _belongs(self, url: str) -> bool:
-        if not self._is_ours(url):
+        if not self._is_ours(url) or _climbs(url):
             return False
         parts = urlsplit(url)
         below = self._start.path.rpartition("/")[0] + "/"
@@ -356,6 +391,12 @@ def _twins(url: str) -> list[str]:
     return [bare, f"{bare}.html", f"{bare}/", bare.removesuffix(".html"), bare.removesuffix("index")]
 
 
+def _climbs(url: str) -> bool:
+    """Tell whether a path has dot segments, however written: a server may follow them to where robots may not go."""
+    segments = unquote(urlsplit(url).path).replace("\\", "/").split("/")
+    return any(segment.partition(";")[0] in {".", ".."} for segment in segments)
+
+
 def _absolute(base: str, links: Iterable[str]) -> list[str]:
     found = []
     for link in links:
@@ -370,7 +411,8 @@ def _utf8(answer: Answer) -> bytes:
     """Return a text in UTF-8, whatever the server sent it in; as it is when that cannot be known."""
     named = CHARSET.search(answer.headers.get("content-type", "").encode()) or CHARSET.search(answer.body[:2048])
     try:
-        return answer.body.decode(named[1].decode() if named else "utf-8").encode()
+        charset = codecs.lookup(named[1].decode() if named else "utf-8").name
+        return answer.body.decode(charset).encode() if charset in CHARSETS else answer.body
     except (LookupError, UnicodeError):
         return answer.body
 
