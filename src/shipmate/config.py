@@ -20,7 +20,7 @@ from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.messages import Record
 from shipmate.ports import Clock
 from shipmate.shape import Section, did_you_mean, fit
-from shipmate.sources import KNOWLEDGE, Origin, SourcesFile, origins
+from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, origins
 from shipmate.stack import LAYERS, Lock, Stack
 from shipmate.yaml_source import MAX_BYTES, Source, parse
 
@@ -43,7 +43,6 @@ __all__ = [
 T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
-PROMPTS = "prompts"
 PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180

@@ -13,6 +13,7 @@ from shipmate.yaml_source import KeyPath, Source
 
 __all__ = [
     "KNOWLEDGE",
+    "PROMPTS",
     "DocumentFile",
     "DocumentFolder",
     "GitFolder",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 KNOWLEDGE = "knowledge"
+PROMPTS = "prompts"
 Name = Annotated[str, Meta(min_length=1)]
 
 
@@ -111,6 +113,8 @@ class DocumentFolder(Place, frozen=True, kw_only=True):
     """A folder of documents."""
 
     path: Path
+    # A folder below it, with forward slashes, that is left out: the assistant's own.
+    without: str = ""
 
 
 class DocumentFile(Place, frozen=True, kw_only=True):
@@ -125,6 +129,8 @@ class GitFolder(Place, frozen=True, kw_only=True):
 
     path: Path
     below: str = ""
+    # A folder in the repository that is left out: the assistant's own.
+    without: str = ""
 
 
 class Website(Place, frozen=True, kw_only=True):
@@ -181,7 +187,9 @@ class _Finding:
         self._add(
             path,
             entry.path,
-            DocumentFolder(path=place, prefix=_prefix(entry.path), audience=entry.audience),
+            DocumentFolder(
+                path=place, prefix=_prefix(entry.path), audience=entry.audience, without=self._own_below(place)
+            ),
         )
 
     def file(self, path: KeyPath, entry: FileEntry | TicketEntry, columns: tuple[str, ...]) -> None:
@@ -213,8 +221,9 @@ class _Finding:
             GitFolder(
                 path=place,
                 prefix=_prefix(entry.path),
-                below=below.as_posix().strip("."),
+                below="" if below == PurePath() else below.as_posix(),
                 audience=entry.audience,
+                without=self._own_below(place),
             ),
         )
 
@@ -244,6 +253,12 @@ class _Finding:
                 break
         self._named.setdefault(place, name)
         return place
+
+    def _own_below(self, place: Path) -> str:
+        """Return where the assistant's prompts are below a place: what they say is for the model, not for readers."""
+        own = self._folder / PROMPTS
+        outer = place.resolve()
+        return own.relative_to(outer).as_posix() if self._folder.is_relative_to(outer) else ""
 
     def _add(self, path: KeyPath, name: str, origin: DocumentFolder | DocumentFile | GitFolder) -> None:
         same = {_first_name(other) for other in self.found if not isinstance(other, Website)}

@@ -75,6 +75,33 @@ def test_many_files_and_equal_ones_are_read(repository: Path) -> None:
             assert entry.read(100) == f"words {name % 500}".encode()
 
 
+def test_folder_that_the_commit_does_not_hold_empties_nothing(repository: Path) -> None:
+    for below in ("nothere", "docs/a.md"):
+        with pytest.raises(UsageError, match=f"There is no folder {below} in the last commit"):
+            listed(repository, below)
+
+
+def test_every_folder_can_be_named_whatever_its_name_begins_with(repository: Path) -> None:
+    for below in ("-x", ".github", ":(top)", "[a]"):
+        (repository / below).mkdir()
+        (repository / below / "z.md").write_text(f"This is in {below}.")
+    commit(repository)
+    for below in ("-x", ".github", ":(top)", "[a]"):
+        (entry,) = listed(repository, below).entries
+        assert entry.read(100) == f"This is in {below}.".encode()
+
+
+def test_clone_without_contents_says_how_to_fetch_them(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    part = tmp_path / "part"
+    git(tmp_path, "clone", "-q", "--filter=blob:none", "--no-checkout", repository.as_uri(), str(part))
+    with pytest.raises(UsageError) as caught:
+        listed(part)
+    assert "`git fetch --refetch --no-filter`" in caught.value.do
+    git(part, "fetch", "-q", "--refetch", "--no-filter")
+    assert len(listed(part).entries) == 3
+
+
 def test_what_is_no_repository_says_so(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     with pytest.raises(UsageError, match="git does not read"):

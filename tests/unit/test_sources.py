@@ -111,6 +111,35 @@ def test_another_audience_or_other_columns_read_a_document_again(folder: Path) -
     assert set(index.sources()) == {"a.md"}
 
 
+@pytest.mark.parametrize("kind", ["folders", "git"])
+@pytest.mark.parametrize("name", [".", ".."])
+def test_what_the_model_is_told_is_no_document(folder: Path, kind: str, name: str) -> None:
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "answer.md").write_text("Never speak of the merger.")
+    (folder / "knowledge" / "prompts").mkdir()
+    (folder / "knowledge" / "prompts" / "b.md").write_text("The prompter sits below the stage.")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", "x"]):
+        subprocess.run(["git", "-C", str(folder / name), *words], check=True, capture_output=True)
+    places = {"folders": [], kind: [{"path": name}]}
+    (folder / "sources.yml").write_text(json.dumps({"version": 1, **places}))
+    index = MemoryIndex()
+    ingested(folder, index)
+    names = {source.removeprefix("assistant/") for source in index.sources()}
+    assert {"knowledge/a.md", "knowledge/prompts/b.md"} <= names
+    assert "prompts/answer.md" not in names
+
+
+@pytest.mark.parametrize(
+    ("below", "kept"),
+    [("", ""), (".", ""), ("./", ""), ("./.github", ".github"), (".github/", ".github"), ("docs/.", "docs")],
+)
+def test_folder_of_a_repository_keeps_its_name(folder: Path, below: str, kept: str) -> None:
+    (folder / "sources.yml").write_text(f"version: 1\nfolders: []\ngit: [{{path: ../product, below: '{below}'}}]\n")
+    (place,) = load(folder).documents
+    assert isinstance(place, GitFolder)
+    assert place.below == kept
+
+
 def test_two_documents_of_one_name_are_told_apart(folder: Path) -> None:
     (folder / "knowledge" / "price.md").write_text("Another price.")
     (folder / "sources.yml").write_text("version: 1\nfolders: [knowledge]\nfiles: [../price.md]\n")

@@ -16,7 +16,17 @@ GIT_S = 120.0
 AHEAD_FILES = 256
 AHEAD_BYTES = 8 * 1024 * 1024
 BLOB = "100"
-SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C.UTF-8"}
+MEND = "Commit something there, or mend what git says."
+# What git says of a clone that left contents behind, to be fetched when they are needed.
+PARTIAL = "promisor remote"
+WHOLE = "Fetch all of it: `git fetch --refetch --no-filter`, or clone it anew without `--filter`."
+SETTINGS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C.UTF-8",
+}
 
 
 class GitFile(NamedTuple):
@@ -108,16 +118,21 @@ class Repository:
     def _tree(self) -> Iterator[GitFile]:
         below = f"{self.folder.below}/" if self.folder.below else ""
         listed = _git(
-            self.folder.path, "ls-tree", "-r", "-z", "-l", "--full-tree", self.commit, *([below] if below else [])
+            self.folder.path, "ls-tree", "-r", "-z", "-l", "--full-tree", self.commit, "--", *([below] if below else [])
         )
+        if below and not listed:
+            do = "Mend `below` in sources.yml, or commit the folder; until then the index stays as it is."
+            raise UsageError(f"There is no folder {self.folder.below} in the last commit of {self.folder.path}.", do=do)
         for line in listed.split(b"\0"):
             about, _, name = line.partition(b"\t")
             mode, _, stamp, size = about.decode().split() or ("", "", "", "")
             try:
-                path = name.decode().removeprefix(below)
+                whole = name.decode()
             except UnicodeDecodeError:
                 continue
-            if mode.startswith(BLOB) and not any(part.startswith(".") for part in path.split("/")):
+            path = whole.removeprefix(below)
+            is_own = self.folder.without and whole.startswith(f"{self.folder.without}/")
+            if mode.startswith(BLOB) and not is_own and not any(part.startswith(".") for part in path.split("/")):
                 yield GitFile(self, path, int(size), stamp)
 
 
@@ -142,6 +157,6 @@ def _git(place: Path, *words: str, given: bytes = b"") -> bytes:
         raise UsageError(f"git gave no answer about {place} within {GIT_S:.0f} seconds.", do="Try again.") from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
-        do = "Commit something there, or mend what git says."
+        do = WHOLE if PARTIAL in said else MEND
         raise UsageError(f"git does not read {place}: {said}", do=do) from error
     return done.stdout

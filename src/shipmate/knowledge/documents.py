@@ -192,7 +192,8 @@ def _walk(folder: DocumentFolder) -> Iterator[File | Problem]:
         for entry in visible:
             if not entry.is_dir(follow_symlinks=False):
                 yield from _entry(File(folder, str(below / entry.name), 0), entry)
-        waiting.extend(below / entry.name for entry in reversed(visible) if entry.is_dir(follow_symlinks=False))
+        folders = [below / entry.name for entry in reversed(visible) if entry.is_dir(follow_symlinks=False)]
+        waiting.extend(inner for inner in folders if str(inner) != folder.without)
 
 
 def _entry(file: File, entry: os.DirEntry[str]) -> Iterator[File | Problem]:
@@ -242,7 +243,7 @@ def _unknown_kind(place: str, suffix: str, count: int) -> Problem:
         file=place,
         line=0,
         what=f"Not read: {count} of the kind {suffix}.",
-        do="Convert to Markdown, HTML or text what should be found.",
+        do="Convert to Markdown, HTML, PDF, Word or text what should be found.",
         reason="unknown kind",
         warning=True,
     )
