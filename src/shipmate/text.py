@@ -203,25 +203,33 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
     if text.startswith(FENCES, start):
         yield start, end
         return
+    since = start
     for match in SENTENCE_END.finditer(text, start, end):
         # A line break in a table's cell is no part of the sentence before it.
         cut = match.start() if text[match.start()] == "<" else match.end()
-        if text[match.start()] == "." and _abbreviates(text, start, match):
+        behind, since = since, match.end()
+        if text[match.start()] == "." and _abbreviates(text, start, behind, match):
             continue
         yield from _trimmed(text, start, cut)
         start = match.end()
     yield from _trimmed(text, start, end)
 
 
-def _abbreviates(text: str, start: int, stop: re.Match[str]) -> bool:
-    """Tell whether the full stop ends an abbreviation, an initial or the number of a list item."""
-    before = text[start : stop.start()].split()
+def _abbreviates(text: str, start: int, behind: int, stop: re.Match[str]) -> bool:
+    """Tell whether the full stop ends an abbreviation, an initial or the number of a list item.
+
+    The sentence has begun at `start`. What stands before the stop in it that ended at `behind` is not looked at again:
+    else a text of nothing but abbreviations would take quadratic time.
+    """
+    before = text[behind : stop.start()].split()
     if not before:
         return False
     word = before[-1].lstrip("(\"'[“‘").lower()
     if word in NUMBERED:
         return NUMBER_BEHIND.match(text, stop.end()) is not None
-    return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or (len(before) == 1 and word.isdigit())
+    if word in ABBREVIATIONS or (len(word) == 1 and word.isalpha()):
+        return True
+    return behind == start and len(before) == 1 and word.isdigit()
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

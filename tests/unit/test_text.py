@@ -1,5 +1,6 @@
 """Words, stems and sentences."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -105,3 +106,11 @@ def test_a_verb_with_its_particle_is_also_one_word() -> None:
 @given(st.text(max_size=60))
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize("abbreviated", ["U.S. ", "A. ", "e.g. 7 ", "No. 7 ", "Dr. ('A. "])
+def test_endless_abbreviations_take_no_longer_than_words(abbreviated: str) -> None:
+    text = abbreviated * (300_000 // len(abbreviated))
+    started = time.process_time()
+    assert sentence_spans(text) == [(0, len(text.rstrip()))]
+    assert time.process_time() - started < 3
