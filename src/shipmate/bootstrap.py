@@ -38,6 +38,7 @@ __all__ = [
     "check_store",
     "clock",
     "has_index",
+    "has_outdated_index",
     "index_digest",
     "index_state",
     "ingest",
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 STATE = ".shipmate"
+INDEX = "index"
 SUGGESTIONS = 4
 # How long a new commit of the index may go unnoticed.
 FOLLOW_S = 1.0
@@ -112,7 +114,15 @@ def lock_stack(folder: Path) -> None:
 
 def has_index(project: Project) -> bool:
     """Return whether documents were ingested."""
-    return _index_folder(project).exists() and _open_index(project).statistics.passage_count > 0
+    index = _made_index(project)
+    return index is not None and index.statistics.passage_count > 0
+
+
+def has_outdated_index(folder: Path) -> bool:
+    """Return whether the index that was made for an assistant is an earlier version's."""
+    from shipmate.adapters.tantivy_index import is_outdated
+
+    return is_outdated(folder / STATE / INDEX)
 
 
 def ingest(project: Project, *, visits: bool = True, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
@@ -154,15 +164,18 @@ class IndexState(NamedTuple):
     passages: int
     sources: int
     stale: int
+    # It was made by an earlier version, and holds nothing for this one.
+    is_outdated: bool
 
 
 def index_state(project: Project) -> IndexState:
-    """Compare the index with the documents, reading none of them."""
+    """Compare the index with the documents, reading none of them and writing nothing."""
     from shipmate.knowledge.documents import File
     from shipmate.listing import listings
 
-    index = _open_index(project)
-    sources = index.sources()
+    index = _made_index(project)
+    sources = index.sources() if index else {}
+    passages = index.statistics.passage_count if index else 0
     found = listings(project.documents, state_folder(project), SystemClock(), visits=False)
     entries = [entry for listing in found for entry in listing.entries]
     files = [entry for entry in entries if isinstance(entry, File)]
@@ -170,9 +183,10 @@ def index_state(project: Project) -> IndexState:
     marker = max((path.stat().st_mtime for path in _index_folder(project).rglob("meta.json")), default=0.0)
     changed = sum(file.source in sources and file.path.stat().st_mtime > marker for file in files)
     return IndexState(
-        passages=index.statistics.passage_count,
+        passages=passages,
         sources=len(sources),
         stale=changed + len(here ^ sources.keys()),
+        is_outdated=not passages and has_outdated_index(project.folder),
     )
 
 
@@ -369,16 +383,25 @@ def _charter_digest(project: Project) -> str:
 
 
 def _index_folder(project: Project) -> Path:
-    return state_folder(project) / "index"
+    return state_folder(project) / INDEX
 
 
 def _ingested(project: Project) -> PassageIndex:
-    index = _open_index(project)
-    if not index.statistics.passage_count:
-        raise NoIndex(
-            f"No documents of {project.folder} were read yet.", do=f"Run `shipmate ingest {project.folder}` first."
-        )
+    index = _made_index(project)
+    if index is None or not index.statistics.passage_count:
+        what = f"No documents of {project.folder} were read yet."
+        if has_outdated_index(project.folder):
+            what = f"The index of {project.folder} was made by an earlier version."
+        raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
     return index
+
+
+def _made_index(project: Project) -> PassageIndex | None:
+    """Open the index to read from it; None where this version has made none yet, and makes none now."""
+    _index_settings(project)
+    from shipmate.adapters.tantivy_index import TantivyIndex, is_made
+
+    return TantivyIndex(_index_folder(project)) if is_made(_index_folder(project)) else None
 
 
 def _open_index(project: Project) -> PassageIndex:
@@ -428,7 +451,8 @@ def _releases(project: Project) -> dict[str, str]:
     """Return the software that serves each layer, with its version."""
     from importlib import metadata
 
-    software = {"tantivy": "tantivy", "openai_compatible": "httptools"}
+    # What a model's server runs cannot be seen from here.
+    software = {"tantivy": "tantivy"}
     adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
     return {
         layer: f"{software[adapter]} {metadata.version(software[adapter])}"

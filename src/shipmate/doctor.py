@@ -94,6 +94,10 @@ def _disk(project: Project) -> Iterator[Finding]:
 def _index(project: Project) -> Iterator[Finding]:
     state = bootstrap.index_state(project)
     what = f"The index holds {_counted(state.passages, 'passage')} of {_counted(state.sources, 'document')}."
+    if state.is_outdated:
+        what, do = "The index was made by an earlier version.", f"Run `shipmate ingest {project.folder}`."
+        yield Finding(what=what, do=do, exit_code=NoIndex.exit_code)
+        return
     if not state.passages:
         do = f"Put documents into the folder and run `shipmate ingest {project.folder}`."
         yield Finding(what=what, do=do, exit_code=NoIndex.exit_code)

@@ -171,7 +171,7 @@ def check_lock(folder: Path, current: Lock, stack: Stack, source: Source, today:
     if not path.exists():
         return list(_unlocked(current, source, today))
     try:
-        locked = _read_lock(path)
+        locked = _comparable(_read_lock(path), current)
     except ProjectError as error:
         return list(error.problems)
     if locked.frozen_until and today < locked.frozen_until:
@@ -230,6 +230,15 @@ def _read_lock(path: Path) -> Lock:
     if lock.layers.keys() != set(LAYERS) or lock != lock.sealed():
         raise _bad_lock("was edited by hand: its digest does not fit")
     return lock
+
+
+def _comparable(locked: Lock, current: Lock) -> Lock:
+    """Return the lock without the releases of layers that have none: once it named the client of a model's server."""
+    layers = {
+        name: layer if current.layers[name].release else msgspec.structs.replace(layer, release="")
+        for name, layer in locked.layers.items()
+    }
+    return msgspec.structs.replace(locked, layers=layers).sealed()
 
 
 def _bad_lock(what: str, do: str = f"Take {LOCK_FILE} from version control, where it was committed.") -> ProjectError:

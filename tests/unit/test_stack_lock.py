@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shipmate import config
+from shipmate import bootstrap, config
 from shipmate.errors import Problem, ProjectError, StorageError
 from shipmate.testing.clock import TickingClock
 
@@ -130,6 +130,23 @@ def test_other_software_behind_the_same_adapter_is_a_warning(folder: Path, clock
     assert problem.warning
     assert "tantivy 0.25.1" in problem.what
     assert "tantivy 0.26.0" in problem.what
+
+
+@pytest.mark.parametrize("day", ["2026-12-01", "2027-04-01"])
+def test_a_release_that_was_locked_for_a_layer_without_one_is_nobodys_concern(
+    folder: Path, clock: TickingClock, day: str
+) -> None:
+    """Such a lock names the library that spoke to the model's server."""
+    (folder / "stack.yml").write_text(SWAPPED)
+    config.lock_stack(config.load(folder), clock, releases={**RELEASES, "model": "aiohttp 3.13.2"})
+    assert found(folder, SWAPPED, at(day)) == []
+
+
+def test_a_models_client_is_not_locked(folder: Path) -> None:
+    (folder / "stack.yml").write_text(SWAPPED)
+    bootstrap.lock_stack(folder)
+    layers = json.loads((folder / "stack.lock").read_bytes())["layers"]
+    assert {name for name, layer in layers.items() if layer["release"]} == {"index"}
 
 
 @pytest.mark.parametrize(

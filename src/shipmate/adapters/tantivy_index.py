@@ -20,7 +20,7 @@ from shipmate.knowledge.outline import packed, recall
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
-__all__ = ["TantivyIndex"]
+__all__ = ["TantivyIndex", "is_made", "is_outdated"]
 
 FORMAT = "passages-3"
 # What earlier versions made; the next ingest replaces it.
@@ -153,6 +153,16 @@ class Snapshot:
         option = "freq" if field == "text" else "basic"
         found = self._searcher.search(tantivy.Query.term_query(SCHEMA, field, value, option), 1, count=True)
         return int(found.count)  # type: ignore[attr-defined]
+
+
+def is_made(folder: Path) -> bool:
+    """Tell whether a folder holds an index of this version; nothing is written."""
+    return (folder / FORMAT / "meta.json").exists()
+
+
+def is_outdated(folder: Path) -> bool:
+    """Tell whether a folder holds an earlier version's index, which the next ingest replaces."""
+    return any((folder / earlier).exists() for earlier in EARLIER)
 
 
 class TantivyIndex:

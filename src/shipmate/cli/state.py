@@ -52,7 +52,9 @@ def upgrade(folder: Path, *, dry_run: bool) -> None:
         say(f"{'Would do' if dry_run else 'Done'}: {step}")
     if upgraded.backup:
         say(f"The state from before is saved in {upgraded.backup}.")
-    if not upgraded.steps:
+    if bootstrap.has_outdated_index(folder):
+        say(f"The index was made by an earlier version: run `shipmate ingest {folder}`, which makes a new one.")
+    elif not upgraded.steps:
         say("Nothing to do: the state is of this version.")
 
 
