@@ -2,13 +2,14 @@
 
 A backup holds `shipmate.db`, `index/` and `install.key`, each consistent in itself: the database as of one moment, the
 index as of one commit. It is taken while the assistant serves and ingests. The two need not be of the same moment:
-a citation's words are kept with the turn, so a conversation reads well whatever the index holds.
+a citation's words are kept with the turn, so a conversation reads well whatever the index holds. It also holds the
+copies in `websites/`: without them, an ingest while a site is down would take its pages for removed.
 """
 
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -29,12 +30,15 @@ __all__ = ["Upgrade", "backup", "restore", "upgrade"]
 DATABASE = "shipmate.db"
 INDEX = "index"
 KEY = "install.key"
+WEBSITES = "websites"
+PAGES = "pages.json"
 # Shared by all who have the state open.
 SHARED = "state.lock"
 # The files that a backup may hold.
 KNOWN = re.compile(
     r"shipmate\.db|install\.key|index(/[\w-]+)?/"
     r"(meta\.json|\.managed\.json|\.tantivy-[a-z]+\.lock|[0-9a-f]{32}\.[\w.]+)"
+    r"|websites/[0-9a-f]+/(pages\.json|[0-9a-f]+\.\w+)"
 )
 
 
@@ -75,9 +79,23 @@ def _save(state: Path, archive: Path) -> None:
             snapshot_index(index, copy / index.relative_to(state))
         if not any(copy.iterdir()):
             raise _nothing_in(state)
+        _copy_websites(state / WEBSITES, copy / WEBSITES)
         if (state / KEY).exists():
             shutil.copyfile(state / KEY, copy / KEY)
         pack(copy, archive)
+
+
+def _copy_websites(sites: Path, copies: Path) -> None:
+    """Copy each website's list of pages before its pages: one that a visit adds meanwhile is nothing to miss."""
+    for pages in sorted(sites.glob(f"*/{PAGES}")):
+        copy = copies / pages.parent.name
+        copy.mkdir(parents=True)
+        shutil.copyfile(pages, copy / PAGES)
+        for page in sorted(pages.parent.glob("[!.]*")):
+            if page.name != PAGES:
+                # A visit that runs meanwhile may take one away.
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(page, copy / page.name)
 
 
 def restore(archive: Path, state: Path) -> Path | None:

@@ -18,9 +18,13 @@ from shipmate import bootstrap
 from shipmate.adapters.archive import pack
 from shipmate.adapters.folder import FolderLock, incoming, install_key, restoring
 from shipmate.adapters.sqlite.store import SqliteStore
+from shipmate.adapters.system_clock import SystemClock
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.errors import Damaged, DiskFull, FolderInUse, Missing, SchemaTooNew, ShipmateError, StorageError
+from shipmate.knowledge.website import Mirror
+from shipmate.listing import listings
 from shipmate.messages import Ask, Passage, Token
+from shipmate.sources import Website
 from shipmate.testing.conformance.store import closing, opening
 from shipmate.upkeep import backup, restore, upgrade
 from tests.journeys.process import make_garden, shipmate
@@ -117,6 +121,22 @@ def meanwhile(act: Callable[[int], None]) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
+
+
+def test_copies_of_websites_come_back_so_that_a_site_that_is_down_loses_no_page(state: Path, tmp_path: Path) -> None:
+    site = Website(url="http://127.0.0.1:9/", prefix="http://127.0.0.1:9/", allow_private=True)
+    listings([site], state, SystemClock())
+    (copy,) = (state / "websites").iterdir()
+    mirror = Mirror(copy)
+    mirror.keep(f"{site.url}pump", f"{site.url}pump", ".md", b"The pump is blue.", {})
+    mirror.save()
+    backup(state, tmp_path / "monday.tar.gz")
+    elsewhere = tmp_path / "elsewhere" / ".shipmate"
+    elsewhere.parent.mkdir()
+    restore(tmp_path / "monday.tar.gz", elsewhere)
+    (listing,) = listings([site], elsewhere, SystemClock())
+    (page,) = listing.entries
+    assert (page.source, page.read(100)) == (f"{site.url}pump", b"The pump is blue.")
 
 
 def test_what_was_saved_comes_back_on_another_machine(state: Path, archive: Path, tmp_path: Path) -> None:
