@@ -202,6 +202,7 @@ def test_settings_join_the_folder_the_environment_and_the_command_line() -> None
         (f"desk=schlüssel-{KEY}", "too easy to guess"),
         (f"a b={KEY}", "cannot name a caller"),
         (f"={KEY}", "cannot name a caller"),
+        (f"local={KEY}", "stands for whoever uses the commands on this machine"),
     ],
 )
 def test_keys_that_cannot_be_used_are_refused_without_showing_them(listing: str, reason: str) -> None:

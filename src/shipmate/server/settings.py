@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from shipmate.errors import UnsafeBind, UsageError
+from shipmate.messages import LOCAL
 from shipmate.stack import Server
 
 __all__ = ["ORIGINS_KEY", "ServerSettings", "is_loopback", "settings_from"]
@@ -108,6 +109,11 @@ def _api_keys(listing: str, variable: str) -> dict[str, str]:
 
 
 def _check_key(name: str, key: str) -> None:
+    if name == LOCAL:
+        raise UsageError(
+            f"{name!r} cannot name a caller: it stands for whoever uses the commands on this machine.",
+            do="Give the key another name, such as website.",
+        )
     if not KEY_NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot name a caller.", do="Use up to 64 letters, digits and the signs . _ - @, such as website."
