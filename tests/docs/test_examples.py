@@ -18,7 +18,7 @@ from tests.docs.pages import PAGES, ROOT, Example, examples
 RUN = {str(page.relative_to(ROOT)): examples(page) for page in PAGES if examples(page)}
 MODEL_URL = "http://127.0.0.1:8081/v1"
 PORT = "8080"
-SAID = Stream(tokens=["Put Markdown, HTML or text files into the `knowledge` folder [1]."])
+SAID = Stream(tokens=["Put Markdown, HTML, PDF, Word or text files into the `knowledge` folder [1]."])
 
 
 def test_the_pages_that_teach_are_run() -> None:
