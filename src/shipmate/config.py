@@ -46,6 +46,8 @@ KNOWN_VERSION = 1
 PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
+# Of the path to a group in sources.yml: folders, 0, audience, 0.
+AUDIENCE_DEPTH = 4
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
 NEARLY = 0.9
 
@@ -161,11 +163,11 @@ def unknown_adapter(project: Project, layer: str, known: Iterable[str]) -> Proje
 
 
 def check(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> list[Problem]:
-    """Return what the charter's lint and the stack's lock find, by file and line.
+    """Return what the charter's lint and the stack's lock find, and who sees no documents, by file and line.
 
     `releases` says which software serves each layer.
     """
-    problems = check_stack_lock(project, clock, releases=releases)
+    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project)]
     if project.charter:
         # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
@@ -328,6 +330,20 @@ def _adapters(stack: Stack, source: Source) -> Iterator[Problem]:
         choice = getattr(stack, layer)
         if not isinstance(choice if isinstance(choice, str) else choice.get("adapter"), str):
             yield source.problem((layer,), f"`{layer}` names no adapter.", f"Add `adapter: ` below `{layer}:`.")
+
+
+def _empty_groups(project: Project) -> Iterator[Problem]:
+    """Yield the groups that documents are for and that nobody is in."""
+    known = {group for groups in project.stack.groups.values() for group in groups}
+    source = project.source("sources.yml")
+    audiences = [path for path in source.lines if len(path) == AUDIENCE_DEPTH and path[2] == "audience"]
+    for path in audiences:
+        kind, number, _, place = path
+        group = source.data[kind][number]["audience"][place]
+        if group not in known:
+            what = f"Nobody is in the group `{group}`, so as its member nobody sees these documents."
+            near = f"{did_you_mean(group, known)} " if known else ""
+            yield source.problem(path, what, f"{near}Say who is in it: `groups:` in stack.yml.", warning=True)
 
 
 def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:

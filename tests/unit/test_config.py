@@ -327,6 +327,20 @@ def test_the_content_hash_changes_with_every_file_and_with_the_index(folder: Pat
     assert config.content_hash(load(folder), "index 1") == hashes[-1]
 
 
+def test_a_group_that_nobody_is_in_is_a_warning(folder: Path) -> None:
+    (folder / "staff").mkdir()
+    (folder / "sources.yml").write_text(
+        "version: 1\nfolders:\n  - path: knowledge\n    audience: [hr, hhr]\n  - path: staff\n    audience:\n      - board\n"
+    )
+    alone = config.check(load(folder), CLOCK, releases={})
+    assert [(problem.line, problem.warning) for problem in alone] == [(4, True), (4, True), (7, True)]
+    (folder / "stack.yml").write_text("version: 1\ngroups: {intranet: [hr, board]}\n")
+    (slip,) = config.check(load(folder), CLOCK, releases={})
+    assert (slip.file, slip.line, slip.warning) == ("sources.yml", 4, True)
+    assert "`hhr`" in slip.what
+    assert "Did you mean `hr`?" in slip.do
+
+
 # a new assistant
 
 
