@@ -257,7 +257,8 @@ class _Finding:
     def _own_below(self, place: Path) -> str:
         """Return where the assistant's prompts are below a place: what they say is for the model, not for readers."""
         own = self._folder / PROMPTS
-        outer = place.resolve()
+        # Unlike Path.resolve, this passes over links that lead to themselves.
+        outer = Path(os.path.realpath(place))
         return own.relative_to(outer).as_posix() if self._folder.is_relative_to(outer) else ""
 
     def _add(self, path: KeyPath, name: str, origin: DocumentFolder | DocumentFile | GitFolder) -> None:

@@ -129,6 +129,13 @@ def test_what_the_model_is_told_is_no_document(folder: Path, kind: str, name: st
     assert "prompts/answer.md" not in names
 
 
+def test_link_to_itself_is_no_folder(folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "sources.yml").write_text("version: 1\nfolders: [loop]\n")
+    with pytest.raises(ProjectError, match="There is no folder `loop`"):
+        load(folder)
+
+
 @pytest.mark.parametrize(
     ("below", "kept"),
     [("", ""), (".", ""), ("./", ""), ("./.github", ".github"), (".github/", ".github"), ("docs/.", "docs")],
