@@ -1,6 +1,8 @@
 """Of a repository, what was committed is read: not the working tree, not what git does not track."""
 
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from shipmate.testing.memory_index import MemoryIndex
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, required: Callable[[object, str], None]) -> Path:
     """Return a repository with a commit."""
+    required(shutil.which("git"), "git")
     place = tmp_path / "manual"
     place.mkdir()
     git(place, "init", "-q")

@@ -1,7 +1,9 @@
 """`sources.yml` names places of every kind, each with its audience; all that is wrong with it is said at once."""
 
 import json
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -41,8 +43,9 @@ websites:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, required: Callable[[object, str], None]) -> Path:
     """Return an assistant, and beside it what its sources may name."""
+    required(shutil.which("git"), "git")
     files = {
         "assistant/knowledge/a.md": "The gate opens at nine.",
         "staff/pay.md": "---\naudience: hr\n---\nThe pay rises in May.",
