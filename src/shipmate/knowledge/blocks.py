@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["MOST_BLOCKS", "MOST_RUNS", "Block", "BlockKind", "Document"]
+__all__ = ["MOST_BLOCKS", "MOST_RUNS", "Block", "BlockKind", "Document", "Growing"]
 
 # A reader stops behind these: who has more blocks is no document, and would take gigabytes.
 MOST_BLOCKS = 250_000
@@ -34,6 +34,30 @@ class Block(msgspec.Struct, frozen=True):
     # Of a heading: 1-6 and its words without markup; a record may have a title too.
     level: int = 0
     title: str = ""
+
+
+class Growing:
+    """A text as it grows, with its blocks, and with its runs as `Document` has them."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.runs: list[tuple[int, int]] = []
+        self._parts: list[str] = []
+        self._size = 0
+
+    def text(self) -> str:
+        """Return all that was added."""
+        return "".join(self._parts)
+
+    def _run(self, at: int) -> None:
+        """Begin a run; where one begins already, nothing was said since, and this one replaces it."""
+        if self.runs and self.runs[-1][0] == self._size:
+            self.runs.pop()
+        self.runs.append((self._size, at))
+
+    def _insert(self, words: str) -> None:
+        self._parts.append(words)
+        self._size += len(words)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

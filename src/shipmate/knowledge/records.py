@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind
+from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind, Growing
 
 __all__ = ["Flaw", "Records", "read_csv", "read_json_lines"]
 
@@ -103,14 +103,8 @@ def _records(rows: Iterator[Row | Flaw], columns: Sequence[str]) -> Records | Fl
     return text.records()
 
 
-class _Text:
-    """The text as it grows, with its runs and blocks."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.runs: list[tuple[int, int]] = []
-        self._parts: list[str] = []
-        self._size = 0
+class _Text(Growing):
+    """The text of a table, row by row."""
 
     def add(self, row: Row) -> None:
         """Append a row as a block, unless it is empty."""
@@ -124,7 +118,7 @@ class _Text:
 
     def records(self) -> Records:
         """Return what was added."""
-        return Records("".join(self._parts), tuple(self.blocks), tuple(self.runs))
+        return Records(self.text(), tuple(self.blocks), tuple(self.runs))
 
     def _value(self, value: Value) -> None:
         words = value.words
@@ -137,15 +131,6 @@ class _Text:
             if piece.end - piece.start != len(piece.words):
                 self._run(piece.end)
         self._insert("\n")
-
-    def _run(self, at: int) -> None:
-        if self.runs and self.runs[-1][0] == self._size:
-            self.runs.pop()
-        self.runs.append((self._size, at))
-
-    def _insert(self, words: str) -> None:
-        self._parts.append(words)
-        self._size += len(words)
 
 
 def _title(row: Row) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind
+from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind, Growing
 
 __all__ = ["Webpage", "read_webpage"]
 
@@ -86,15 +86,12 @@ def _tags(file: str) -> Iterator[Tag]:
             yield Tag(name, closes, opening.start(), at)
 
 
-class _Text:
-    """The readable text as it grows, with its runs and blocks."""
+class _Text(Growing):
+    """The readable text of a page, with its links."""
 
     def __init__(self) -> None:
-        self.runs: list[tuple[int, int]] = []
-        self.blocks: list[Block] = []
+        super().__init__()
         self.links: list[tuple[int, str]] = []
-        self._parts: list[str] = []
-        self._size = 0
         # The open block: where its parts begin, and its start in the text.
         self._first_part = 0
         self._start = 0
@@ -156,24 +153,10 @@ class _Text:
         self._insert(sign)
         self._run(end)
 
-    def text(self) -> str:
-        """Return all that was added."""
-        return "".join(self._parts)
-
     def _fill_blank(self) -> None:
         if self._blank_at >= 0:
             at, self._blank_at = self._blank_at, -1
             self.add(" ", at)
-
-    def _run(self, at: int) -> None:
-        """Begin a run; where one begins already, nothing was said since, and this one replaces it."""
-        if self.runs and self.runs[-1][0] == self._size:
-            self.runs.pop()
-        self.runs.append((self._size, at))
-
-    def _insert(self, words: str) -> None:
-        self._parts.append(words)
-        self._size += len(words)
 
 
 class _Reader:
