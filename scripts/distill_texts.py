@@ -1,7 +1,7 @@
 """Read the texts on which the default embedder is distilled: manuals and reference works under permissive licences.
 
 Each source is a package of PyPI, npm or Debian, unpacked into a folder of its own below one folder; a source that is
-not there is left out. `SOURCES` names them with their licences; src/shipmate/adapters/static_embedder/NOTICE repeats it.
+not there is left out. `SOURCES` names them with their licences; src/shipmate/adapters/static_weights/NOTICE repeats it.
 """
 
 import gzip

@@ -34,7 +34,7 @@ def ordinary(word: str) -> bool:
 
 @cache
 def _ordinary_stems() -> frozenset[str]:
-    listed = files("shipmate.answer").joinpath("ordinary_words.txt").read_text(encoding="utf-8")
+    listed = files("shipmate.answer.check").joinpath("ordinary_words.txt").read_text(encoding="utf-8")
     return frozenset(map(stem, listed.split()))
 
 
