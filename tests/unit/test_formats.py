@@ -164,7 +164,9 @@ def test_damaged_office_files_never_harm(parsers: ParserProcess, name: str, draw
     data = bytearray(whole)
     for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8)):
         data[at] = draw.draw(st.integers(0, 255))
-    parsed(name, bytes(data[: draw.draw(st.integers(0, len(data)))]), parsers)
+    damaged = parsed(name, bytes(data[: draw.draw(st.integers(0, len(data)))]), parsers)
+    assert isinstance(damaged, Document) or (damaged.what and damaged.do and damaged.reason)
+    assert isinstance(parsed(name, whole, parsers), Document)
 
 
 def test_each_row_is_a_passage_with_its_columns() -> None:
