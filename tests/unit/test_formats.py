@@ -160,7 +160,8 @@ def test_reading_that_takes_too_long_is_ended() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from(["a.pdf", "a.docx"]), st.data())
 def test_damaged_office_files_never_harm(parsers: ParserProcess, name: str, draw: st.DataObject) -> None:
-    whole = pdf([["words and more"]] * 3, [("words", 0)]) if name == "a.pdf" else docx("<w:p>x</w:p>", packing=0)
+    words = "<w:p><w:r><w:t>words and more</w:t></w:r></w:p>"
+    whole = pdf([["words and more"]] * 3, [("words", 0)]) if name == "a.pdf" else docx(words, packing=0)
     data = bytearray(whole)
     for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8)):
         data[at] = draw.draw(st.integers(0, 255))
