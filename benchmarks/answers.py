@@ -1,6 +1,6 @@
 """Measure the answers that quote, with the very pieces of a turn: follow-up, search, confidence, quotes.
 
-    python -m benchmarks.answers --data DIR [--data DIR ...] [--given-gold] [--foreign DIR ...] [--json]
+    python -m benchmarks.answers --data DIR [--data DIR ...] [--given-gold] [--foreign DIR ...] [--embedder NAME] [--json]
     python -m benchmarks.answers --halueval FILE [--json]
 
 A turn's figures, in percent but for those said otherwise; several sets add "sets" and give the mean of each figure:
@@ -35,13 +35,13 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.answer_measures import auroc, contains, mean, oracle_share, percentile, rouge_l, sentences
+from benchmarks.made_collections import Asking, embedder_named, follow, made
 from benchmarks.question_sets import Judged, QuestionSet, Turn, as_passage, read_set, read_turns
-from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.quotes.extractive import Extractive
-from shipmate.knowledge.search import Search
 from shipmate.knowledge.telling import Telling
 from shipmate.messages import Draft, Hit, Passage, Question
+from shipmate.ports import Embedder
 
 __all__ = ["main"]
 
@@ -84,20 +84,22 @@ class HaluEval(Judged, frozen=True):
 class Assistant:
     """What a turn does with a question, over documents of its own."""
 
-    def __init__(self, passages: Iterable[Passage], folder: Path) -> None:
-        self._index = TantivyIndex(folder)
-        self._index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
+    def __init__(self, passages: Iterable[Passage], folder: Path, embedder: Embedder | None) -> None:
+        documents = [(passage.source, passage.source, [passage]) for passage in passages]
+        self._embedder = embedder
+        self._collection = made(folder, documents, embedder)
         self._open()
 
     def _open(self) -> None:
-        self._index.refresh()
-        self.statistics = self._index.statistics
-        self._search = Search(self._index)
+        self._collection.refresh()
+        follow(self._collection, self._embedder)
+        self._asking = Asking(self._collection, embedder=self._embedder)
+        self.statistics = self._asking.search.statistics
         self._extractive = Extractive(self.statistics)
 
     def find(self, question: Question) -> list[Hit]:
         """Search as a turn does."""
-        return self._search.passages(question)
+        return self._asking.passages(question)
 
     def sure(self, question: Question, hits: Sequence[Hit]) -> float:
         """Return the confidence."""
@@ -111,12 +113,12 @@ class Assistant:
     @contextmanager
     def without(self, passages: Sequence[Passage]) -> Iterator[None]:
         """Do without some documents for a while."""
-        self._index.write([], [passage.source for passage in passages])
+        self._collection.index.write([], [passage.source for passage in passages])
         self._open()
         try:
             yield
         finally:
-            self._index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
+            self._collection.index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
             self._open()
 
 
@@ -143,11 +145,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return [source in self.turn.gold for source, _, _ in citations]
 
 
-def measure(questions: QuestionSet, *, given_gold: bool, foreign: Sequence[Turn] = ()) -> Figures:
+def measure(
+    questions: QuestionSet, *, given_gold: bool, embedder: Embedder | None, foreign: Sequence[Turn] = ()
+) -> Figures:
     """Return the figures of one set."""
     answerable = [turn for turn in questions.turns if turn.is_answerable]
     with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant(questions.passages.values(), Path(folder))
+        assistant = Assistant(questions.passages.values(), Path(folder), embedder)
         replies = [_reply(assistant, questions, turn, given_gold=given_gold) for turn in answerable]
         figures = _quality(questions, replies, Telling(assistant.statistics))
         if foreign:
@@ -219,11 +223,11 @@ def _confidence(assistant: Assistant, questions: QuestionSet, answerable: Sequen
     }
 
 
-def halueval(file: Path) -> Figures:
+def halueval(file: Path, embedder: Embedder | None) -> Figures:
     """Return how often a short reply to a HaluEval question holds its answer."""
     rows = [row for row in map(msgspec.json.Decoder(HaluEval).decode, file.read_bytes().splitlines()) if row.counts]
     with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant((row.passage for row in rows), Path(folder))
+        assistant = Assistant((row.passage for row in rows), Path(folder), embedder)
         held = [contains(_short_reply(assistant, row), row.response) for row in rows]
     return {"halueval_rows": len(rows), "halueval_contains": _percent(held)}
 
@@ -276,17 +280,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--foreign", type=Path, action="append", default=[], help="a set whose questions are not answered"
     )
     parser.add_argument("--halueval", type=Path, help="a file of groundedness rows")
+    parser.add_argument("--embedder", default="static", help="`static`, `none`, or the folder of an ONNX encoder")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args(arguments)
     if not asked.data and not asked.halueval:
         parser.error("name a set: --data DIR, or --halueval FILE")
+    embedder = embedder_named(asked.embedder)
     result: dict[str, object] = {}
     if asked.data:
         foreign = [turn for folder in asked.foreign for turn in read_turns(folder)[:FOREIGN_QUESTIONS]]
         sets = [read_set(folder) for folder in asked.data]
-        result = _over_all({one.name: measure(one, given_gold=asked.given_gold, foreign=foreign) for one in sets})
+        result = _over_all(
+            {one.name: measure(one, given_gold=asked.given_gold, embedder=embedder, foreign=foreign) for one in sets}
+        )
     if asked.halueval:
-        result |= halueval(asked.halueval)
+        result |= halueval(asked.halueval, embedder)
     _show(result, as_json=asked.json)
 
 

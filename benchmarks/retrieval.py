@@ -12,13 +12,12 @@ ndcg@10 is graded. Questions without gold documents in the set, and those with `
 --embedder NAME    of the dense leg: `static` (default), `none`, or the folder of an ONNX encoder
 
 `legs`: lexical (BM25 and the closer look at the best), dense, graph (seeded by the lexical leg, and alone), hybrid (all
-of them, weighted and gated). CPU milliseconds are a leg's own, the embedding of the question included, and of all legs
-for hybrid, when a question is asked a second time. `peers` index whole documents, title and text. `ingest` is of all
+of them, weighted and gated: what an assistant gets). CPU milliseconds are a leg's own, the embedding of the question
+included, and of the whole search for hybrid, when a question is asked a second time. `peers` index whole documents, title and text. `ingest` is of all
 indexes together; `open_s` is wall time, the best of five.
 """
 
 import argparse
-import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,32 +26,24 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import numpy as np
 
 from benchmarks.answer_measures import mean, percentile
+from benchmarks.made_collections import Asking, embedder_named, made, opened
 from benchmarks.peers.lucene import Bm25s
 from benchmarks.peers.okapi import RankBm25
 from benchmarks.question_sets import Row, Said, Turn, lines
 from benchmarks.ranking_measures import ndcg, recall
-from shipmate.adapters.onnx_embedder import OnnxEmbedder
-from shipmate.adapters.sqlite.graph import Graph
-from shipmate.adapters.static_embedder import StaticEmbedder
-from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.knowledge.blocks import Document
 from shipmate.knowledge.chunk import chunk
-from shipmate.knowledge.fusion import fuse
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.markdown import markdown_blocks
-from shipmate.knowledge.search import Search
-from shipmate.knowledge.vectors import Added, Vectors
-from shipmate.messages import Passage, Question
+from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder
 
 __all__ = ["main"]
 
 Figures = dict[str, float]
-# By the key of a passage.
-Scores = Mapping[int, float]
 
 T = TypeVar("T")
 
@@ -60,8 +51,6 @@ FIELDS = ("text", "last_turn", "history")
 DEPTHS = (2, 5, 10)
 # So many passages of each leg are looked at: several may be of one document.
 LEG_DEPTH = 30
-BATCH = 2000
-EMBEDDED_AT_ONCE = 256
 OPENINGS = 5
 
 
@@ -81,80 +70,42 @@ class Asked(Turn, frozen=True):
         return Question(text=self.text, standalone=self.history if field == "history" else self.text)
 
 
-class Indexes:
-    """The indexes of one ingest, opened for questions."""
-
-    def __init__(self, folder: Path, embedder: Embedder | None) -> None:
-        self.embedder = embedder
-        self.lexical = TantivyIndex(folder)
-        self.graph = Graph.open(folder)
-        self.vectors = (
-            Vectors(folder / "vectors", embedder=embedder.name, dimensions=embedder.dimensions) if embedder else None
-        )
-        self.search = Search(self.lexical)
-        self._runner = asyncio.Runner()
-
-    def write(self, documents: Sequence[tuple[str, str, Sequence[Passage]]]) -> None:
-        """Take documents into each index."""
-        for start in range(0, len(documents), BATCH):
-            batch = documents[start : start + BATCH]
-            self.lexical.write(batch, [])
-            self.graph.write(batch, [])
-            self._embed([passage for _, _, passages in batch for passage in passages])
-        self.graph.publish()
-
-    def _embed(self, passages: Sequence[Passage]) -> None:
-        if self.embedder is None or self.vectors is None or not passages:
-            return
-        texts = [" ".join((passage.title, *passage.headings, passage.text)) for passage in passages]
-        parts = [
-            self._runner.run(self.embedder.embed(texts[start : start + EMBEDDED_AT_ONCE]))
-            for start in range(0, len(texts), EMBEDDED_AT_ONCE)
-        ]
-        keys = np.array([passage_key(passage) for passage in passages], np.int64)
-        self.vectors.write(Added(keys, np.zeros(len(keys), np.int32), np.concatenate(parts)))
-
-    def close(self) -> None:
-        """Give back what is open."""
-        self._runner.close()
-        self.graph.close()
-
-    def cosines(self, question: Question, lexical: Scores) -> tuple[list[int], dict[int, float]]:
-        """Return the nearest passages, and with them how near those of the lexical leg are."""
-        if self.embedder is None or self.vectors is None:
-            return [], {}
-        (vector,) = self._runner.run(self.embedder.embed([question.standalone]))
-        nearest = self.vectors.search(vector, LEG_DEPTH)
-        return list(nearest), nearest | self.vectors.cosines(vector, [key for key in lexical if key not in nearest])
-
-
 class Legs:
     """Asks one question of each leg, and notes what each took."""
 
-    def __init__(self, indexes: Indexes) -> None:
-        self._indexes = indexes
+    def __init__(self, collection: Collection, embedder: Embedder | None) -> None:
+        self._collection = collection
+        self._embedder = embedder
+        self._words = Asking(Collection(index=collection.index))
+        self._all = Asking(collection, embedder=embedder)
         self.cpu_ms: dict[str, float] = {}
 
     def rankings(self, question: Question) -> dict[str, list[int]]:
         """Return the keys of the passages that each leg finds, best first."""
-        indexes = self._indexes
-        hits = self._timed("lexical", partial(indexes.search.passages, question, LEG_DEPTH))
-        lexical = {passage_key(hit.passage): hit.score for hit in hits}
-        nearest, cosine = self._timed("dense", partial(indexes.cosines, question, lexical))
-        found = self._timed("graph", partial(indexes.graph.seek, question.standalone, hits, limit=LEG_DEPTH))
-        scores = partial(fuse, lexical=lexical, cosine=cosine, graph=found.scores, trust=found.trust)
-        fused = self._timed("hybrid", scores)
-        self.cpu_ms["hybrid"] = sum(self.cpu_ms.values())
-        legs = {"lexical": list(lexical), "dense": nearest, "graph": list(found.scores)}
-        if indexes.vectors is None:
-            del legs["dense"], self.cpu_ms["dense"]
-        return {**legs, "hybrid": [passage.key for passage in fused]}
+        hits = self._timed("lexical", partial(self._words.passages, question, LEG_DEPTH))
+        legs = {"lexical": _keys(hits)}
+        if self._collection.vectors:
+            legs["dense"] = self._timed("dense", partial(self._nearest, question))
+        if self._collection.graph:
+            led = self._timed("graph", partial(self._collection.graph.seek, question.standalone, hits, limit=LEG_DEPTH))
+            legs["graph"] = list(led.scores)
+        return {**legs, "hybrid": _keys(self._timed("hybrid", partial(self._all.passages, question, LEG_DEPTH)))}
+
+    def _nearest(self, question: Question) -> list[int]:
+        if self._embedder is None or self._collection.vectors is None:
+            return []
+        (vector,) = self._all.runner.run(self._embedder.embed([question.standalone]))
+        return list(self._collection.vectors.search(vector, LEG_DEPTH))
 
     def _timed(self, leg: str, ask: Callable[[], T]) -> T:
         started_ns = time.process_time_ns()
         answer = ask()
         self.cpu_ms[leg] = (time.process_time_ns() - started_ns) / 1e6
         return answer
+
+
+def _keys(hits: Sequence[Hit]) -> list[int]:
+    return [passage_key(hit.passage) for hit in hits]
 
 
 def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, object]:
@@ -170,10 +121,9 @@ def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, ob
     judged = [(question, gold) for question, gold in asked if gold]
     with tempfile.TemporaryDirectory() as place:
         ingest = _ingest(Path(place), documents, embedder)
-        indexes = Indexes(Path(place), embedder)
+        collection = opened(Path(place), embedder)
         sources = {passage_key(passage): source for source, _, passages in documents for passage in passages}
-        legs = _legs(Legs(indexes), judged, sources)
-        indexes.close()
+        legs = _legs(Legs(collection, embedder), judged, sources)
     texts = [f"{row.title or ''} {row.text}" for row in rows]
     ids = [row.id for row in rows]
     return {
@@ -198,16 +148,13 @@ def _ingest(
     folder: Path, documents: Sequence[tuple[str, str, Sequence[Passage]]], embedder: Embedder | None
 ) -> Figures:
     started = time.process_time()
-    indexes = Indexes(folder, embedder)
-    indexes.write(documents)
+    made(folder, documents, embedder)
     cpu_s = time.process_time() - started
-    indexes.close()
     waits_s = []
     for _ in range(OPENINGS):
         began = time.perf_counter()
-        opened = Indexes(folder, embedder)
+        opened(folder, embedder)
         waits_s.append(time.perf_counter() - began)
-        opened.close()
     return {
         "docs_per_cpu_s": len(documents) / cpu_s,
         "index_bytes": float(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())),
@@ -252,12 +199,6 @@ def _figures(ranked: Sequence[Sequence[str]], gold: Sequence[Mapping[str, int]],
     }
 
 
-def _embedder(name: str) -> Embedder | None:
-    if name == "none":
-        return None
-    return StaticEmbedder() if name == "static" else OnnxEmbedder(Path(name))
-
-
 def _rounded(value: object) -> object:
     """Give percentages one decimal, times three, and counts none."""
     if isinstance(value, dict):
@@ -291,7 +232,7 @@ def main() -> None:
     parser.add_argument("--embedder", default="static")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    result = _rounded(measure(chosen.data, chosen.field, _embedder(chosen.embedder)))
+    result = _rounded(measure(chosen.data, chosen.field, embedder_named(chosen.embedder)))
     if chosen.json:
         print(msgspec.json.encode(result).decode())
     else:

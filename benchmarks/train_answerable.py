@@ -16,10 +16,9 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from shipmate.adapters.tantivy_index import TantivyIndex
+from benchmarks.made_collections import Asking, embedder_named, made
 from shipmate.answer.followup import standalone
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, Signals, confidence, signals
-from shipmate.knowledge.search import Search
 from shipmate.messages import Message, Passage, Question, Role
 
 __all__ = ["main"]
@@ -95,16 +94,15 @@ class Documents:
     """A set of documents that questions are put to."""
 
     def __init__(self, passages: Iterator[Passage], folder: Path) -> None:
-        self._index = TantivyIndex(folder)
-        self._index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
-        self._index.refresh()
-        self._search = Search(self._index)
+        embedder = embedder_named("static")
+        documents = [(passage.source, passage.source, [passage]) for passage in passages]
+        self._asking = Asking(made(folder, documents, embedder), embedder=embedder)
 
     def ask(self, question: Question, *, answerable: bool, without: Sequence[str] = ()) -> Example:
         """Read the signals of a question, as if the documents lacked some passages."""
-        found = self._search.passages(question, HITS + len(without))
+        found = self._asking.passages(question, HITS + len(without))
         hits = [hit for hit in found if hit.passage.source not in without][:HITS]
-        statistics = self._index.statistics
+        statistics = self._asking.search.statistics
         return Example(answerable, signals(question, hits, statistics), confidence(question, hits, statistics))
 
 

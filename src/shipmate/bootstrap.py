@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shipmate import config
 from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
@@ -18,15 +18,17 @@ from shipmate.answer.faq import Faq
 from shipmate.config import Project
 from shipmate.errors import Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.messages import LOCAL, Hit, Message, Question, Role, Trace
-from shipmate.ports import ChatModel, Clock, PassageIndex, Store
+from shipmate.ports import ChatModel, Clock, Embedder, Store
 from shipmate.router import Router, Topic
 from shipmate.shape import Section
-from shipmate.turn import Assistant, Parts
+from shipmate.turn import Assistant, Parts, Scope, Scopes
 
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
+    from shipmate.library import Library
     from shipmate.upkeep import Upgrade
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
 
 STATE = ".shipmate"
 INDEX = "index"
+MODELS = "models"
 SUGGESTIONS = 4
 # How long a new commit of the index may go unnoticed.
 FOLLOW_S = 1.0
@@ -95,7 +98,7 @@ def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
     problems = config.check(project, SystemClock(), releases=_releases(project))
-    for settle in (_open_model, _index_settings, _store_settings):
+    for settle in (_open_model, _index_settings, _embedder_settings, _store_settings):
         try:
             settle(project)
         except ProjectError as error:
@@ -114,8 +117,7 @@ def lock_stack(folder: Path) -> None:
 
 def has_index(project: Project) -> bool:
     """Return whether documents were ingested."""
-    index = _made_index(project)
-    return index is not None and index.statistics.passage_count > 0
+    return any(collection.index.statistics.passage_count for collection in _library(project).opened())
 
 
 def has_outdated_index(folder: Path) -> bool:
@@ -130,18 +132,20 @@ def ingest(project: Project, *, visits: bool = True, progress: "Callable[[Ingest
 
     Without visits, websites are taken as they were when they were visited last.
     """
-    from shipmate.knowledge import ingest as knowledge
+    from shipmate.knowledge.ingest import visiting
     from shipmate.listing import listings
 
+    library = _library(project)
     with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
+        make_state(state_folder(project))
         found = listings(
             project.documents,
             state_folder(project),
             SystemClock(),
             visits=visits,
-            progress=lambda page, done, total: progress(knowledge.visiting(page, done, total)),
+            progress=lambda page, done, total: progress(visiting(page, done, total)),
         )
-        return knowledge.ingest(found, _open_index(project), progress=progress)
+        return library.ingest(found, asyncio.run(_open_embedder(project)), progress=progress)
 
 
 def changes(folder: Path) -> Iterator[bool]:
@@ -173,9 +177,9 @@ def index_state(project: Project) -> IndexState:
     from shipmate.knowledge.documents import File
     from shipmate.listing import listings
 
-    index = _made_index(project)
-    sources = index.sources() if index else {}
-    passages = index.statistics.passage_count if index else 0
+    collections = _library(project).opened()
+    sources = {source for collection in collections for source in collection.index.sources()}
+    passages = sum(collection.index.statistics.passage_count for collection in collections)
     found = listings(project.documents, state_folder(project), SystemClock(), visits=False)
     entries = [entry for listing in found for entry in listing.entries]
     files = [entry for entry in entries if isinstance(entry, File)]
@@ -185,7 +189,7 @@ def index_state(project: Project) -> IndexState:
     return IndexState(
         passages=passages,
         sources=len(sources),
-        stale=changed + len(here ^ sources.keys()),
+        stale=changed + len(here ^ sources),
         is_outdated=not passages and has_outdated_index(project.folder),
     )
 
@@ -249,10 +253,16 @@ def check_store(project: Project) -> "Upgrade":
     return upgrade(project.folder, dry_run=True)
 
 
-def search(project: Project, words: str, limit: int) -> list[Hit]:
+async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    return Search(_ingested(project)).passages(Question(text=words, standalone=words), limit, groups)
+    embedder = await _open_embedder(project)
+    try:
+        seen = [collection for collection in _ingested(project, embedder) if collection.is_for(groups)]
+        question = Question(text=words, standalone=words)
+        return await Search(*seen, embedder=embedder).passages(question, limit, groups)
+    finally:
+        await _close(embedder)
 
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
@@ -276,7 +286,8 @@ async def open_assistant(
     """
     clock = clock or SystemClock()
     with _using(project):
-        index = _ingested(project)
+        embedder = await _open_embedder(project)
+        collections = _ingested(project, embedder)
         model = _open_model(project)
         store = _open_store(project)
         limits = project.stack.server.limits
@@ -286,31 +297,47 @@ async def open_assistant(
         groups = _groups(project, shared=shared)
 
         def parts() -> Parts:
-            return _parts(project, clock=clock, index=index, model=model, store=store, bucket=bucket, groups=groups)
+            return _parts(
+                project,
+                clock=clock,
+                collections=collections,
+                embedder=embedder,
+                model=model,
+                store=store,
+                bucket=bucket,
+                groups=groups,
+            )
 
         intents, _ = _topics(project)
         suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
         assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
-        following = asyncio.create_task(_follow(index, lambda: assistant.adopt(parts())))
+        following = asyncio.create_task(_follow(collections, lambda: assistant.adopt(parts())))
         try:
             yield assistant
         finally:
             following.cancel()
             await store.close()
-            if model:
-                await model.close()
+            await _close(model)
+            await _close(embedder)
 
 
-async def _follow(index: PassageIndex, changed: Callable[[], None]) -> None:
+async def _follow(collections: Sequence[Collection], changed: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(FOLLOW_S)
-        if index.refresh():
+        refreshed = [collection.refresh() for collection in collections]
+        if any(refreshed):
             changed()
 
 
-def index_digest(index: PassageIndex) -> str:
+async def _close(opened: ChatModel | Embedder | None) -> None:
+    if opened:
+        await opened.close()
+
+
+def index_digest(collections: Sequence[Collection]) -> str:
     """Return one hash of all documents as they were indexed."""
-    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in index.sources().items())
+    known = [pair for collection in collections for pair in collection.index.sources().items()]
+    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in known)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -324,28 +351,34 @@ def _parts(
     project: Project,
     *,
     clock: Clock,
-    index: PassageIndex,
+    collections: Sequence[Collection],
+    embedder: Embedder | None,
     model: ChatModel | None,
     store: Store,
     bucket: TokenBucket,
     groups: dict[str, frozenset[str]],
 ) -> Parts:
     limits = project.stack.server.limits
-    digest = index_digest(index)
+    digest = index_digest(collections)
+    faq = Faq(_faq(project))
+
+    def scope(seen: Sequence[Collection]) -> Scope:
+        search = Search(*seen, embedder=embedder)
+        drafter = draft.Drafter(
+            faq=faq,
+            statistics=search.statistics,
+            model=model,
+            prompt=_prompt(project),
+            limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
+        )
+        return Scope(search=search, drafter=drafter)
+
     return Parts(
         clock=clock,
         bucket=bucket,
         store=store,
-        index=index,
         router=Router(*_topics(project)),
-        search=Search(index),
-        drafter=draft.Drafter(
-            faq=Faq(_faq(project)),
-            statistics=index.statistics,
-            model=model,
-            prompt=_prompt(project),
-            limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
-        ),
+        scopes=Scopes(collections, scope),
         journal=Journal(
             clock=clock,
             key=install_key(state_folder(project)),
@@ -386,30 +419,58 @@ def _index_folder(project: Project) -> Path:
     return state_folder(project) / INDEX
 
 
-def _ingested(project: Project) -> PassageIndex:
-    index = _made_index(project)
-    if index is None or not index.statistics.passage_count:
+def _library(project: Project) -> "Library":
+    _index_settings(project)
+    from shipmate.library import Library
+
+    return Library(_index_folder(project), project.documents)
+
+
+def _ingested(project: Project, embedder: Embedder | None) -> list[Collection]:
+    collections = _library(project).opened(embedder)
+    if not any(collection.index.statistics.passage_count for collection in collections):
         what = f"No documents of {project.folder} were read yet."
         if has_outdated_index(project.folder):
             what = f"The index of {project.folder} was made by an earlier version."
         raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
-    return index
+    return collections
 
 
-def _made_index(project: Project) -> PassageIndex | None:
-    """Open the index to read from it; None where this version has made none yet, and makes none now."""
-    _index_settings(project)
-    from shipmate.adapters.tantivy_index import TantivyIndex, is_made
+async def _open_embedder(project: Project) -> Embedder | None:
+    """Open what `stack.yml` names; a model that a hub has is fetched when it is not here yet."""
+    settings = _embedder_settings(project)
+    match project.stack.layer("embedder").adapter:
+        case "static":
+            from shipmate.adapters.static_embedder import StaticEmbedder
 
-    return TantivyIndex(_index_folder(project)) if is_made(_index_folder(project)) else None
+            return StaticEmbedder()
+        case "onnx":
+            from shipmate.adapters.onnx_embedder import OnnxEmbedder, fetch_model
+
+            folder = project.folder / settings.model
+            if not folder.is_dir():
+                folder = await fetch_model(settings.model, state_folder(project) / MODELS, revision=settings.revision)
+            return OnnxEmbedder(folder, threads=settings.threads)
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAIEmbedder
+
+            return OpenAIEmbedder.opened(settings)
+    return None
 
 
-def _open_index(project: Project) -> PassageIndex:
-    _index_settings(project)
-    from shipmate.adapters.tantivy_index import TantivyIndex
+def _embedder_settings(project: Project) -> Any:
+    match project.stack.layer("embedder").adapter:
+        case "none" | "static":
+            return config.settings(project, "embedder", NoSettings)
+        case "onnx":
+            from shipmate.adapters.onnx_embedder import OnnxSettings
 
-    make_state(state_folder(project))
-    return TantivyIndex(_index_folder(project))
+            return config.settings(project, "embedder", OnnxSettings)
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAIEmbedderSettings
+
+            return config.settings(project, "embedder", OpenAIEmbedderSettings)
+    raise config.unknown_adapter(project, "embedder", ["none", "onnx", "openai_compatible", "static"])
 
 
 def _index_settings(project: Project) -> NoSettings:

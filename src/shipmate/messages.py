@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Finished",
     "Hit",
+    "Led",
     "Message",
     "Passage",
     "Question",
@@ -29,6 +30,7 @@ __all__ = [
     "Scored",
     "Sentence",
     "Started",
+    "Statement",
     "Step",
     "StreamEvent",
     "Token",
@@ -185,6 +187,24 @@ class Hit(Record, frozen=True, kw_only=True):
     score: float
     # Each leg's own score: "lexical", later "dense", "graph".
     legs: dict[str, float] = {}
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A typed relation between two entities, such as `Contract requires Signature`."""
+
+    subject: str
+    relation: str
+    object: str
+
+
+class Led(msgspec.Struct, frozen=True):
+    """Where the graph leads from a question."""
+
+    # By the key of the passage, 0-1.
+    scores: dict[int, float]
+    # How far to believe it, 0-1: 1 where the question names the very page that the words find first, and less where
+    # others share that name.
+    trust: float
 
 
 class Citation(Record, frozen=True, kw_only=True):

@@ -3,13 +3,25 @@
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shipmate.messages import Conversation, Event, Hit, Message, Passage, Trace, TurnClosing, TurnOpening, Usage
+from shipmate.messages import (
+    Conversation,
+    Event,
+    Hit,
+    Led,
+    Message,
+    Passage,
+    Statement,
+    Trace,
+    TurnClosing,
+    TurnOpening,
+    Usage,
+)
 
 if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ChatModel", "Clock", "Embedder", "PassageIndex", "Store", "TermStatistics"]
+__all__ = ["ChatModel", "Clock", "Embedder", "GraphStore", "PassageIndex", "Store", "TermStatistics"]
 
 
 class Clock(Protocol):
@@ -93,8 +105,14 @@ class PassageIndex(Protocol):
     def passages(self, source: str) -> list[Passage]:
         """Return the passages of one source in document order; empty for an unknown one."""
 
+    def found(self, keys: Iterable[int]) -> Mapping[int, Passage]:
+        """Return the passages with these keys, as far as they are there: how what other legs find becomes a passage."""
+
     def sources(self) -> Mapping[str, str]:
         """Return the fingerprint under which each source was indexed."""
+
+    def keys(self) -> Mapping[str, Sequence[int]]:
+        """Return the keys of each source's passages: what vectors and graph have to be in step with."""
 
     def write(self, replaced: Iterable[tuple[str, str, Sequence[Passage]]], removed: Iterable[str]) -> None:
         """Replace sources (name, fingerprint, passages) and remove others, all in one commit.
@@ -104,6 +122,37 @@ class PassageIndex(Protocol):
 
     def refresh(self) -> bool:
         """Look for a newer commit and read from it from now on; return whether there was one."""
+
+
+class GraphStore(Protocol):
+    """The property graph beside an index: one process writes, readers see what was published last."""
+
+    def seek(self, question: str, hits: Sequence[Hit], groups: frozenset[str] = frozenset(), limit: int = 20) -> Led:
+        """Return where the question's names and its best hits lead, within what these groups may see."""
+
+    def sources(self) -> Mapping[str, str]:
+        """Return the fingerprint under which each source was read."""
+
+    def write(
+        self,
+        replaced: Iterable[tuple[str, str, Sequence[Passage]]],
+        removed: Iterable[str],
+        *,
+        declared: Mapping[str, Sequence[Statement]] | None = None,
+    ) -> None:
+        """Replace sources (name, fingerprint, passages) and remove others in one commit, which nobody sees yet.
+
+        `declared` are the relations that people state in a source. Raises `DiskFull`; then nothing has changed.
+        """
+
+    def publish(self) -> None:
+        """Show readers what was written; one that has not refreshed reads on in what was published before."""
+
+    def refresh(self) -> bool:
+        """Look for what was published since, and read from it from now on; return whether there was anything."""
+
+    def close(self) -> None:
+        """Give back what is open; idempotent."""
 
 
 class Store(Protocol):

@@ -34,6 +34,10 @@ class Restricted(Section, frozen=True, kw_only=True):
     audience: Annotated[
         tuple[Name, ...], Meta(description="The groups that may see the documents; without any, everyone may.")
     ] = ()
+    separate: Annotated[
+        bool,
+        Meta(description="Keep them in an index of their own, so that nobody else can notice that they are there."),
+    ] = False
 
 
 class FolderEntry(Restricted, frozen=True, kw_only=True):
@@ -107,6 +111,13 @@ class Place(Record, frozen=True, kw_only=True):
     prefix: str
     # The groups that may see them; empty: everyone.
     audience: tuple[str, ...] = ()
+    # They have an index of their own.
+    separate: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what no other place is called."""
+        return self.prefix
 
 
 class DocumentFolder(Place, frozen=True, kw_only=True):
@@ -122,6 +133,11 @@ class DocumentFile(Place, frozen=True, kw_only=True):
 
     path: Path
     columns: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what its document is called."""
+        return self.prefix + self.path.name
 
 
 class GitFolder(Place, frozen=True, kw_only=True):
@@ -162,6 +178,7 @@ def origins(folder: Path, file: SourcesFile | None, source: Source) -> tuple[lis
         finding.git(("git", number), repository)
     for number, website in enumerate(file.websites):
         finding.website(("websites", number), website)
+    finding.hidden_from_all(file)
     if not (file.folders or file.files or file.tickets or file.git or file.websites):
         do = f"Name a folder, such as `folders: [{KNOWLEDGE}]`, or something else that holds documents."
         finding.complain(("folders",), "No folder of documents is named.", do)
@@ -188,7 +205,11 @@ class _Finding:
             path,
             entry.path,
             DocumentFolder(
-                path=place, prefix=_prefix(entry.path), audience=entry.audience, without=self._own_below(place)
+                path=place,
+                prefix=_prefix(entry.path),
+                audience=entry.audience,
+                separate=entry.separate,
+                without=self._own_below(place),
             ),
         )
 
@@ -203,6 +224,7 @@ class _Finding:
                 path=place,
                 prefix=_prefix(str(PurePath(entry.path).parent)),
                 audience=entry.audience,
+                separate=entry.separate,
                 columns=columns,
             ),
         )
@@ -223,6 +245,7 @@ class _Finding:
                 prefix=_prefix(entry.path),
                 below="" if below == PurePath() else below.as_posix(),
                 audience=entry.audience,
+                separate=entry.separate,
                 without=self._own_below(place),
             ),
         )
@@ -235,12 +258,21 @@ class _Finding:
                 url=entry.url,
                 prefix=entry.url,
                 audience=entry.audience,
+                separate=entry.separate,
                 hosts=entry.hosts,
                 allow_private=entry.allow_private,
                 most_pages=entry.most_pages,
                 requests_per_s=entry.requests_per_s,
             )
         )
+
+    def hidden_from_all(self, file: SourcesFile) -> None:
+        """Complain of what has an index of its own and is for everyone."""
+        for kind in ("folders", "files", "tickets", "git", "websites"):
+            for number, entry in enumerate(getattr(file, kind)):
+                if isinstance(entry, Restricted) and entry.separate and not entry.audience:
+                    what = "What is `separate` is for somebody, and these documents are for everyone."
+                    self.complain((kind, number), what, "Say for whom: `audience: [staff]`.")
 
     def complain(self, path: KeyPath, what: str, do: str) -> None:
         self.problems.append(self._source.problem(path, what, do))
@@ -262,15 +294,11 @@ class _Finding:
         return own.relative_to(outer).as_posix() if self._folder.is_relative_to(outer) else ""
 
     def _add(self, path: KeyPath, name: str, origin: DocumentFolder | DocumentFile | GitFolder) -> None:
-        same = {_first_name(other) for other in self.found if not isinstance(other, Website)}
-        if not self.problems and _first_name(origin) in same:
+        same = {other.name for other in self.found if not isinstance(other, Website)}
+        if not self.problems and origin.name in same:
             what = f"The documents of `{name}` would be called like those of another folder."
             self.complain(path, what, "Rename one folder.")
         self.found.append(origin)
-
-
-def _first_name(origin: DocumentFolder | DocumentFile | GitFolder) -> str:
-    return origin.prefix + origin.path.name if isinstance(origin, DocumentFile) else origin.prefix
 
 
 def _is_folder(path: Path) -> bool:

@@ -30,7 +30,9 @@ __all__ = [
     "write_lock",
 ]
 
-LAYERS = ("model", "index", "store")
+LAYERS = ("model", "index", "embedder", "store")
+# What locks of earlier versions do not name: there was nothing else to choose.
+LATER = {"embedder": "static"}
 LOCK_FILE = "stack.lock"
 LOCK_VERSION = 1
 LOCK_BYTES = 1024 * 1024
@@ -83,6 +85,9 @@ class Stack(Section, frozen=True, kw_only=True):
     version: Literal[1] = 1
     model: Annotated[AdapterChoice, Meta(description="What writes the answers: `extractive` quotes.")] = "extractive"
     index: Annotated[AdapterChoice, Meta(description="What finds passages.")] = "tantivy"
+    embedder: Annotated[
+        AdapterChoice, Meta(description="What tells which passages mean alike: `static` comes with Shipmate.")
+    ] = "static"
     store: Annotated[AdapterChoice, Meta(description="What keeps conversations and the journal.")] = "sqlite"
     server: Server = Server()
     groups: Annotated[
@@ -227,9 +232,10 @@ def _read_lock(path: Path) -> Lock:
         raise _bad_lock(f"cannot be read ({error})") from error
     if lock.version > LOCK_VERSION:
         raise _bad_lock("was written by a later Shipmate", do="Upgrade Shipmate.")
-    if lock.layers.keys() != set(LAYERS) or lock != lock.sealed():
+    if not set(LAYERS) - LATER.keys() <= lock.layers.keys() <= set(LAYERS) or lock != lock.sealed():
         raise _bad_lock("was edited by hand: its digest does not fit")
-    return lock
+    later = {name: LockedLayer(adapter=adapter, settings={}) for name, adapter in LATER.items()}
+    return msgspec.structs.replace(lock, layers={**later, **lock.layers}).sealed()
 
 
 def _comparable(locked: Lock, current: Lock) -> Lock:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,7 @@ from shipmate.answer.draft import Chosen, Drafter, DraftPart, Fault
 from shipmate.answer.followup import standalone
 from shipmate.errors import Malformed, TooLarge
 from shipmate.journal import Journal
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.messages import (
     Ask,
@@ -42,28 +44,52 @@ from shipmate.messages import (
     TurnOpening,
     Usage,
 )
-from shipmate.ports import Clock, PassageIndex, Store
+from shipmate.ports import Clock, Store
 from shipmate.router import Router
 
-__all__ = ["Assistant", "Parts"]
+__all__ = ["Assistant", "Parts", "Scope", "Scopes"]
 
 log = logging.getLogger(__name__)
 
 NO_GROUPS: frozenset[str] = frozenset()
+# Callers fall into few sets of groups that may know of the same collections.
+SCOPES_KEPT = 32
 NOTHING_CHOSEN = Chosen(kind=ReplyKind.REFUSE, confidence=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What callers are answered from who may know of the same collections."""
+
+    search: Search
+    drafter: Drafter
+
+
+class Scopes:
+    """The scope of each caller: a collection that somebody may not know of leaves no trace in theirs."""
+
+    def __init__(self, collections: Sequence[Collection], scope: Callable[[Sequence[Collection]], Scope]) -> None:
+        self.collections = tuple(collections)
+        self._scope = lru_cache(maxsize=SCOPES_KEPT)(scope)
+
+    def of(self, groups: frozenset[str]) -> Scope:
+        """Return the scope of somebody in these groups."""
+        return self._scope(self.seen_by(groups))
+
+    def seen_by(self, groups: frozenset[str]) -> tuple[Collection, ...]:
+        """Return the collections that somebody in these groups may know of."""
+        return tuple(collection for collection in self.collections if collection.is_for(groups))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a turn works with: one reading of the folder and one commit of the index."""
+    """What a turn works with: one reading of the folder and one commit of its collections."""
 
     clock: Clock
     bucket: TokenBucket
     store: Store
-    index: PassageIndex
     router: Router
-    search: Search
-    drafter: Drafter
+    scopes: Scopes
     journal: Journal
     # `dev-` and the hash of everything that answers depend on.
     release: str
@@ -85,6 +111,9 @@ class Turn:
     conversation: Conversation
     question: Question
     parts: Parts
+    # The caller's, and what they are answered from.
+    groups: frozenset[str]
+    scope: Scope
     asked_at: float
     started_s: float
     marked_s: float
@@ -150,8 +179,8 @@ class Assistant:
 
     def ready(self) -> str:
         """Return why it cannot answer now; empty when it can."""
-        has_passages = self._parts.index.statistics.passage_count > 0
-        return "" if has_passages else "The index holds no passages: put documents into the folder and ingest them."
+        counts = [collection.index.statistics.passage_count for collection in self._parts.scopes.collections]
+        return "" if any(counts) else "The index holds no passages: put documents into the folder and ingest them."
 
     async def trace(self, turn_id: str, caller: str) -> Trace:
         """Return why a turn ended as it did; raise `NoTurn`, also for somebody else's."""
@@ -162,7 +191,8 @@ class Assistant:
         groups = self._parts.groups_of(caller)
         return [
             passage
-            for passage in self._parts.index.passages(source)
+            for collection in self._parts.scopes.seen_by(groups)
+            for passage in collection.index.passages(source)
             if passage.start < end and start < passage.end and passage.is_for(groups)
         ]
 
@@ -186,8 +216,8 @@ class Assistant:
             try:
                 yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
                 _route(turn)  # 5 route
-                _search(turn)  # 7 search
-                draft = parts.drafter.draft(turn.question, turn.route, turn.hits)  # 8, 9 draft, check
+                await _search(turn)  # 7 search
+                draft = turn.scope.drafter.draft(turn.question, turn.route, turn.hits)  # 8, 9 draft, check
                 if isinstance(draft, AsyncGenerator):
                     async with aclosing(_relay(turn, draft)) as events:
                         async for event in events:
@@ -265,6 +295,7 @@ async def _open(ask: Ask, conversation_id: str, parts: Parts, started_s: float) 
         consent_id=ask.consent_id,
     )
     history = conversation.messages or ask.history
+    groups = parts.groups_of(ask.caller)
     turn = Turn(
         ask=ask,
         turn_id=clock.new_id(),
@@ -272,6 +303,8 @@ async def _open(ask: Ask, conversation_id: str, parts: Parts, started_s: float) 
         question=Question(text=ask.text, standalone=standalone(ask.text, history), history=history),
         asked_at=now,
         parts=parts,
+        groups=groups,
+        scope=parts.scopes.of(groups),
         started_s=started_s,
         marked_s=started_s,
     )
@@ -285,9 +318,9 @@ def _route(turn: Turn) -> None:
     turn.mark("route")
 
 
-def _search(turn: Turn) -> None:
+async def _search(turn: Turn) -> None:
     """Find the passages that may answer; from here on there is untrusted text in the turn."""
-    turn.hits = turn.parts.search.passages(turn.question, groups=turn.parts.groups_of(turn.ask.caller))
+    turn.hits = await turn.scope.search.passages(turn.question, groups=turn.groups)
     turn.mark("search")
 
 

@@ -49,10 +49,10 @@ async def test_nobody_else_learns_that_there_is_such_a_page(folder: Path, caller
     assert all(citation.source == "roses.md" for citation in reply.citations)
 
 
-def test_a_search_in_the_terminal_sees_what_its_groups_may_see(folder: Path) -> None:
-    def sources() -> set[str]:
-        return {hit.passage.source for hit in bootstrap.search(bootstrap.load(folder), QUESTION, 8)}
+async def test_a_search_in_the_terminal_sees_what_its_groups_may_see(folder: Path) -> None:
+    async def sources() -> set[str]:
+        return {hit.passage.source for hit in await bootstrap.search(bootstrap.load(folder), QUESTION, 8)}
 
-    assert "wages.md" in sources()
+    assert "wages.md" in await sources()
     (folder / "stack.yml").write_text("version: 1\n")
-    assert "wages.md" not in sources()
+    assert "wages.md" not in await sources()

@@ -14,6 +14,7 @@ from shipmate.answer.draft import Drafter, Limits
 from shipmate.answer.faq import Faq
 from shipmate.errors import ConversationBusy, DiskFull, Malformed, ModelUnavailable, NoConversation, TooLarge
 from shipmate.journal import Journal
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.messages import (
     Ask,
@@ -34,7 +35,7 @@ from shipmate.ports import ChatModel
 from shipmate.router import Router, Topic
 from shipmate.testing.clock import TickingClock
 from shipmate.testing.memory_store import MemoryStore
-from shipmate.turn import Assistant, Parts
+from shipmate.turn import Assistant, Parts, Scope, Scopes
 
 PAGES = {
     "roses.md": "Roses are pruned in March, before the buds open. They want six hours of sun a day.",
@@ -87,16 +88,19 @@ class Garden:
         )
         self.clock = TickingClock()
         self.store = MemoryStore()
-        limits = Limits()
+
+        def scope(seen: Sequence[Collection]) -> Scope:
+            search = Search(*seen)
+            drafter = Drafter(faq=Faq(FAQ), statistics=search.statistics, model=model, prompt="", limits=Limits())
+            return Scope(search=search, drafter=drafter)
+
         self.assistant = Assistant(
             Parts(
                 clock=self.clock,
                 bucket=TokenBucket(self.clock, turns_per_minute=60, burst=burst),
                 store=self.store,
-                index=index,
                 router=Router(INTENTS, REFUSED),
-                search=Search(index),
-                drafter=Drafter(faq=Faq(FAQ), statistics=index.statistics, model=model, prompt="", limits=limits),
+                scopes=Scopes([Collection(index=index)], scope),
                 journal=Journal(clock=self.clock, key=b"key"),
                 release="dev-test",
             ),

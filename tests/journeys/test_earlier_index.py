@@ -1,5 +1,6 @@
 """A folder whose index an earlier version made, or nobody yet: who only looks writes nothing, and says what to do."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,11 @@ def test_looking_at_a_folder_writes_nothing(tmp_path: Path) -> None:
         for look in LOOKS:
             shipmate(*look, folder)
         with pytest.raises(NoIndex):
-            bootstrap.search(bootstrap.load(folder), QUESTION, 3)
+            asyncio.run(bootstrap.search(bootstrap.load(folder), QUESTION, 3))
         assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("index", ["passages-1", "passages-2"])
+@pytest.mark.parametrize("index", ["passages-1", "passages-2", "passages-3"])
 def test_an_earlier_versions_index_is_told_until_it_is_made_anew(tmp_path: Path, index: str) -> None:
     folder = upgraded(tmp_path / "garden", index)
     for look, code in zip(LOOKS, (5, 0), strict=True):
@@ -41,7 +42,7 @@ def test_an_earlier_versions_index_is_told_until_it_is_made_anew(tmp_path: Path,
         assert f"un `shipmate ingest {folder}`" in told.out
         assert "Put documents" not in told.out
     with pytest.raises(NoIndex, match=EARLIER):
-        bootstrap.search(bootstrap.load(folder), QUESTION, 3)
+        asyncio.run(bootstrap.search(bootstrap.load(folder), QUESTION, 3))
     assert shipmate("ingest", folder).code == 0
     for look in LOOKS:
         told = shipmate(*look, folder)

@@ -1,5 +1,6 @@
 """It is known when the documents do not answer."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence, signals
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.messages import Hit, Passage, Question
 from shipmate.text import stems
@@ -144,11 +146,11 @@ def test_a_folder_with_one_short_document_answers_what_stands_in_it_and_nothing_
         "The Pro plan costs 99 euros a month."
     )
     index.write([("terms.md", "1", [Passage(source="terms.md", title="Terms", text=text, start=0, end=len(text))])], ())
-    search = Search(index)
+    search = Search(Collection(index=index))
 
     def sure(question: str) -> float:
         asked = Question(text=question, standalone=question)
-        return confidence(asked, search.passages(asked), index.statistics)
+        return confidence(asked, asyncio.run(search.passages(asked)), index.statistics)
 
     answered = (
         "How long are backups kept?",

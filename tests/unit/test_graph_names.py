@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.knowledge.graph.edges import EdgeKind, Statement
+from shipmate.knowledge.graph.edges import EdgeKind
 from shipmate.knowledge.graph.extract import declared, extract, place_key
 from shipmate.knowledge.graph.names import called, name_key, runs, short_titles, symbol_key
-from shipmate.messages import Passage
+from shipmate.messages import Passage, Statement
 
 
 def passage(text: str, *, source: str = "guide/a.md", title: str = "", headings: tuple[str, ...] = ()) -> Passage:

@@ -1,5 +1,6 @@
 """After an ingest the index holds the folders as they are, whatever they were before and whatever happened on the way."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from shipmate.adapters.tantivy_index import TantivyIndex
 from shipmate.errors import UsageError
 from shipmate.knowledge import ingest as ingesting
+from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.documents import list_files
 from shipmate.knowledge.ingest import IngestProgress, IngestReport, ingest
 from shipmate.knowledge.search import Search
@@ -67,7 +69,7 @@ def test_what_is_removed_is_found_by_no_search(tmp_path: Path) -> None:
     assert _ingest(documents, index).removed == 1
     for reader in (index, TantivyIndex(tmp_path / "index")):
         for words in ("okapi", "secret password", "zebra's password", "What is the zebra's number?"):
-            hits = Search(reader).passages(Question(text=words, standalone=words), 100)
+            hits = asyncio.run(Search(Collection(index=reader)).passages(Question(text=words, standalone=words), 100))
             assert "secret.md" not in {hit.passage.source for hit in hits}
         assert reader.passages("secret.md") == []
         assert reader.statistics.document_frequency("okapi") == 0

@@ -23,9 +23,9 @@ def drawn(count: int, *, seed: int = 0, dimensions: int = DIMENSIONS) -> np.ndar
     return rows
 
 
-def added(keys: Iterator[int] | range | list[int], rows: np.ndarray, audience: int = 0) -> Added:
-    numbers = np.array(list(keys), np.int64)
-    return Added(numbers, np.full(len(numbers), audience, np.int32), rows)
+def added(keys: Iterator[int] | range | list[int], rows: np.ndarray, *audience: str) -> Added:
+    numbers = list(keys)
+    return Added(numbers, [audience] * len(numbers), rows)
 
 
 def opened(folder: Path, embedder: str = "hash") -> Vectors:
@@ -74,11 +74,14 @@ def test_reader_keeps_its_commit_until_it_refreshes(tmp_path: Path) -> None:
 def test_passage_outside_the_audiences_is_not_found(tmp_path: Path) -> None:
     rows = drawn(30)
     kept = opened(tmp_path)
-    kept.write(added(range(10), rows[:10], audience=1))
-    kept.write(added(range(10, 30), rows[10:], audience=2))
-    assert list(kept.search(rows[4], 1, visible=[1, 3])) == [4]
-    assert set(kept.search(rows[4], 30, visible={2})) == set(range(10, 30))
-    assert kept.search(rows[4], 30, visible=()) == {}
+    kept.write(added(range(10), rows[:10], "staff"))
+    kept.write(added(range(10, 30), rows[10:], "board", "sales"))
+    assert list(kept.search(rows[4], 1, frozenset(("staff", "others")))) == [4]
+    assert set(kept.search(rows[4], 30, frozenset(("sales",)))) == set(range(10, 30))
+    assert kept.search(rows[4], 30) == {}
+    kept.write(added([30], rows[:1]))
+    assert list(kept.search(rows[4], 30)) == [30]
+    assert set(opened(tmp_path).search(rows[4], 40, frozenset(("staff", "board")))) == set(range(31))
 
 
 def test_large_block_finds_nearly_all_that_is_near(tmp_path: Path) -> None:
@@ -88,14 +91,14 @@ def test_large_block_finds_nearly_all_that_is_near(tmp_path: Path) -> None:
     rows = np.repeat(middles, count // 200, axis=0) + 0.1 * np.random.default_rng(2).standard_normal((count, 64))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     kept = Vectors(tmp_path, embedder="hash", dimensions=64)
-    kept.write(added(range(count), rows, audience=1))
-    kept.write(added([-1], middles[:1], audience=2))
+    kept.write(added(range(count), rows))
+    kept.write(added([-1], middles[:1], "staff"))
     hits = 0
     for row in rows[:: count // 50]:
         exact = np.argsort(-(rows @ row))[:10]
-        hits += len(set(exact.tolist()) & kept.search(row, 10, visible={1}).keys())
+        hits += len(set(exact.tolist()) & kept.search(row, 10).keys())
     assert hits >= 0.98 * 500
-    assert list(kept.search(middles[0], 1)) == [-1]
+    assert list(kept.search(middles[0], 1, frozenset(("staff",)))) == [-1]
     gone = [int(key) for key in kept.search(rows[0], 50)]
     kept.write(removed=gone)
     assert not set(gone) & kept.search(rows[0], 50).keys()
@@ -163,16 +166,17 @@ class Kept(RuleBasedStateMachine):
         for key in removed:
             self.expected.pop(key, None)
         self.expected |= dict.fromkeys(keys, self.seed)
-        self.vectors.write(added(sorted(keys), drawn(len(keys), seed=self.seed), self.seed), removed)
+        self.vectors.write(added(sorted(keys), drawn(len(keys), seed=self.seed), f"{self.seed}"), removed)
 
     @invariant()
     def holds_what_was_written(self) -> None:
         reader = opened(self.folder / str(id(self)))
         assert sorted(reader.keys.tolist()) == sorted(self.expected)
+        everybody = frozenset(map(str, range(self.seed + 1)))
         for kept in (reader, self.vectors):
-            assert kept.search(drawn(1, seed=99)[0], 100).keys() == self.expected.keys()
+            assert kept.search(drawn(1, seed=99)[0], 100, everybody).keys() == self.expected.keys()
         newest = {key for key, seed in self.expected.items() if seed == self.seed}
-        assert reader.search(drawn(1, seed=99)[0], 100, visible=[self.seed]).keys() == newest
+        assert reader.search(drawn(1, seed=99)[0], 100, frozenset((f"{self.seed}",))).keys() == newest
 
 
 def test_folder_holds_what_a_dictionary_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

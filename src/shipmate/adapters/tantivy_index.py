@@ -16,15 +16,16 @@ import msgspec
 import tantivy
 
 from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
+from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.outline import packed, recall
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
-__all__ = ["TantivyIndex", "is_made", "is_outdated"]
+__all__ = ["FORMAT", "TantivyIndex", "is_made", "is_outdated"]
 
-FORMAT = "passages-3"
+FORMAT = "passages-4"
 # What earlier versions made; the next ingest replaces it.
-EARLIER = ("passages-1", "passages-2")
+EARLIER = ("passages-1", "passages-2", "passages-3")
 WRITER_HEAP_BYTES = 32_000_000
 PROBE_BYTES = 1_000_000
 PASSAGES_KEPT = 4096
@@ -42,6 +43,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
     source: str
     fingerprint: str
+    # Of its passages.
+    keys: tuple[int, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -55,6 +58,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("key", indexed=True)
     builder.add_bytes_field("passage", stored=True)
     builder.add_bytes_field("outline", stored=True)
     builder.add_bytes_field("head", stored=True)
@@ -79,15 +83,17 @@ def _seen_by(groups: frozenset[str]) -> tantivy.Query:
 
 def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iterator[tantivy.Document]:
     """Yield one entry per passage, the first of them the head; a source without passages is a head alone."""
+    keys = tuple(map(passage_key, passages))
     for number, passage in enumerate(passages or [None]):
         entry = tantivy.Document()
         entry.add_text("source", source)
         if number == 0:
             entry.add_text("kind", HEAD)
-            entry.add_bytes("head", _encode(Head(source, fingerprint)))
+            entry.add_bytes("head", _encode(Head(source, fingerprint, keys)))
         if passage is not None:
             head = " ".join((passage.title, *passage.headings))
             entry.add_text("kind", PASSAGE)
+            entry.add_integer("key", keys[number])
             for seer in [GROUP + group for group in passage.audience] or [EVERYONE]:
                 entry.add_text("audience", seer)
             entry.add_text("text", "\n".join(indexed_stems(head, passage.text)))
@@ -106,6 +112,7 @@ class Snapshot:
         self._is_clean = self._frequency("kind", PASSAGE) == self.passage_count
         self._is_for_everyone = self._count("audience", EVERYONE) == self.passage_count
         self._passage = lru_cache(maxsize=PASSAGES_KEPT)(self._read)
+        self._with_key = lru_cache(maxsize=PASSAGES_KEPT)(self._sought)
         self.document_frequency = lru_cache(maxsize=TERMS_KEPT)(self._document_frequency)
 
     def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
@@ -126,9 +133,22 @@ class Snapshot:
         own = [_decode_passage(entry) for entry in self._stored("source", source, "passage")]
         return sorted(own, key=lambda passage: (passage.start, passage.end))
 
+    def found(self, keys: Iterable[int]) -> dict[int, Passage]:
+        known = ((key, self._with_key(key)) for key in keys)
+        return {key: passage for key, passage in known if passage is not None}
+
     def sources(self) -> dict[str, str]:
-        heads = (_decode_head(entry) for entry in self._stored("kind", HEAD, "head"))
-        return {head.source: head.fingerprint for head in heads}
+        return {head.source: head.fingerprint for head in self._heads()}
+
+    def keys(self) -> dict[str, tuple[int, ...]]:
+        return {head.source: head.keys for head in self._heads()}
+
+    def _heads(self) -> Iterator[Head]:
+        return map(_decode_head, self._stored("kind", HEAD, "head"))
+
+    def _sought(self, key: int) -> Passage | None:
+        found = self._searcher.search(tantivy.Query.term_query(SCHEMA, "key", key, "basic"), 1, count=False)
+        return next((self._passage(at.segment_ord, at.doc) for _, at in found.hits), None)
 
     def _document_frequency(self, stem: str) -> int:
         return self._frequency("text", stem) if self._is_clean else self._count("text", stem)
@@ -195,9 +215,17 @@ class TantivyIndex:
         """Return the passages of one source in document order."""
         return self._snapshot.passages(source)
 
+    def found(self, keys: Iterable[int]) -> dict[int, Passage]:
+        """Return the passages with these keys, as far as they are there."""
+        return self._snapshot.found(keys)
+
     def sources(self) -> dict[str, str]:
         """Return the fingerprint of each source."""
         return self._snapshot.sources()
+
+    def keys(self) -> dict[str, tuple[int, ...]]:
+        """Return the keys of each source's passages."""
+        return self._snapshot.keys()
 
     def refresh(self) -> bool:
         """Read from the newest commit, also another process's; return whether there was a newer one."""

@@ -51,7 +51,7 @@ async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:
 def search(words: str, folder: Path, *, limit: int, as_json: bool) -> None:
     """Show the passages that a question finds, with scores."""
     question_first(words, folder)
-    hits = bootstrap.search(index_first(folder), words, limit)
+    hits = asyncio.run(bootstrap.search(index_first(folder), words, limit))
     if as_json:
         say_json(hits)
     else:

@@ -83,7 +83,7 @@ def progress_bar(title: str) -> "Iterator[Callable[[IngestProgress], None]]":
     from rich import progress
 
     columns = (
-        progress.TextColumn(title),
+        progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.TextColumn("{task.fields[done]}/{task.fields[files]}"),
         progress.TransferSpeedColumn(),
@@ -93,6 +93,13 @@ def progress_bar(title: str) -> "Iterator[Callable[[IngestProgress], None]]":
         task = bar.add_task(title, total=None, done=0, files=0)
 
         def show(state: "IngestProgress") -> None:
-            bar.update(task, completed=state.done_bytes, total=state.total_bytes, done=state.done, files=state.total)
+            bar.update(
+                task,
+                description=state.step,
+                completed=state.done_bytes,
+                total=state.total_bytes,
+                done=state.done,
+                files=state.total,
+            )
 
         yield show

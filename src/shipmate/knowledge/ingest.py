@@ -15,11 +15,13 @@ from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.messages import Passage
 from shipmate.ports import PassageIndex
 
-__all__ = ["IngestProgress", "IngestReport", "ingest", "visiting"]
+__all__ = ["IngestProgress", "IngestReport", "ingest", "together", "visiting"]
 
 # What is read at most before it is committed: it bounds memory, and what an interrupted run has to read again.
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_DOCUMENTS = 2000
+
+COUNTED = ("added", "changed", "unchanged", "removed", "passages", "read_bytes")
 
 Replacement = tuple[str, str, Sequence[Passage]]
 
@@ -27,6 +29,8 @@ Replacement = tuple[str, str, Sequence[Passage]]
 class IngestProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far an ingest is; told before each file and once at the end."""
 
+    # What is being done.
+    step: str = "Reading documents"
     # The document that is read next; empty at the end.
     source: str
     done: int
@@ -75,6 +79,14 @@ def ingest(
     """
     with ParserProcess() as parsers:
         return _Ingest(listings, index, parsers, progress, largest_bytes).run()
+
+
+def together(reports: Sequence[IngestReport]) -> IngestReport:
+    """Return one report of what was done to several collections."""
+    counts = {name: sum(getattr(report, name) for report in reports) for name in COUNTED}
+    skipped = tuple(problem for report in reports for problem in report.skipped)
+    states = {place: state for report in reports for place, state in report.states.items()}
+    return IngestReport(skipped=skipped, states=states, **counts)
 
 
 def visiting(page: str, done: int, total: int) -> IngestProgress:

@@ -1,5 +1,6 @@
 """Name a passage, or a name, by 64 bits: the same ones in every index and in every run."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from shipmate.messages import Passage
@@ -7,8 +8,10 @@ from shipmate.messages import Passage
 __all__ = ["KEY_BYTES", "passage_key", "text_key"]
 
 KEY_BYTES = 8
+KEYS_KEPT = 4096
 
 
+@lru_cache(maxsize=KEYS_KEPT)
 def passage_key(passage: Passage) -> int:
     """Return the key of a passage: of what it says, and of where it stands."""
     return text_key(f"{passage.source}\0{passage.start}\0{passage.end}\0{passage.text}")

@@ -1,22 +1,30 @@
-"""Find the passages that a question needs: BM25 over the index, then a closer look at the best."""
+"""Find the passages that a question needs: by its words, by what they mean, and by where its names lead."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import itemgetter
 
 import msgspec
 
+from shipmate.errors import ModelError
+from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
+from shipmate.knowledge.fusion import fuse
+from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.telling import telling_by
-from shipmate.messages import Hit, Question
-from shipmate.ports import PassageIndex
+from shipmate.messages import Hit, Led, Passage, Question
+from shipmate.ports import Embedder
 from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
 __all__ = ["Search"]
 
-# How many of the best are looked at closely.
-DEPTH = 12
+log = logging.getLogger(__name__)
+
+# How many of the best by words are looked at closely, and how many of the other legs count.
+DEPTH = 30
+LEG_DEPTH = 30
 # What a passage gains, at most, on a lexical score of 1: for holding the question's phrases,
 PHRASES = 0.35
 # and for a title and headings that say nothing but what the question names.
@@ -35,39 +43,92 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Search:
-    """Lexical search over one commit of an index; made anew when the index has a newer one."""
+    """Search over one commit of each collection; made anew when one of them has a newer one."""
 
-    def __init__(self, index: PassageIndex) -> None:
-        self._index = index
-        self._telling = telling_by(index.statistics)
+    def __init__(self, *collections: Collection, embedder: Embedder | None = None) -> None:
+        self._collections = collections
+        self._embedder = embedder
+        self.statistics = statistics_of(collections)
+        self._telling = telling_by(self.statistics)
         self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
 
-    def passages(self, question: Question, limit: int = 8, groups: frozenset[str] = frozenset()) -> list[Hit]:
-        """Return the best passages for the question that these groups may see, best first.
+    async def passages(self, question: Question, limit: int = 8, groups: frozenset[str] = frozenset()) -> list[Hit]:
+        """Return the best passages for the question that these groups may see, best first; each with its legs' scores.
 
         Of passages that say the same, one.
         """
-        asked = {stem: self._telling[stem] for stem in asked_stems(question.standalone)}
+        text = question.standalone
+        asked = {stem: self._telling[stem] for stem in asked_stems(text)}
+        if not asked:
+            return []
         terms = dict.fromkeys(asked, 1.0)
         if question.history:
             terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
-        hits = self._index.search(terms, max(DEPTH, limit), groups) if asked else []
-        if not hits:
-            return []
-        scores = self._scores(hits, question.standalone, asked)
+        hits = self._by_words(terms, max(DEPTH, limit), groups)
+        scores = self._scores(hits, text, asked)
         ranked = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
+        said = {passage_key(hit.passage): (score, hit) for score, hit in ranked}
+        cosine = await self._likenesses(text, said, groups)
+        led = self._led(text, [hit for _, hit in ranked], groups)
+        fused = fuse(
+            lexical={key: score for key, (score, _) in said.items()}, cosine=cosine, graph=led.scores, trust=led.trust
+        )
+        legs = {
+            "lexical": {key: hit.score for key, (_, hit) in said.items()},
+            "dense": cosine,
+            "graph": led.scores,
+        }
         distinct: dict[str, Hit] = {}
-        for score, hit in ranked:
-            passage = hit.passage
-            if passage.text not in distinct:
-                legs = {**hit.legs, "reranked": score}
-                distinct[passage.text] = Hit(passage=passage, score=score, legs=legs)
+        for best in fused:
+            known = said.get(best.key)
+            passage = known[1].passage if known else self._passage(best.key, groups)
+            if passage and passage.text not in distinct:
+                shares = {leg: scores[best.key] for leg, scores in legs.items() if best.key in scores}
+                distinct[passage.text] = Hit(passage=passage, score=best.score, legs=shares)
                 if len(distinct) == limit:
                     break
         return list(distinct.values())
 
+    def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
+        found = [collection.index.search(terms, limit, groups) for collection in self._collections]
+        if len(found) == 1:
+            return found[0]
+        return sorted(chain.from_iterable(found), key=lambda hit: -hit.score)[:limit]
+
+    async def _likenesses(self, text: str, said: Mapping[int, object], groups: frozenset[str]) -> dict[int, float]:
+        """Return how near the nearest passages are to the text, and those that the words have found."""
+        holding = [collection.vectors for collection in self._collections if collection.vectors]
+        if self._embedder is None or not holding:
+            return {}
+        try:
+            (vector,) = await self._embedder.embed([text])
+        except ModelError as error:
+            log.warning("Search goes on with words and graph alone: %s", error.what)
+            return {}
+        found: dict[int, float] = {}
+        for vectors in holding:
+            found |= vectors.cosines(vector, said) | vectors.search(vector, LEG_DEPTH, groups)
+        return found
+
+    def _led(self, text: str, hits: Sequence[Hit], groups: frozenset[str]) -> Led:
+        """Return where the graphs lead; of several, the one that is most to be believed says how far."""
+        graphs = [collection.graph for collection in self._collections if collection.graph]
+        led = [graph.seek(text, hits, groups, LEG_DEPTH) for graph in graphs]
+        scores = {key: score for one in led for key, score in one.scores.items()}
+        return Led(scores, max((one.trust for one in led), default=0.0))
+
+    def _passage(self, key: int, groups: frozenset[str]) -> Passage | None:
+        """Return what another leg has found, as far as the index still holds it and these groups may see it."""
+        for collection in self._collections:
+            passage = collection.index.found([key]).get(key)
+            if passage:
+                return passage if passage.is_for(groups) else None
+        return None
+
     def _scores(self, hits: Sequence[Hit], text: str, asked: Mapping[str, float]) -> list[float]:
         """Return the score of each passage after the closer look."""
+        if not hits:
+            return []
         texts = [_lowered(hit.passage.text) for hit in hits]
         together = "\n".join(texts)
         phrases = [(phrase, weight) for phrase, weight in self._phrases(text) if phrase in together]

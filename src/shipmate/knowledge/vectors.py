@@ -7,7 +7,7 @@ keeps them though they have left the folder.
 """
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from io import BytesIO
@@ -47,10 +47,20 @@ class Manifest(msgspec.Struct, frozen=True):
     dimensions: int
     commit: int = 0
     blocks: tuple[BlockNote, ...] = ()
+    # Whose passages there are; a row's audience is the number of one of these.
+    audiences: tuple[tuple[str, ...], ...] = ()
 
 
 class Added(NamedTuple):
-    """Vectors to keep: the passages' keys, the number of each one's audience, and a row for each."""
+    """Vectors to keep: the passages' keys, each one's audience, and a row for each."""
+
+    keys: Sequence[int]
+    audiences: Sequence[tuple[str, ...]]
+    rows: Matrix
+
+
+class Columns(NamedTuple):
+    """Rows as a block keeps them."""
 
     keys: NDArray[np.int64]
     audiences: NDArray[np.int32]
@@ -141,9 +151,9 @@ class Vectors:
         """Return the keys of all vectors, in no order."""
         return np.concatenate([np.empty(0, np.int64), *(block.keys[block.present] for block in self._blocks)])
 
-    def search(self, vector: Matrix, limit: int, visible: Collection[int] | None = None) -> dict[int, float]:
-        """Return the cosines of the nearest passages, best first; `visible` names the audiences that may be seen."""
-        seen = None if visible is None else frozenset(visible)
+    def search(self, vector: Matrix, limit: int, groups: frozenset[str] = frozenset()) -> dict[int, float]:
+        """Return the cosines of the nearest passages that these groups may see, best first."""
+        seen = self._seen_by(groups)
         if limit < 1 or not vector.any():
             return {}
         found = [scored for block in self._blocks for scored in block.nearest(vector, limit, seen)]
@@ -157,6 +167,12 @@ class Vectors:
             places = block.places(wanted)
             cosines.update(zip(block.keys[places].tolist(), (block.rows[places] @ vector).tolist(), strict=True))
         return cosines
+
+    def _seen_by(self, groups: frozenset[str]) -> frozenset[int] | None:
+        """Return the numbers of the audiences to which these groups belong; None where that is all of them."""
+        audiences = self._manifest.audiences
+        seen = [number for number, own in enumerate(audiences) if not own or not groups.isdisjoint(own)]
+        return None if len(seen) == len(audiences) else frozenset(seen)
 
     def refresh(self) -> bool:
         """Look for a newer commit and read from it from now on; return whether there was one."""
@@ -173,20 +189,23 @@ class Vectors:
         self.refresh()
         commit = self._manifest.commit + 1
         gone = np.fromiter(removed, np.int64)
-        if added is not None:
-            gone = np.concatenate([gone, added.keys])
+        audiences = self._manifest.audiences
+        columns: Columns | None = None
+        if added is not None and len(added.keys):
+            audiences = tuple(dict.fromkeys((*audiences, *added.audiences)))
+            columns = _columns(added, audiences)
+            gone = np.concatenate([gone, columns.keys])
         with disk_faults(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                blocks = self._written(commit, added, gone)
-                self._save(
-                    MANIFEST, msgspec.json.encode(msgspec.structs.replace(self._manifest, commit=commit, blocks=blocks))
-                )
+                blocks = self._written(commit, columns, gone)
+                manifest = msgspec.structs.replace(self._manifest, commit=commit, blocks=blocks, audiences=audiences)
+                self._save(MANIFEST, msgspec.json.encode(manifest))
             finally:
                 self._tidy()
         self.refresh()
 
-    def _written(self, commit: int, added: Added | None, gone: NDArray[np.int64]) -> tuple[BlockNote, ...]:
+    def _written(self, commit: int, added: Columns | None, gone: NDArray[np.int64]) -> tuple[BlockNote, ...]:
         """Write what a commit changes, and return its blocks, the largest first."""
         left = {block: self._left(block, gone) for block in self._blocks}
         size = 0 if added is None else len(added.keys)
@@ -196,12 +215,12 @@ class Vectors:
             if block.note.rows <= MUCH_LARGER * size or count < (1 - REMOVED_MOST) * block.note.rows:
                 joined.append(block)
                 size += count
-        parts = [Added(b.keys[left[b]], b.audiences[left[b]], b.rows[left[b]]) for b in joined]
+        parts = [Columns(b.keys[left[b]], b.audiences[left[b]], b.rows[left[b]]) for b in joined]
         notes = [self._marked(commit, block, left[block]) for block in self._blocks if block not in joined]
         if size:
             parts += [] if added is None else [added]
             keys, audiences, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-            notes.append(self._save_block(commit, Added(keys, audiences, rows)))
+            notes.append(self._save_block(commit, Columns(keys, audiences, rows)))
         return tuple(sorted(notes, key=lambda note: (-note.rows, note.number)))
 
     def _left(self, block: Block, gone: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -215,10 +234,10 @@ class Vectors:
         self._save_array(f"{block.note.number}.present.{commit}", left)
         return msgspec.structs.replace(block.note, removed_by=commit)
 
-    def _save_block(self, number: int, added: Added) -> BlockNote:
+    def _save_block(self, number: int, added: Columns) -> BlockNote:
         columns: dict[str, NDArray[Any]] = {
-            "keys": added.keys.astype(np.int64),
-            "audiences": added.audiences.astype(np.int32),
+            "keys": added.keys,
+            "audiences": added.audiences,
             "rows": np.ascontiguousarray(added.rows, np.float32),
         }
         if len(added.keys) > COMPARED_ALL:
@@ -280,3 +299,10 @@ class Vectors:
             if file.name != MANIFEST and (number not in named or stale or file.suffix == ".new"):
                 with suppress(FileNotFoundError):
                     file.unlink()
+
+
+def _columns(added: Added, audiences: Sequence[tuple[str, ...]]) -> Columns:
+    """Return the vectors as a block keeps them."""
+    numbers = {own: number for number, own in enumerate(audiences)}
+    whose = np.fromiter((numbers[own] for own in added.audiences), np.int32, len(added.audiences))
+    return Columns(np.fromiter(added.keys, np.int64, len(added.keys)), whose, added.rows)

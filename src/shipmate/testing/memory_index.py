@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from shipmate.knowledge.keys import passage_key
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
@@ -21,6 +22,7 @@ class Commit:
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = entries
         self._passages = [passage for _, passages in entries.values() for passage in passages]
+        self.by_key = {passage_key(passage): passage for passage in self._passages}
         self._places: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._lengths = []
         for number, passage in enumerate(self._passages):
@@ -85,6 +87,15 @@ class MemoryIndex:
     def sources(self) -> dict[str, str]:
         """Return the fingerprint of each source."""
         return {source: fingerprint for source, (fingerprint, _) in self._commit.entries.items()}
+
+    def found(self, keys: Iterable[int]) -> dict[int, Passage]:
+        """Return the passages with these keys, as far as they are there."""
+        known = self._commit.by_key
+        return {key: known[key] for key in keys if key in known}
+
+    def keys(self) -> dict[str, tuple[int, ...]]:
+        """Return the keys of each source's passages."""
+        return {source: tuple(map(passage_key, own)) for source, (_, own) in self._commit.entries.items()}
 
     def write(self, replaced: Iterable[tuple[str, str, Sequence[Passage]]], removed: Iterable[str]) -> None:
         """Replace and remove sources in one commit."""

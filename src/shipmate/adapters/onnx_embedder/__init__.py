@@ -2,5 +2,6 @@
 
 from shipmate.adapters.onnx_embedder.embedder import OnnxEmbedder
 from shipmate.adapters.onnx_embedder.hub import Hub, fetch_model
+from shipmate.adapters.onnx_embedder.settings import OnnxSettings
 
-__all__ = ["Hub", "OnnxEmbedder", "fetch_model"]
+__all__ = ["Hub", "OnnxEmbedder", "OnnxSettings", "fetch_model"]

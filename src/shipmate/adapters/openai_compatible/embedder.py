@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipmate.adapters.openai_compatible.pool import Pool, shown_url
+from shipmate.adapters.openai_compatible.settings import OpenAIEmbedderSettings, key_from
 from shipmate.errors import ModelGarbled, ModelTimeout, ModelUnavailable
 from shipmate.text import words
 
@@ -57,6 +58,17 @@ class OpenAIEmbedder:
         self._pool = Pool(endpoint, headers, connect_timeout_s=silence_s)
         self._silence_s = silence_s
         self._pause_s = pause_s
+
+    @classmethod
+    def opened(cls, settings: OpenAIEmbedderSettings) -> "OpenAIEmbedder":
+        """Open what `stack.yml` names; raise `UsageError` where its key is missing."""
+        return cls(
+            settings.base_url,
+            settings.model,
+            dimensions=settings.dimensions,
+            key=key_from(settings.api_key_env),
+            silence_s=settings.silence_s,
+        )
 
     @property
     def name(self) -> str:

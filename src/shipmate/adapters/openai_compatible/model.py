@@ -1,7 +1,6 @@
 """A chat model at the other end of an HTTP connection."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -14,8 +13,7 @@ from shipmate.adapters.openai_compatible.connection import Connection
 from shipmate.adapters.openai_compatible.events import Counted, Events
 from shipmate.adapters.openai_compatible.faults import Failure, broken_off, late, refused, silent, unanswered
 from shipmate.adapters.openai_compatible.pool import Pool, shown_url
-from shipmate.adapters.openai_compatible.settings import OpenAICompatibleSettings
-from shipmate.errors import UsageError
+from shipmate.adapters.openai_compatible.settings import OpenAICompatibleSettings, key_from
 from shipmate.messages import Message, Role, Usage
 
 __all__ = ["OpenAICompatible"]
@@ -44,7 +42,7 @@ class OpenAICompatible:
         """`jitter` returns numbers from 0 to 1. Raises `UsageError` when the named key is not set."""
         self._settings = settings
         self._jitter = jitter
-        self._key = _key(settings.api_key_env)
+        self._key = key_from(settings.api_key_env)
         self._endpoint = f"{settings.base_url.rstrip('/')}/chat/completions"
         # For errors.
         self._url = shown_url(self._endpoint)
@@ -204,18 +202,6 @@ class _Patience:
             return
         self.ended = "late" if now >= self._deadline else "silent"
         self._connection.drop()
-
-
-def _key(variable: str) -> str:
-    if not variable:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise UsageError(
-            f"stack.yml takes the model's key from {variable}, and that variable is not set.",
-            do=f"export {variable}=...",
-        )
-    return key
 
 
 def _streams(response: Connection) -> bool:

@@ -14,16 +14,15 @@ from shipmate.adapters.sqlite.database import connect, fault, roll_back
 from shipmate.adapters.sqlite.graph_rows import GraphRows
 from shipmate.adapters.sqlite.schema import ensure_schema
 from shipmate.errors import Damaged
-from shipmate.knowledge.graph.edges import Statement
 from shipmate.knowledge.graph.explore import Stated, Step, path_between, related
 from shipmate.knowledge.graph.names import name_key
 from shipmate.knowledge.graph.network import EMPTY, IS_OWNING, Edges, Network, assemble
-from shipmate.knowledge.graph.seek import Found, seek
+from shipmate.knowledge.graph.seek import seek
 from shipmate.knowledge.graph.view import View
-from shipmate.messages import Hit, Passage
+from shipmate.messages import Hit, Led, Passage, Statement
 from shipmate.sql import GRAPH_MIGRATIONS, QUERIES
 
-__all__ = ["Graph", "Place"]
+__all__ = ["FORMAT", "Graph", "Place"]
 
 FORMAT = "graph-1"
 EDGE = np.dtype([("passage", np.int64), ("kind", np.uint8), ("entity", np.int64)])
@@ -127,12 +126,12 @@ class Graph:
         self._read()
         return True
 
-    def seek(self, question: str, hits: Sequence[Hit], groups: frozenset[str] = frozenset(), limit: int = 20) -> Found:
+    def seek(self, question: str, hits: Sequence[Hit], groups: frozenset[str] = frozenset(), limit: int = 20) -> Led:
         """Return where the question's names and its best hits lead, within what these groups may see."""
         found = seek(question, hits, self._view(groups))
         best = sorted(found.scores.items(), key=lambda scored: (-scored[1], scored[0]))
         shown = [(passage, score) for passage, score in best if passage not in self._declarations]
-        return Found(dict(shown[:limit]), found.trust)
+        return Led(dict(shown[:limit]), found.trust)
 
     def walk(
         self, question: str, seeds: Sequence[tuple[int, float]], groups: frozenset[str] = frozenset(), limit: int = 20

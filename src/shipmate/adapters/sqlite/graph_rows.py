@@ -4,11 +4,11 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from shipmate.knowledge.graph.edges import Extract, Statement
+from shipmate.knowledge.graph.edges import Extract
 from shipmate.knowledge.graph.extract import declaration, extract
 from shipmate.knowledge.graph.names import name_key
 from shipmate.knowledge.keys import passage_key, text_key
-from shipmate.messages import Passage
+from shipmate.messages import Passage, Statement
 from shipmate.sql import QUERIES
 
 __all__ = ["GraphRows"]

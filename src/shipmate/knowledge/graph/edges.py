@@ -4,7 +4,9 @@ from enum import IntEnum
 
 import msgspec
 
-__all__ = ["OWNING", "WEIGHTS", "EdgeKind", "Extract", "Statement"]
+from shipmate.messages import Statement
+
+__all__ = ["OWNING", "WEIGHTS", "EdgeKind", "Extract"]
 
 
 class EdgeKind(IntEnum):
@@ -53,14 +55,6 @@ WEIGHTS = {
     EdgeKind.DECLARES: 2.0,
     EdgeKind.SHOWS_SYMBOL: 1.0,
 }
-
-
-class Statement(msgspec.Struct, frozen=True):
-    """A typed relation between two entities, such as `Contract requires Signature`."""
-
-    subject: str
-    relation: str
-    object: str
 
 
 class Extract(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from shipmate.knowledge.graph.edges import EdgeKind, Extract, Statement
+from shipmate.knowledge.graph.edges import EdgeKind, Extract
 from shipmate.knowledge.graph.names import (
     begins_sentence,
     name_key,
@@ -15,7 +15,7 @@ from shipmate.knowledge.graph.names import (
     symbols,
 )
 from shipmate.knowledge.keys import text_key
-from shipmate.messages import Passage
+from shipmate.messages import Passage, Statement
 
 __all__ = ["declaration", "declared", "extract", "place_key"]
 

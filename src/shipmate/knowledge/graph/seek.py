@@ -3,16 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from shipmate.knowledge.graph.cues import Reading, sought
 from shipmate.knowledge.graph.edges import EdgeKind
 from shipmate.knowledge.graph.network import table_of
 from shipmate.knowledge.graph.view import View
 from shipmate.knowledge.keys import passage_key
-from shipmate.messages import Hit
+from shipmate.messages import Hit, Led
 
-__all__ = ["Found", "seek"]
+__all__ = ["seek"]
 
 # Beside the names, a walk begins at the first hit; ten hits would only echo the lexical leg.
 SEED_WEIGHT = 5.0
@@ -30,17 +28,7 @@ IS_TITLE = table_of(AS_TITLE)
 WALKED, CUED, NAMED = 2 / 7, 3 / 7, 2 / 7
 
 
-class Found(msgspec.Struct, frozen=True):
-    """What the graph says to a question."""
-
-    # By the key of the passage, 0-1.
-    scores: dict[int, float]
-    # How far to believe it, 0-1: 1 where the question names the very page that the words find first, and less where
-    # others share that name.
-    trust: float
-
-
-def seek(question: str, hits: Sequence[Hit], view: View) -> Found:
+def seek(question: str, hits: Sequence[Hit], view: View) -> Led:
     """Return the passages to which the question's names and its best hits lead.
 
     It walks from the names and the first hit, then reads the pages that the question names for its other words:
@@ -67,7 +55,7 @@ def seek(question: str, hits: Sequence[Hit], view: View) -> Found:
         + NAMED * named.get(row, 0.0)
         for row in sorted({*walked, *cued, *named})
     }
-    return Found(scores, trust)
+    return Led(scores, trust)
 
 
 def _walked(view: View, entities: Sequence[int], first: Sequence[int]) -> dict[int, float]:

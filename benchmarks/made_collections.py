@@ -1,0 +1,68 @@
+"""Collections made as an ingest makes them, for benchmarks that search."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from shipmate.adapters.onnx_embedder import OnnxEmbedder
+from shipmate.adapters.sqlite.graph import Graph
+from shipmate.adapters.static_embedder import StaticEmbedder
+from shipmate.adapters.tantivy_index import TantivyIndex
+from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.follow import follow_graph, follow_vectors
+from shipmate.knowledge.search import Search
+from shipmate.knowledge.vectors import Vectors
+from shipmate.messages import Hit, Passage, Question
+from shipmate.ports import Embedder
+
+__all__ = ["Asking", "embedder_named", "follow", "made", "opened"]
+
+Documents = Sequence[tuple[str, str, Sequence[Passage]]]
+BATCH = 2000
+
+
+def embedder_named(name: str) -> Embedder | None:
+    """Return `static`, nothing for `none`, or the ONNX encoder in a folder."""
+    if name == "none":
+        return None
+    return StaticEmbedder() if name == "static" else OnnxEmbedder(Path(name))
+
+
+def opened(folder: Path, embedder: Embedder | None) -> Collection:
+    """Open the collection that lies in a folder."""
+    return Collection(
+        index=TantivyIndex(folder),
+        graph=Graph.open(folder),
+        vectors=Vectors(folder / "vectors", embedder=embedder.name, dimensions=embedder.dimensions)
+        if embedder
+        else None,
+    )
+
+
+def made(folder: Path, documents: Documents, embedder: Embedder | None) -> Collection:
+    """Take documents (name, fingerprint, passages) into a collection of their own."""
+    collection = opened(folder, embedder)
+    for start in range(0, len(documents), BATCH):
+        collection.index.write(documents[start : start + BATCH], [])
+    follow(collection, embedder)
+    return collection
+
+
+def follow(collection: Collection, embedder: Embedder | None) -> None:
+    """Bring graph and vectors in step with the index."""
+    if collection.graph:
+        follow_graph(collection.index, collection.graph)
+    if collection.vectors and embedder:
+        follow_vectors(collection.index, collection.vectors, embedder)
+
+
+class Asking:
+    """A search, asked from code that does not await."""
+
+    def __init__(self, *collections: Collection, embedder: Embedder | None = None) -> None:
+        self.search = Search(*collections, embedder=embedder)
+        self.runner = asyncio.Runner()
+
+    def passages(self, question: Question, limit: int = 8) -> list[Hit]:
+        """Return the best passages."""
+        return self.runner.run(self.search.passages(question, limit))

@@ -1,0 +1,54 @@
+"""Documents that are searched together: their index, and beside it the graph and the vectors that follow it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shipmate.ports import GraphStore, PassageIndex, TermStatistics
+
+if TYPE_CHECKING:  # numpy takes its time to import, and a search that has no vectors needs none
+    from shipmate.knowledge.vectors import Vectors
+
+__all__ = ["Collection", "statistics_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One index with its legs; what its index does not hold, no leg of it can show."""
+
+    index: PassageIndex
+    graph: GraphStore | None = None
+    vectors: "Vectors | None" = None
+    # The groups that may know of it at all; empty: everyone.
+    audience: tuple[str, ...] = ()
+
+    def is_for(self, groups: frozenset[str]) -> bool:
+        """Return whether somebody in these groups may know of it."""
+        return not self.audience or not groups.isdisjoint(self.audience)
+
+    def refresh(self) -> bool:
+        """Read from the newest commit of each leg; return whether there was one."""
+        refreshed = [leg.refresh() for leg in (self.index, self.graph, self.vectors) if leg is not None]
+        return any(refreshed)
+
+
+class Sum:
+    """The term statistics of several indexes, as if they were one."""
+
+    def __init__(self, parts: Sequence[TermStatistics]) -> None:
+        self._parts = parts
+
+    @property
+    def passage_count(self) -> int:
+        """Return the number of passages."""
+        return sum(part.passage_count for part in self._parts)
+
+    def document_frequency(self, stem: str) -> int:
+        """Return the number of passages that hold the stem."""
+        return sum(part.document_frequency(stem) for part in self._parts)
+
+
+def statistics_of(collections: Sequence[Collection]) -> TermStatistics:
+    """Return the term statistics of all passages of the collections."""
+    parts = [collection.index.statistics for collection in collections]
+    return parts[0] if len(parts) == 1 else Sum(parts)
