@@ -29,13 +29,13 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.answer_measures import auroc, contains, mean, oracle_share, percentile, rouge_l, sentences
-from benchmarks.made_collections import Asking, embedder_named, follow, made
+from benchmarks.made_collections import Asking, embedder_named, made
 from benchmarks.question_sets import Judged, QuestionSet, Turn, as_passage, read_set, read_turns
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.quotes.extractive import Extractive
@@ -86,16 +86,18 @@ class Assistant:
 
     def __init__(self, passages: Iterable[Passage], folder: Path, embedder: Embedder | None) -> None:
         documents = [(passage.source, passage.source, [passage]) for passage in passages]
-        self._embedder = embedder
         self._collection = made(folder, documents, embedder)
+        self._asking = Asking(self._collection, embedder=embedder)
         self._open()
 
     def _open(self) -> None:
-        self._collection.refresh()
-        follow(self._collection, self._embedder)
-        self._asking = Asking(self._collection, embedder=self._embedder)
+        self._asking.renew()
         self.statistics = self._asking.search.statistics
         self._extractive = Extractive(self.statistics)
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self._asking.close()
 
     def find(self, question: Question) -> list[Hit]:
         """Search as a turn does."""
@@ -150,8 +152,8 @@ def measure(
 ) -> Figures:
     """Return the figures of one set."""
     answerable = [turn for turn in questions.turns if turn.is_answerable]
-    with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant(questions.passages.values(), Path(folder), embedder)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
+        assistant = files.enter_context(closing(Assistant(questions.passages.values(), Path(folder), embedder)))
         replies = [_reply(assistant, questions, turn, given_gold=given_gold) for turn in answerable]
         figures = _quality(questions, replies, Telling(assistant.statistics))
         if foreign:
@@ -226,8 +228,8 @@ def _confidence(assistant: Assistant, questions: QuestionSet, answerable: Sequen
 def halueval(file: Path, embedder: Embedder | None) -> Figures:
     """Return how often a short reply to a HaluEval question holds its answer."""
     rows = [row for row in map(msgspec.json.Decoder(HaluEval).decode, file.read_bytes().splitlines()) if row.counts]
-    with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant((row.passage for row in rows), Path(folder), embedder)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
+        assistant = files.enter_context(closing(Assistant((row.passage for row in rows), Path(folder), embedder)))
         held = [contains(_short_reply(assistant, row), row.response) for row in rows]
     return {"halueval_rows": len(rows), "halueval_contains": _percent(held)}
 

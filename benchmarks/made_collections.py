@@ -15,7 +15,7 @@ from shipmate.knowledge.vectors import Vectors
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder
 
-__all__ = ["Asking", "embedder_named", "follow", "made", "opened"]
+__all__ = ["Asking", "embedder_named", "made", "opened"]
 
 Documents = Sequence[tuple[str, str, Sequence[Passage]]]
 BATCH = 2000
@@ -60,9 +60,24 @@ class Asking:
     """A search, asked from code that does not await."""
 
     def __init__(self, *collections: Collection, embedder: Embedder | None = None) -> None:
-        self.search = Search(*collections, embedder=embedder)
+        self._collections = collections
+        self._embedder = embedder
         self.runner = asyncio.Runner()
+        self.renew()
+
+    def renew(self) -> None:
+        """Bring graph and vectors in step with the index, and search what it holds now."""
+        for collection in self._collections:
+            collection.refresh()
+            follow(collection, self._embedder)
+        self.search = Search(*self._collections, embedder=self._embedder)
 
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
         """Return the best passages."""
         return self.runner.run(self.search.passages(question, limit))
+
+    def close(self) -> None:
+        """Give back the collections too."""
+        self.runner.close()
+        for collection in self._collections:
+            collection.close()

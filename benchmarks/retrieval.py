@@ -21,6 +21,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -91,6 +92,11 @@ class Legs:
             legs["graph"] = list(led.scores)
         return {**legs, "hybrid": _keys(self._timed("hybrid", partial(self._all.passages, question, LEG_DEPTH)))}
 
+    def close(self) -> None:
+        """Give back what is open."""
+        self._words.close()
+        self._all.close()
+
     def _nearest(self, question: Question) -> list[int]:
         if self._embedder is None or self._collection.vectors is None:
             return []
@@ -123,7 +129,8 @@ def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, ob
         ingest = _ingest(Path(place), documents, embedder)
         collection = opened(Path(place), embedder)
         sources = {passage_key(passage): source for source, _, passages in documents for passage in passages}
-        legs = _legs(Legs(collection, embedder), judged, sources)
+        with closing(Legs(collection, embedder)) as asking:
+            legs = _legs(asking, judged, sources)
     texts = [f"{row.title or ''} {row.text}" for row in rows]
     ids = [row.id for row in rows]
     return {
@@ -148,13 +155,14 @@ def _ingest(
     folder: Path, documents: Sequence[tuple[str, str, Sequence[Passage]]], embedder: Embedder | None
 ) -> Figures:
     started = time.process_time()
-    made(folder, documents, embedder)
+    made(folder, documents, embedder).close()
     cpu_s = time.process_time() - started
     waits_s = []
     for _ in range(OPENINGS):
         began = time.perf_counter()
-        opened(folder, embedder)
+        collection = opened(folder, embedder)
         waits_s.append(time.perf_counter() - began)
+        collection.close()
     return {
         "docs_per_cpu_s": len(documents) / cpu_s,
         "index_bytes": float(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())),

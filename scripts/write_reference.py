@@ -190,7 +190,7 @@ async def _described() -> tuple[Schema, list[tuple[str, str, str]]]:
         (folder / "knowledge").mkdir()
         (folder / "knowledge" / "page.md").write_text("# A page\n\nIt holds a sentence.\n", encoding="utf-8")
         project = bootstrap.load(folder)
-        bootstrap.ingest(project, progress=lambda _: None)
+        await asyncio.to_thread(bootstrap.ingest, project, progress=lambda _: None)
         async with bootstrap.open_assistant(project) as assistant:
             routes = create_routes(Lobby(assistant, ServerSettings(), clock=bootstrap.clock()))
             described = describe(routes, title="", needs_key=False)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,7 +117,8 @@ def lock_stack(folder: Path) -> None:
 
 def has_index(project: Project) -> bool:
     """Return whether documents were ingested."""
-    return any(collection.index.statistics.passage_count for collection in _library(project).opened())
+    with _opened(project) as collections:
+        return _holds_passages(collections)
 
 
 def has_outdated_index(folder: Path) -> bool:
@@ -177,9 +178,9 @@ def index_state(project: Project) -> IndexState:
     from shipmate.knowledge.documents import File
     from shipmate.listing import listings
 
-    collections = _library(project).opened()
-    sources = {source for collection in collections for source in collection.index.sources()}
-    passages = sum(collection.index.statistics.passage_count for collection in collections)
+    with _opened(project) as collections:
+        sources = {source for collection in collections for source in collection.index.sources()}
+        passages = sum(collection.index.statistics.passage_count for collection in collections)
     found = listings(project.documents, state_folder(project), SystemClock(), visits=False)
     entries = [entry for listing in found for entry in listing.entries]
     files = [entry for entry in entries if isinstance(entry, File)]
@@ -258,9 +259,10 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
     embedder = await _open_embedder(project)
     try:
-        seen = [collection for collection in _ingested(project, embedder) if collection.is_for(groups)]
-        question = Question(text=words, standalone=words)
-        return await Search(*seen, embedder=embedder).passages(question, limit, groups)
+        with _ingested(project, embedder) as collections:
+            seen = [collection for collection in collections if collection.is_for(groups)]
+            question = Question(text=words, standalone=words)
+            return await Search(*seen, embedder=embedder).passages(question, limit, groups)
     finally:
         await _close(embedder)
 
@@ -285,9 +287,10 @@ async def open_assistant(
     `ProjectError` where settings do not fit.
     """
     clock = clock or SystemClock()
-    with _using(project):
+    with ExitStack() as held:
+        held.enter_context(_using(project))
         embedder = await _open_embedder(project)
-        collections = _ingested(project, embedder)
+        collections = held.enter_context(_ingested(project, embedder))
         model = _open_model(project)
         store = _open_store(project)
         limits = project.stack.server.limits
@@ -426,14 +429,31 @@ def _library(project: Project) -> "Library":
     return Library(_index_folder(project), project.documents)
 
 
-def _ingested(project: Project, embedder: Embedder | None) -> list[Collection]:
+@contextmanager
+def _opened(project: Project, embedder: Embedder | None = None) -> Iterator[list[Collection]]:
+    """Open what was made, to read from it; nothing is written."""
     collections = _library(project).opened(embedder)
-    if not any(collection.index.statistics.passage_count for collection in collections):
-        what = f"No documents of {project.folder} were read yet."
-        if has_outdated_index(project.folder):
-            what = f"The index of {project.folder} was made by an earlier version."
-        raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
-    return collections
+    try:
+        yield collections
+    finally:
+        for collection in collections:
+            collection.close()
+
+
+@contextmanager
+def _ingested(project: Project, embedder: Embedder | None) -> Iterator[list[Collection]]:
+    """Open what was made; raise `NoIndex` where there is nothing to answer from."""
+    with _opened(project, embedder) as collections:
+        if not _holds_passages(collections):
+            what = f"No documents of {project.folder} were read yet."
+            if has_outdated_index(project.folder):
+                what = f"The index of {project.folder} was made by an earlier version."
+            raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
+        yield collections
+
+
+def _holds_passages(collections: Sequence[Collection]) -> bool:
+    return any(collection.index.statistics.passage_count for collection in collections)
 
 
 async def _open_embedder(project: Project) -> Embedder | None:

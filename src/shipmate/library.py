@@ -11,7 +11,7 @@ from contextlib import closing
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shipmate.adapters.sqlite.graph import FORMAT as GRAPH
 from shipmate.adapters.sqlite.graph import Graph
@@ -19,12 +19,13 @@ from shipmate.adapters.tantivy_index import FORMAT as INDEX
 from shipmate.adapters.tantivy_index import TantivyIndex, is_made, is_outdated
 from shipmate.errors import Damaged
 from shipmate.knowledge.collection import Collection
-from shipmate.knowledge.documents import Listing
-from shipmate.knowledge.follow import follow_graph, follow_vectors
-from shipmate.knowledge.ingest import IngestProgress, IngestReport, ingest, together
 from shipmate.knowledge.vectors import Vectors
 from shipmate.ports import Embedder
 from shipmate.sources import Origin
+
+if TYPE_CHECKING:
+    from shipmate.knowledge.documents import Listing
+    from shipmate.knowledge.ingest import IngestProgress, IngestReport
 
 __all__ = ["Library"]
 
@@ -65,16 +66,19 @@ class Library:
 
     def ingest(
         self,
-        listings: Sequence[Listing],
+        listings: "Sequence[Listing]",
         embedder: Embedder | None,
         *,
-        progress: Callable[[IngestProgress], None],
-    ) -> IngestReport:
+        progress: "Callable[[IngestProgress], None]",
+    ) -> "IngestReport":
         """Bring all collections in step with what the sources list, one listing for each of them.
 
         What is damaged is made anew, and said in the log. Raises `DiskFull`, `FolderInUse`, `UsageError`, and what the
         embedder raises: then words and graph are in step, and the next run goes on with the vectors.
         """
+        from shipmate.knowledge.follow import follow_graph, follow_vectors
+        from shipmate.knowledge.ingest import ingest, together
+
         reports = []
         for home in self._audiences:
             own = [listing for place, listing in zip(self._homes, listings, strict=True) if place == home]
@@ -118,5 +122,7 @@ def _sound(folder: Path, opened: Callable[[], T]) -> T:
         return opened()
 
 
-def _tell(progress: Callable[[IngestProgress], None], step: str, done: int, total: int) -> None:
+def _tell(progress: "Callable[[IngestProgress], None]", step: str, done: int, total: int) -> None:
+    from shipmate.knowledge.ingest import IngestProgress
+
     progress(IngestProgress(step=step, source="", done=done, total=total, done_bytes=done, total_bytes=total))

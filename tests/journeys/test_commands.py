@@ -212,7 +212,7 @@ def test_a_conversation_goes_on_by_its_id(garden: Path) -> None:
 
 def test_search_shows_passages_with_scores(garden: Path) -> None:
     assert re.match(
-        r"1\. Roses  \d\.\d{3} \(lexical .*\)\n   roses\.md, characters \d+-\d+\n",
+        r"1\. Roses  \d\.\d{3} \(dense .*, graph .*, lexical .*\)\n   roses\.md, characters \d+-\d+\n",
         shipmate("search", "sun", garden).out,
     )
     hits = json.loads(shipmate("search", "--json", "--limit", "1", "sun", garden).out)
@@ -283,6 +283,7 @@ def test_a_terminal_shows_progress_and_a_pipe_does_not(tmp_path: Path) -> None:
     with Terminal("ingest", folder) as terminal:
         assert terminal.ended() == 0
         assert "Reading documents" in terminal.text
+        assert "Embedding passages" in terminal.text
         assert re.search(r"40/40 +[\d.]+ \w*B/s +\d+:\d\d:\d\d", terminal.text)
     assert shipmate("ingest", folder).err == ""
 

@@ -58,7 +58,9 @@ def test_passages_that_say_the_same_are_shown_once() -> None:
     search = _search(
         *(_passage(f"{number}.md", "A zebra has stripes.") for number in range(9)), _passage("x.md", "One zebra.")
     )
-    assert sorted(_sources(search, "zebra")) == ["0.md", "x.md"]
+    one, other = sorted(_sources(search, "zebra"))
+    assert other == "x.md"
+    assert one in {f"{number}.md" for number in range(9)}
 
 
 def test_the_rewritten_question_is_searched() -> None:

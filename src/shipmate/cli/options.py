@@ -32,7 +32,7 @@ def command(example: str) -> Callable[[Function], click.Command]:
 
 def ingest_shown(project: Project, *, visits: bool = True) -> "IngestReport":
     """Bring the index up to date, with a progress bar for people; skipped files are named on standard error."""
-    with progress_bar("Reading documents") as show:
+    with progress_bar() as show:
         report = bootstrap.ingest(project, visits=visits, progress=show)
     complain(ProjectError(report.skipped))
     return report

@@ -74,28 +74,38 @@ def terminal(*, err: bool = False) -> "Console | None":
 
 
 @contextmanager
-def progress_bar(title: str) -> "Iterator[Callable[[IngestProgress], None]]":
+def progress_bar() -> "Iterator[Callable[[IngestProgress], None]]":
     """Show on standard error how far an ingest is, how fast and how long it will take; nothing in a pipe."""
     console = terminal(err=True)
     if console is None:
         yield lambda _: None
         return
     from rich import progress
+    from rich.filesize import decimal
+
+    class Rate(progress.ProgressColumn):
+        """Bytes a second, or passages."""
+
+        def render(self, task: progress.Task) -> str:
+            speed = task.finished_speed or task.speed or 0.0
+            return f"{decimal(int(speed)) if task.fields['is_bytes'] else f'{speed:,.0f}'}/s"
 
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.TextColumn("{task.fields[done]}/{task.fields[files]}"),
-        progress.TransferSpeedColumn(),
+        Rate(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None, done=0, files=0)
+        tasks: dict[str, progress.TaskID] = {}
 
         def show(state: "IngestProgress") -> None:
+            if state.step not in tasks:
+                is_bytes = state.total_bytes != state.total
+                tasks[state.step] = bar.add_task(state.step, total=None, done=0, files=0, is_bytes=is_bytes)
             bar.update(
-                task,
-                description=state.step,
+                tasks[state.step],
                 completed=state.done_bytes,
                 total=state.total_bytes,
                 done=state.done,

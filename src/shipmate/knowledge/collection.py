@@ -31,6 +31,11 @@ class Collection:
         refreshed = [leg.refresh() for leg in (self.index, self.graph, self.vectors) if leg is not None]
         return any(refreshed)
 
+    def close(self) -> None:
+        """Give back what is open; idempotent."""
+        if self.graph is not None:
+            self.graph.close()
+
 
 class Sum:
     """The term statistics of several indexes, as if they were one."""

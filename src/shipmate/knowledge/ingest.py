@@ -91,7 +91,9 @@ def together(reports: Sequence[IngestReport]) -> IngestReport:
 
 def visiting(page: str, done: int, total: int) -> IngestProgress:
     """Return how far a visit to a website is, whose pages' sizes nobody knows before."""
-    return IngestProgress(source=page, done=done, total=total, done_bytes=done, total_bytes=total)
+    return IngestProgress(
+        step="Visiting websites", source=page, done=done, total=total, done_bytes=done, total_bytes=total
+    )
 
 
 class _Ingest:
