@@ -1,7 +1,7 @@
 """Backup, restore and upgrade of a state folder, as SQLite and tantivy lay it out.
 
 A backup holds `shipmate.db`, `index/` and `install.key`, each consistent in itself: the database as of one moment, the
-index as of one commit. It is taken while the assistant serves and ingests. The two need not be of the same moment:
+index as of one commit, and so graph and vectors; the next ingest brings those in step. It is taken while the assistant serves and ingests. The two need not be of the same moment:
 a citation's words are kept with the turn, so a conversation reads well whatever the index holds. It also holds the
 copies in `websites/`: without them, an ingest while a site is down would take its pages for removed.
 """
@@ -23,7 +23,8 @@ from shipmate.adapters.sqlite.snapshot import check_integrity, snapshot_database
 from shipmate.adapters.tantivy_snapshot import check_index, snapshot_index
 from shipmate.disk import disk_faults
 from shipmate.errors import Damaged, Missing
-from shipmate.sql import MIGRATIONS, Migration
+from shipmate.knowledge.vectors_snapshot import check_vectors, snapshot_vectors
+from shipmate.sql import GRAPH_MIGRATIONS, MIGRATIONS, Migration
 
 __all__ = ["Upgrade", "backup", "restore", "upgrade"]
 
@@ -36,8 +37,9 @@ PAGES = "pages.json"
 SHARED = "state.lock"
 # The files that a backup may hold.
 KNOWN = re.compile(
-    r"shipmate\.db|install\.key|index(/[\w-]+)?/"
-    r"(meta\.json|\.managed\.json|\.tantivy-[a-z]+\.lock|[0-9a-f]{32}\.[\w.]+)"
+    r"shipmate\.db|install\.key|index(/separate-[0-9a-f]+)?(/[\w-]+)?/"
+    r"(meta\.json|\.managed\.json|\.tantivy-[a-z]+\.lock|[0-9a-f]{32}\.[\w.]+"
+    r"|graph\.db|vectors\.json|\d+\.\w+(\.\d+)?\.npy)"
     r"|websites/[0-9a-f]+/(pages\.json|[0-9a-f]+\.\w+)"
 )
 
@@ -77,6 +79,12 @@ def _save(state: Path, archive: Path) -> None:
                 (copy / DATABASE).unlink()
         for index in _indexes(state):
             snapshot_index(index, copy / index.relative_to(state))
+        for graph in _graphs(state):
+            target = copy / graph.relative_to(state)
+            target.parent.mkdir(parents=True)
+            snapshot_database(graph, target)
+        for vectors in _vectors(state):
+            snapshot_vectors(vectors, copy / vectors.relative_to(state))
         if not any(copy.iterdir()):
             raise _nothing_in(state)
         _copy_websites(state / WEBSITES, copy / WEBSITES)
@@ -160,6 +168,14 @@ def _indexes(state: Path) -> list[Path]:
     return sorted(commit.parent for commit in (state / INDEX).rglob("meta.json"))
 
 
+def _graphs(state: Path) -> list[Path]:
+    return sorted((state / INDEX).rglob("graph.db"))
+
+
+def _vectors(state: Path) -> list[Path]:
+    return sorted(manifest.parent for manifest in (state / INDEX).rglob("vectors.json"))
+
+
 def _prove(restored: Path) -> None:
     """Open everything that was restored, and read every page of the database; raise `Damaged`, `SchemaTooNew`."""
     names = {path.relative_to(restored).as_posix() for path in restored.rglob("*") if path.is_file()}
@@ -174,6 +190,12 @@ def _prove(restored: Path) -> None:
         install_key(restored)
     for index in indexes:
         check_index(index)
+    for graph in _graphs(restored):
+        check_integrity(graph)
+        with closing(connect(graph)) as connection:
+            pending_migrations(connection, graph, known=GRAPH_MIGRATIONS)
+    for vectors in _vectors(restored):
+        check_vectors(vectors)
 
 
 def _prove_database(path: Path) -> None:

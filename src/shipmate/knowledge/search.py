@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # How many of the best by words are looked at closely, and how many of the other legs count.
 DEPTH = 30
 LEG_DEPTH = 30
+# What is less like the question, and shares no word with it, has nothing to do with it.
+LEAST_LIKENESS = 0.1
 # What a passage gains, at most, on a lexical score of 1: for holding the question's phrases,
 PHRASES = 0.35
 # and for a title and headings that say nothing but what the question names.
@@ -90,10 +92,17 @@ class Search:
         return list(distinct.values())
 
     def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
-        found = [collection.index.search(terms, limit, groups) for collection in self._collections]
-        if len(found) == 1:
-            return found[0]
+        if len(self._collections) == 1:
+            return self._collections[0].index.search(terms, limit, groups)
+        found = [
+            collection.index.search(self._shared(terms, collection), limit, groups) for collection in self._collections
+        ]
         return sorted(chain.from_iterable(found), key=lambda hit: -hit.score)[:limit]
+
+    def _shared(self, terms: Mapping[str, float], collection: Collection) -> dict[str, float]:
+        """Weigh terms so that they count in a collection what they tell in all of them: scores become comparable."""
+        own = telling_by(collection.index.statistics)
+        return {stem: weight * self._telling[stem] / own[stem] for stem, weight in terms.items()}
 
     async def _likenesses(self, text: str, said: Mapping[int, object], groups: frozenset[str]) -> dict[int, float]:
         """Return how near the nearest passages are to the text, and those that the words have found."""
@@ -107,7 +116,9 @@ class Search:
             return {}
         found: dict[int, float] = {}
         for vectors in holding:
-            found |= vectors.cosines(vector, said) | vectors.search(vector, LEG_DEPTH, groups)
+            near = vectors.search(vector, LEG_DEPTH, groups)
+            found |= {key: likeness for key, likeness in near.items() if likeness >= LEAST_LIKENESS}
+            found |= vectors.cosines(vector, said)
         return found
 
     def _led(self, text: str, hits: Sequence[Hit], groups: frozenset[str]) -> Led:

@@ -26,8 +26,8 @@ class Telling(dict[str, float]):
         return weight
 
 
-# Two: assistants in one process do not disturb each other, and a replaced index is let go.
-_shared = lru_cache(maxsize=2)(Telling)
+# Few: assistants in one process do not disturb each other, and a replaced index is let go.
+_shared = lru_cache(maxsize=8)(Telling)
 
 
 def telling_by(statistics: TermStatistics) -> Telling:

@@ -22,7 +22,7 @@ from shipmate.disk import disk_faults
 from shipmate.errors import Damaged
 from shipmate.knowledge.nearest import COMPARED_ALL, Matrix, Signs, likely, sign_words
 
-__all__ = ["Added", "Vectors"]
+__all__ = ["ATTEMPTS", "MANIFEST", "Added", "Manifest", "Vectors"]
 
 MANIFEST = "vectors.json"
 ATTEMPTS = 5
