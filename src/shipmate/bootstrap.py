@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -16,7 +17,7 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
@@ -56,6 +57,8 @@ __all__ = [
     "try_model",
     "upgrade",
 ]
+
+log = logging.getLogger(__name__)
 
 STATE = ".shipmate"
 INDEX = "index"
@@ -258,6 +261,7 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
     embedder = await _open_embedder(project)
+    await _mend(project, embedder)
     try:
         with _ingested(project, embedder) as collections:
             seen = [collection for collection in collections if collection.is_for(groups)]
@@ -290,6 +294,7 @@ async def open_assistant(
     with ExitStack() as held:
         held.enter_context(_using(project))
         embedder = await _open_embedder(project)
+        await _mend(project, embedder)
         collections = held.enter_context(_ingested(project, embedder))
         model = _open_model(project)
         store = _open_store(project)
@@ -438,6 +443,16 @@ def _opened(project: Project, embedder: Embedder | None = None) -> Iterator[list
     finally:
         for collection in collections:
             collection.close()
+
+
+async def _mend(project: Project, embedder: Embedder | None) -> None:
+    """Make anew what of the collections is damaged, from the documents as they are here; nobody visits a website."""
+    try:
+        with _opened(project, embedder):
+            return
+    except Damaged as error:
+        log.warning("%s It is made anew from the documents.", error.what)
+    await asyncio.to_thread(ingest, project, visits=False, progress=lambda _: None)
 
 
 @contextmanager

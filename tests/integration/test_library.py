@@ -1,0 +1,311 @@
+"""Graph and vectors follow the index, and nobody is shown, through any leg, what is not for them."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from shipmate import bootstrap
+from shipmate.adapters.sqlite.graph import Graph
+from shipmate.errors import ModelUnavailable, ProjectError
+from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.documents import Listing, list_files
+from shipmate.knowledge.follow import follow_graph, follow_vectors
+from shipmate.knowledge.keys import passage_key
+from shipmate.knowledge.search import Search
+from shipmate.knowledge.vectors import Vectors
+from shipmate.library import Library
+from shipmate.messages import Ask, Finished, Hit, Passage, Question, Reply
+from shipmate.ports import Embedder
+from shipmate.sources import DocumentFolder
+from shipmate.testing.hash_embedder import HashEmbedder
+from shipmate.testing.memory_index import MemoryIndex
+
+PAGES = {
+    "berg.md": "# Anna Berg\n\nAnna Berg directed The Long Tide. She was born in Ulm.\n",
+    "tide.md": "# The Long Tide\n\nThe Long Tide is a drama by Anna Berg, with music by Otto Kern.\n",
+    "kern.md": "# Otto Kern\n\nOtto Kern was born in Bonn. His okapi was called Zoe.\n",
+}
+NAMES = ("Anna Berg", "Otto Kern", "Ulm", "Bonn")
+GROUPS = ("legal", "sales")
+QUESTIONS = ("Where was the composer of The Long Tide born?", "okapi", "Who was born in Ulm?")
+
+
+class Broken(HashEmbedder):
+    """An embedder whose server goes down after so many texts."""
+
+    def __init__(self, *, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.left -= len(texts)
+        if self.left < 0:
+            raise ModelUnavailable("the encoder is down", do="start it")
+        return await super().embed(texts)
+
+
+class House:
+    """A folder of documents with its library."""
+
+    def __init__(self, folder: Path, pages: Mapping[str, str] = PAGES) -> None:
+        self.origin = DocumentFolder(path=folder / "knowledge", prefix="")
+        self.library = Library(folder / "index", [self.origin])
+        self.fill(pages)
+
+    def fill(self, pages: Mapping[str, str]) -> None:
+        shutil.rmtree(self.origin.path, ignore_errors=True)
+        self.origin.path.mkdir(parents=True)
+        for name, text in pages.items():
+            (self.origin.path / name).write_text(text)
+
+    def ingest(self, embedder: Embedder | None = None) -> list[str]:
+        """Return the steps that were told."""
+        steps: dict[str, None] = {}
+        listings: list[Listing] = [list_files(self.origin)]
+        self.library.ingest(listings, embedder or HashEmbedder(), progress=lambda p: steps.setdefault(p.step))
+        return list(steps)
+
+    @contextmanager
+    def opened(self, embedder: Embedder | None = None) -> Iterator[Collection]:
+        (collection,) = self.library.opened(embedder or HashEmbedder())
+        with closing(collection):
+            yield collection
+
+    def found(self, question: str, embedder: Embedder | None = None) -> list[Hit]:
+        embedder = embedder or HashEmbedder()
+        with self.opened(embedder) as collection:
+            return _asked(Search(collection, embedder=embedder), question)
+
+
+def _asked(search: Search, question: str, groups: frozenset[str] = frozenset()) -> list[Hit]:
+    return asyncio.run(search.passages(Question(text=question, standalone=question), 30, groups))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_every_leg_finds_what_was_ingested(house: House) -> None:
+    assert house.ingest() == ["Reading documents", "Linking documents", "Embedding passages"]
+    best = house.found(QUESTIONS[0])[0]
+    assert best.legs.keys() == {"lexical", "dense", "graph"}
+    assert {hit.passage.source for hit in house.found(QUESTIONS[0])} == PAGES.keys()
+
+
+def test_a_removed_document_is_gone_from_every_leg(house: House, tmp_path: Path) -> None:
+    """Index, statistics, vectors and graph hold nothing of it: no text, no key, no name, no statement, no cache."""
+    house.ingest()
+    assert "graph.db" in _holding(tmp_path / "index", b"Zoe")
+    with house.opened() as reading:
+        search = Search(reading, embedder=HashEmbedder())
+        assert _asked(search, "okapi")[0].passage.source == "kern.md"
+        (key,) = reading.index.keys()["kern.md"]
+        house.fill({name: text for name, text in PAGES.items() if name != "kern.md"})
+        house.ingest()
+        assert reading.refresh()
+        legs = [reading, *house.library.opened(HashEmbedder())]
+        for collection in legs:
+            assert all(
+                hit.passage.source != "kern.md" for hit in _asked(Search(collection, embedder=HashEmbedder()), "okapi")
+            )
+            assert collection.index.found([key]) == {}
+            assert collection.index.passages("kern.md") == []
+            assert collection.index.statistics.document_frequency("okapi") == 0
+            assert collection.vectors is not None
+            assert key not in collection.vectors.keys
+            assert isinstance(collection.graph, Graph)
+            assert "kern.md" not in collection.graph.sources()
+            assert collection.graph.place(key) is None
+            assert collection.graph.show("Zoe") == []
+            assert not {step.passage for step in collection.graph.neighbours("Otto Kern")} & {key}
+        legs[1].close()
+    assert _holding(tmp_path / "index", b"Zoe") == []
+
+
+def _holding(folder: Path, name: bytes) -> list[str]:
+    """Return the files beside the lexical index, whose segments are packed, that hold a name."""
+    files = [file for file in folder.rglob("*") if file.is_file() and "passages-" not in str(file)]
+    return [file.name for file in files if name in file.read_bytes()]
+
+
+def test_a_changed_document_is_found_by_its_new_words_alone(house: House) -> None:
+    house.ingest()
+    house.fill({**PAGES, "kern.md": "# Otto Kern\n\nOtto Kern kept a zebra.\n"})
+    house.ingest()
+    assert house.found("zebra")[0].passage.source == "kern.md"
+    assert all("okapi" not in hit.passage.text for question in QUESTIONS for hit in house.found(question))
+
+
+@pytest.mark.parametrize("leg", ["graph-1", "vectors-1"])
+def test_what_a_leg_has_lost_the_next_ingest_brings_back(house: House, tmp_path: Path, leg: str) -> None:
+    house.ingest()
+    before = house.found(QUESTIONS[0])
+    shutil.rmtree(tmp_path / "index" / leg)
+    house.ingest()
+    assert house.found(QUESTIONS[0]) == before
+
+
+@pytest.mark.parametrize("file", ["graph-1/graph.db", "vectors-1/vectors.json", "passages-4/meta.json"])
+def test_what_is_damaged_is_made_anew_and_said(
+    house: House, tmp_path: Path, file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.ingest()
+    before = house.found(QUESTIONS[0])
+    (tmp_path / "index" / file).write_bytes(b"nonsense" * 500)
+    house.ingest()
+    assert "is made anew" in caplog.text
+    assert house.found(QUESTIONS[0]) == before
+
+
+def test_an_embedder_that_breaks_off_leaves_words_and_graph_and_goes_on_next_time(house: House) -> None:
+    with pytest.raises(ModelUnavailable):
+        house.ingest(Broken(after=1))
+    assert house.found(QUESTIONS[0])[0].legs.keys() == {"lexical", "graph"}
+    house.ingest(Broken(after=3))
+    assert house.found(QUESTIONS[0])[0].legs.keys() == {"lexical", "dense", "graph"}
+
+
+def test_a_question_is_answered_by_words_and_graph_while_the_embedder_is_down(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.ingest()
+    assert house.found(QUESTIONS[0], Broken(after=0))[0].legs.keys() == {"lexical", "graph"}
+    assert "goes on with words and graph alone: the encoder is down" in caplog.text
+
+
+def test_another_embedder_starts_anew(house: House) -> None:
+    house.ingest()
+    other = HashEmbedder(name="other", dimensions=32)
+    assert "dense" not in house.found(QUESTIONS[0], other)[0].legs
+    house.ingest(other)
+    assert "dense" in house.found(QUESTIONS[0], other)[0].legs
+
+
+texts = st.lists(st.tuples(*[st.sampled_from(NAMES)] * 2), min_size=1, max_size=3).map(
+    lambda said: " ".join(f"{a} met {b}." for a, b in said)
+)
+folders = st.lists(st.tuples(texts, st.sets(st.sampled_from(GROUPS)), st.booleans()), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(folders, st.sets(st.sampled_from(GROUPS)), st.sampled_from(NAMES))
+def test_no_leg_leads_to_what_a_caller_may_not_see(
+    folder: list[tuple[str, set[str], bool]], groups: set[str], name: str
+) -> None:
+    """Whatever is for whom, and whatever is asked: the hits are those of a house that holds nothing else."""
+    passages = [
+        Passage(
+            source=f"{number}.md",
+            title=NAMES[number % len(NAMES)] if titled else "",
+            text=text,
+            start=0,
+            end=len(text),
+            audience=tuple(sorted(audience)),
+        )
+        for number, (text, audience, titled) in enumerate(folder)
+    ]
+    mine = frozenset(groups)
+    allowed = {passage.source for passage in passages if passage.is_for(mine)}
+    with TemporaryDirectory() as place, closing(_made(Path(place), passages)) as collection:
+        hits = _asked(Search(collection, embedder=HashEmbedder()), f"Who met {name}?", mine)
+        assert {hit.passage.source for hit in hits} <= allowed
+        assert collection.graph is not None
+        led = collection.graph.seek(name, hits, mine)
+        assert {passage.source for passage in collection.index.found(led.scores).values()} <= allowed
+
+
+def _made(folder: Path, passages: Sequence[Passage]) -> Collection:
+    embedder = HashEmbedder()
+    vectors = Vectors(folder / "vectors", embedder=embedder.name, dimensions=embedder.dimensions)
+    collection = Collection(index=MemoryIndex(), graph=Graph.open(folder), vectors=vectors)
+    collection.index.write([(passage.source, "1", [passage]) for passage in passages], [])
+    assert collection.graph is not None
+    follow_graph(collection.index, collection.graph)
+    follow_vectors(collection.index, vectors, embedder)
+    assert {passage_key(passage) for passage in passages} == set(vectors.keys.tolist())
+    return collection
+
+
+SECRET = "# Wages\n\nThe gardener is paid 4,200 euros a month. Plant 3 is watered by the gardener in person.\n"
+PLANTS = {
+    f"{n}.md": f"# Plant {n}\n\nPlant number {n} grows in the {n}. garden and is watered {n} times a week.\n"
+    for n in range(1, 7)
+}
+ASKED = "How often is plant 3 watered?"
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Callable[..., Path]:
+    """Return an assistant with or without a source that is kept apart."""
+
+    def make(*, with_secret: bool) -> Path:
+        folder = tmp_path / f"garden-{with_secret}"
+        for name, text in PLANTS.items():
+            (folder / "knowledge").mkdir(parents=True, exist_ok=True)
+            (folder / "knowledge" / name).write_text(text)
+        sources = "version: 1\nfolders: [knowledge]\n"
+        if with_secret:
+            (folder / "wages").mkdir()
+            (folder / "wages" / "wages.md").write_text(SECRET)
+            sources = "version: 1\nfolders:\n- knowledge\n- {path: wages, audience: [staff], separate: true}\n"
+        (folder / "sources.yml").write_text(sources)
+        (folder / "stack.yml").write_text("version: 1\ngroups: {desk: [staff]}\n")
+        bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+        return folder
+
+    return make
+
+
+async def _reply(folder: Path, caller: str, question: str) -> Reply:
+    async with bootstrap.open_assistant(bootstrap.load(folder)) as assistant:
+        (*_, finished) = [event async for event in assistant.turn(Ask(text=question, caller=caller))]
+        assert isinstance(finished, Finished)
+        return finished.reply
+
+
+def test_what_is_kept_apart_changes_no_byte_of_what_others_are_told(apart: Callable[..., Path]) -> None:
+    """Not the answer, its citations or its confidence; and no statistics, suggestions or passages of it are shown."""
+    without, with_it = apart(with_secret=False), apart(with_secret=True)
+    for question in (ASKED, "What is the gardener paid?", "gardener"):
+        one, other = (asyncio.run(_reply(folder, "shop", question)) for folder in (without, with_it))
+        assert (one.kind, one.text, one.citations, one.confidence) == (
+            other.kind,
+            other.text,
+            other.citations,
+            other.confidence,
+        )
+
+
+def test_who_may_know_of_it_is_answered_from_both(apart: Callable[..., Path]) -> None:
+    folder = apart(with_secret=True)
+    assert "4,200 euros" in asyncio.run(_reply(folder, "desk", "How many euros a month is the gardener paid?")).text
+    assert "3 times" in asyncio.run(_reply(folder, "desk", "How many times a week is plant number 3 watered?")).text
+
+
+def test_what_is_no_longer_kept_apart_leaves_no_collection_behind(apart: Callable[..., Path]) -> None:
+    folder = apart(with_secret=True)
+    index = folder / ".shipmate" / "index"
+    assert list(index.glob("separate-*"))
+    (folder / "sources.yml").write_text("version: 1\nfolders: [knowledge]\n")
+    bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+    assert not list(index.glob("separate-*"))
+
+
+def test_what_is_separate_has_to_say_for_whom(apart: Callable[..., Path]) -> None:
+    folder = apart(with_secret=False)
+    (folder / "sources.yml").write_text("version: 1\nfolders: [{path: knowledge, separate: true}]\n")
+    with pytest.raises(ProjectError) as refused:
+        bootstrap.load(folder)
+    (problem,) = refused.value.problems
+    assert (problem.file, problem.line) == ("sources.yml", 2)
+    assert "audience" in problem.do
