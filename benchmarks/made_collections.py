@@ -1,8 +1,9 @@
 """Collections made as an ingest makes them, for benchmarks that search."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from shipmate.adapters.onnx_embedder import OnnxEmbedder
 from shipmate.adapters.sqlite.graph import Graph
@@ -17,6 +18,7 @@ from shipmate.ports import Embedder
 
 __all__ = ["Asking", "embedder_named", "made", "opened"]
 
+T = TypeVar("T")
 Documents = Sequence[tuple[str, str, Sequence[Passage]]]
 BATCH = 2000
 
@@ -62,7 +64,7 @@ class Asking:
     def __init__(self, *collections: Collection, embedder: Embedder | None = None) -> None:
         self._collections = collections
         self._embedder = embedder
-        self.runner = asyncio.Runner()
+        self._runner = asyncio.Runner()
         self.renew()
 
     def renew(self) -> None:
@@ -74,10 +76,14 @@ class Asking:
 
     def passages(self, question: Question, limit: int = 8) -> list[Hit]:
         """Return the best passages."""
-        return self.runner.run(self.search.passages(question, limit))
+        return self.awaited(self.search.passages(question, limit))
+
+    def awaited(self, answer: Coroutine[Any, Any, T]) -> T:
+        """Wait for an answer, without what a runner does about signals each time: it would be measured too."""
+        return self._runner.get_loop().run_until_complete(answer)
 
     def close(self) -> None:
         """Give back the collections too."""
-        self.runner.close()
+        self._runner.close()
         for collection in self._collections:
             collection.close()

@@ -100,7 +100,7 @@ class Legs:
     def _nearest(self, question: Question) -> list[int]:
         if self._embedder is None or self._collection.vectors is None:
             return []
-        (vector,) = self._all.runner.run(self._embedder.embed([question.standalone]))
+        (vector,) = self._all.awaited(self._embedder.embed([question.standalone]))
         return list(self._collection.vectors.search(vector, LEG_DEPTH))
 
     def _timed(self, leg: str, ask: Callable[[], T]) -> T:

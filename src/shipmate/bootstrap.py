@@ -54,6 +54,7 @@ __all__ = [
     "serving",
     "state_folder",
     "trace",
+    "try_embedder",
     "try_model",
     "upgrade",
 ]
@@ -196,6 +197,27 @@ def index_state(project: Project) -> IndexState:
         stale=changed + len(here ^ sources),
         is_outdated=not passages and has_outdated_index(project.folder),
     )
+
+
+async def try_embedder(project: Project) -> tuple[str, str, int]:
+    """Embed one word; return the embedder's name (empty: there is none), what went wrong, and how many passages lack a vector.
+
+    A model that a hub has is not fetched: what is not here yet is said.
+    """
+    settings = _embedder_settings(project)
+    if project.stack.layer("embedder").adapter == "onnx" and not _onnx_folder(project, settings).is_dir():
+        return settings.model, f"The embedder {settings.model} was not fetched yet.", 0
+    embedder = await _open_embedder(project)
+    if embedder is None:
+        return "", "", 0
+    try:
+        await embedder.embed(["hello"])
+        with _opened(project, embedder) as collections:
+            return embedder.name, "", sum(collection.lacking for collection in collections)
+    except (ModelError, UsageError, Damaged) as error:
+        return embedder.name, error.what, 0
+    finally:
+        await embedder.close()
 
 
 async def try_model(project: Project) -> tuple[str, str]:
@@ -464,6 +486,8 @@ def _ingested(project: Project, embedder: Embedder | None) -> Iterator[list[Coll
             if has_outdated_index(project.folder):
                 what = f"The index of {project.folder} was made by an earlier version."
             raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
+        if lacking := sum(collection.lacking for collection in collections):
+            log.warning("%d passages have no vector yet: words and the graph alone find them.", lacking)
         yield collections
 
 
@@ -482,7 +506,7 @@ async def _open_embedder(project: Project) -> Embedder | None:
         case "onnx":
             from shipmate.adapters.onnx_embedder import OnnxEmbedder, fetch_model
 
-            folder = project.folder / settings.model
+            folder = _onnx_folder(project, settings)
             if not folder.is_dir():
                 folder = await fetch_model(settings.model, state_folder(project) / MODELS, revision=settings.revision)
             return OnnxEmbedder(folder, threads=settings.threads)
@@ -491,6 +515,13 @@ async def _open_embedder(project: Project) -> Embedder | None:
 
             return OpenAIEmbedder.opened(settings)
     return None
+
+
+def _onnx_folder(project: Project, settings: Any) -> Path:
+    """Return where a model lies: in the folder that is named, or where one of that name is kept when it is fetched."""
+    named: Path = project.folder / settings.model
+    kept = state_folder(project) / MODELS / settings.model.replace("/", "--") / settings.revision
+    return named if named.is_dir() else kept
 
 
 def _embedder_settings(project: Project) -> Any:

@@ -46,7 +46,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     except ProjectError as error:
         yield from map(_told, error.problems)
         return
-    for look in (_files, _disk, _index, _store, _model):
+    for look in (_files, _disk, _index, _embedder, _store, _model):
         yield from _looked(look, project)
 
 
@@ -106,6 +106,20 @@ def _index(project: Project) -> Iterator[Finding]:
     if state.stale:
         what = f"Since they were read, {_counted(state.stale, 'document')} came, changed or went."
         yield Finding(what=what, do=f"Run `shipmate ingest {project.folder}`.", exit_code=NoIndex.exit_code)
+
+
+def _embedder(project: Project) -> Iterator[Finding]:
+    name, fault, lacking = asyncio.run(bootstrap.try_embedder(project))
+    do = f"Run `shipmate ingest {project.folder}`; until then words and the graph alone find passages."
+    if fault:
+        do = f"Check `embedder` in stack.yml, then run `shipmate ingest {project.folder}`."
+        yield Finding(what=fault, do=do, exit_code=ModelError.exit_code)
+    elif lacking:
+        yield Finding(
+            what=f"{_counted(lacking, 'passage')} have no vector of {name} yet.", do=do, exit_code=NoIndex.exit_code
+        )
+    else:
+        yield Finding(what=f"The embedder {name} works." if name else "No embedder: words and the graph find passages.")
 
 
 def _store(project: Project) -> Iterator[Finding]:

@@ -26,6 +26,13 @@ class Collection:
         """Return whether somebody in these groups may know of it."""
         return not self.audience or not groups.isdisjoint(self.audience)
 
+    @property
+    def lacking(self) -> int:
+        """Return how many passages have no vector yet, where there are vectors: words and graph alone find those."""
+        if self.vectors is None:
+            return 0
+        return max(0, self.index.statistics.passage_count - len(self.vectors))
+
     def refresh(self) -> bool:
         """Read from the newest commit of each leg; return whether there was one."""
         refreshed = [leg.refresh() for leg in (self.index, self.graph, self.vectors) if leg is not None]
