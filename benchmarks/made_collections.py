@@ -52,9 +52,9 @@ def made(folder: Path, documents: Documents, embedder: Embedder | None) -> Colle
 
 def follow(collection: Collection, embedder: Embedder | None) -> None:
     """Bring graph and vectors in step with the index."""
-    if collection.graph:
+    if collection.graph is not None:
         follow_graph(collection.index, collection.graph)
-    if collection.vectors and embedder:
+    if collection.vectors is not None and embedder:
         follow_vectors(collection.index, collection.vectors, embedder)
 
 
