@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipmate.text import fold, sentence_spans, stem, stems, words
+from shipmate.text import WORD, fold, sentence_spans, stem, stems, words
 
 TEXTS = st.text(alphabet=st.sampled_from("aAbz1 .,:;?!-*#|`\n\t'\"()é<br>"), max_size=120) | st.text(max_size=120)
 
@@ -28,6 +28,12 @@ def test_spans_ascend_do_not_overlap_and_are_trimmed(text: str) -> None:
 def test_no_word_is_lost_between_the_spans(text: str) -> None:
     bare = text.replace("<br", "").replace(">", "")
     assert words(" ".join(sentences(bare))) == words(bare)
+
+
+@given(TEXTS)
+@example("The dogs' owner's dog's o'clock's, don’t_stop ½ naïve\u2003word")
+def test_words_are_what_their_pattern_finds(text: str) -> None:
+    assert words(text) == WORD.findall(text)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,8 @@ def test_stems_leave_out_stop_words_and_join_forms() -> None:
 def test_a_verb_with_its_particle_is_also_one_word() -> None:
     assert set(stems("backing up the disk")) >= set(stems("disk backup"))
     assert set(stems("How do I log in?")) >= set(stems("login"))
+    assert stems("Log back in, or BACKING up") == ["log", "back", "back", "logback", "backup"]
+    assert stems("a blog in time zones") == ["blog", "time", "zone"]
 
 
 @example("𝑨")

@@ -6,17 +6,16 @@ name of their format too.
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
-from sys import intern
+from typing import NamedTuple
 
 import msgspec
 
 from shipmate.messages import Passage
-from shipmate.text import FENCES, LINE_MARK, content_stems, joined_stems, sentence_spans, stems, words
+from shipmate.text import FENCES, LINE_MARK, content_stems, sentence_spans, stems, words
 
 __all__ = ["Kind", "Outline", "Piece", "outline", "packed", "recall"]
 
@@ -89,12 +88,16 @@ QUOTABLE = frozenset((Kind.PROSE, Kind.ITEM, Kind.ROW, Kind.INTRO, Kind.FRAGMENT
 # What an introduction goes on standing above.
 LISTED = frozenset((Kind.ITEM, Kind.ROW, Kind.CODE))
 
+# What may stand above what follows; a fragment only when it is short.
+HEADS = frozenset((Kind.HEADING, Kind.QUESTION, Kind.FRAGMENT))
+# What a piece is by its last sign, be it marked as an item or not.
+ENDS = {"?": Kind.QUESTION, ":": Kind.INTRO}
+
 # How a kind and what else holds of a piece are packed into a number, and its worth into another.
 KINDS = tuple(Kind)
+SIGNS = {kind: sign for sign, kind in enumerate(KINDS)}
 QUOTABLE_SIGN, LEADS_SIGN, HEADS_SIGN = 8, 16, 32
 WORTH_UNITS = 200
-# 8 kB, without a header.
-WINDOW = -13
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -159,17 +162,34 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-class Packed(msgspec.Struct, frozen=True, array_like=True):
-    """An outline without what the passage's text tells."""
+class Cut(NamedTuple):
+    """A piece without its stems: where it is, its kind and what holds of it, its worth."""
 
-    # Four of each piece: how far it begins behind the one before, its length, its kind and what holds of it, its worth.
-    numbers: list[int]
-    # A line for each piece.
-    stems: str
+    start: int
+    end: int
+    signs: int
+    worth: int
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.signs % QUOTABLE_SIGN]
+
+    def piece(self, text: str) -> Piece:
+        """Return the piece with what its words say."""
+        return Piece(
+            start=self.start,
+            end=self.end,
+            kind=self.kind,
+            stems=tuple(dict.fromkeys(stems(_body(text, self.start, self.end)))),
+            quotable=self.signs & QUOTABLE_SIGN > 0,
+            leads=self.signs & LEADS_SIGN > 0,
+            heads=self.signs & HEADS_SIGN > 0,
+            worth=self.worth / WORTH_UNITS,
+        )
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Packed).decode
+_decode = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _packed: dict[Passage, bytes] = {}
 
 
@@ -181,66 +201,34 @@ def recall(passage: Passage, data: bytes) -> None:
 
 
 def packed(passage: Passage) -> bytes:
-    """Take a passage apart and return what to keep of it."""
+    """Take a passage apart and return what to keep of it: four numbers of each piece, but no words, which it holds."""
     numbers: list[int] = []
-    lines = []
-    end = 0
-    for piece in _pieces(passage):
-        signs = piece.quotable * QUOTABLE_SIGN | piece.leads * LEADS_SIGN | piece.heads * HEADS_SIGN
-        numbers += (piece.start - end, piece.end - piece.start)
-        numbers += (KINDS.index(piece.kind) | signs, round(piece.worth * WORTH_UNITS))
-        lines.append(" ".join(piece.stems))
-        end = piece.end
-    # Most stems stand in the text.
-    squeezed = zlib.compressobj(wbits=WINDOW, zdict=_squeezed_against(passage))
-    return squeezed.compress(_encode(Packed(numbers, "\n".join(lines)))) + squeezed.flush()
+    behind = 0
+    for start, end, signs, worth in _Cutter(passage.text).cuts():
+        numbers += (start - behind, end - start, signs, worth)
+        behind = end
+    return _encode(numbers)
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)
 def outline(passage: Passage) -> Outline:
     """Take a passage apart, or recall how it was; the outlines that were used last are kept."""
     data = _packed.get(passage)
-    pieces = tuple(_pieces(passage) if data is None else _unpacked(passage, data))
+    cuts = _Cutter(passage.text).cuts() if data is None else _unpacked(data)
+    pieces = tuple([cut.piece(passage.text) for cut in cuts])
     context = _Context(passage)
     above = tuple([context.pass_by(piece) for piece in pieces])
     said = frozenset(chain.from_iterable([*(piece.stems for piece in pieces), *above]))
     return Outline(pieces=pieces, above=above, said=said)
 
 
-def _unpacked(passage: Passage, data: bytes) -> Iterator[Piece]:
-    squeezed = zlib.decompressobj(wbits=WINDOW, zdict=_squeezed_against(passage))
-    found = _decode(squeezed.decompress(data))
-    numbers = iter(found.numbers)
-    lines = iter(found.stems.split("\n"))
+def _unpacked(data: bytes) -> Iterator[Cut]:
+    numbers = iter(_decode(data))
     end = 0
-    for gap, length, signs, worth, line in zip(numbers, numbers, numbers, numbers, lines, strict=False):
+    for gap, length, signs, worth in zip(numbers, numbers, numbers, numbers, strict=True):
         start = end + gap
         end = start + length
-        yield Piece(
-            start=start,
-            end=end,
-            kind=KINDS[signs % QUOTABLE_SIGN],
-            stems=tuple([intern(stem) for stem in line.split()]),
-            quotable=signs & QUOTABLE_SIGN > 0,
-            leads=signs & LEADS_SIGN > 0,
-            heads=signs & HEADS_SIGN > 0,
-            worth=worth / WORTH_UNITS,
-        )
-
-
-def _squeezed_against(passage: Passage) -> bytes:
-    return passage.text.lower().encode()
-
-
-def _pieces(passage: Passage) -> list[Piece]:
-    text = passage.text
-    pieces: list[Piece] = []
-    context = _Context(passage)
-    for start, end in sentence_spans(text):
-        piece = _piece(text, start, end, context)
-        pieces.append(piece)
-        context.pass_by(piece)
-    return pieces
+        yield Cut(start, end, signs, worth)
 
 
 class _Context:
@@ -250,8 +238,6 @@ class _Context:
         self._heading = _heading_stems(" ".join(passage.headings[-1:]))
         self._intro: tuple[str, ...] = ()
         self._both = self._heading
-        self.in_list = False
-        self.in_table = False
 
     def pass_by(self, piece: Piece) -> tuple[str, ...]:
         """Return the stems that a piece stands under, and go on behind it."""
@@ -266,73 +252,94 @@ class _Context:
             self._intro = ()
         if self._heading is not heading or self._intro is not intro:
             self._both = tuple(dict.fromkeys(self._heading + self._intro))
-        self.in_list = bool(self._intro)
         return above
 
 
 @lru_cache(maxsize=OUTLINES_KEPT)
 def _heading_stems(heading: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(intern, stems(heading))))
+    return tuple(dict.fromkeys(stems(heading)))
 
 
-def _piece(text: str, start: int, end: int, context: _Context) -> Piece:
-    kind, start = _kind(text, start, end, context)
+class _Cutter:
+    """Takes a text apart from its beginning to its end, and knows whether a list or a table goes on."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        low = text.lower()
+        self._may_be_furniture = any(word in low for word in FURNITURE_WORDS)
+        self._in_list = False
+        self._in_table = False
+
+    def cuts(self) -> Iterator[Cut]:
+        """Yield the pieces in order."""
+        for start, end in sentence_spans(self._text):
+            yield self._cut(start, end)
+
+    def _cut(self, beginning: int, end: int) -> Cut:
+        kind, start = self._kind(beginning, end)
+        body = _body(self._text, start, end)
+        low = body.lower()
+        written = words(body)
+        count, content = len(written), len(content_stems(written))
+        leans = kind is Kind.PROSE and LEANS.match(low) is not None
+        signs = SIGNS[kind]
+        if kind in QUOTABLE and count >= LEAST_WORDS and not self._is_furniture(kind, low):
+            signs |= QUOTABLE_SIGN
+        if kind is Kind.PROSE and not leans:
+            signs |= LEADS_SIGN
+        if kind in HEADS and 0 < count <= (HEADING_WORDS if kind is Kind.FRAGMENT else count):
+            signs |= HEADS_SIGN
+        if kind is Kind.INTRO:
+            self._in_list = content > 0
+        elif kind not in LISTED:
+            self._in_list = False
+        return Cut(start, end, signs, round(_worth(kind, count, content, leans=leans) * WORTH_UNITS))
+
+    def _kind(self, start: int, end: int) -> tuple[Kind, int]:
+        """Return what the piece is, and where its own words begin."""
+        text = self._text
+        if text.startswith(FENCES, start):
+            return Kind.CODE, start
+        first, last = text[start], text[end - 1]
+        # No sign before a line's own words is a capital.
+        mark = None if first.isupper() else LINE_MARK.match(text, start, end)
+        marked = mark is not None and mark.end() < end
+        in_table, self._in_table = self._in_table, first == "|"
+        if first == "|":
+            # The first row of a table names its columns.
+            kind = Kind.ROW if in_table else Kind.HEADING
+        elif first == "#" and marked:
+            kind = Kind.HEADING
+        elif last in ENDS:
+            kind = ENDS[last]
+        elif marked:
+            kind = Kind.ITEM
+        elif last in ".!;" or not self._own_line(start, end):
+            kind = Kind.PROSE
+        else:
+            kind = Kind.ITEM if self._in_list else Kind.FRAGMENT
+        return kind, mark.end() if mark and marked else start
+
+    def _own_line(self, start: int, end: int) -> bool:
+        """Tell whether nothing else stands on the lines of the piece."""
+        text = self._text
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        stop = text.find("\n", end)
+        behind = text[end : stop if stop >= 0 else len(text)]
+        return not before.strip() and not behind.strip()
+
+    def _is_furniture(self, kind: Kind, low: str) -> bool:
+        return (
+            FURNITURE_BEGINS.match(low) is not None
+            or (self._may_be_furniture and FURNITURE.search(low) is not None)
+            or (kind is Kind.FRAGMENT and MENU.search(low) is not None)
+        )
+
+
+def _body(text: str, start: int, end: int) -> str:
+    """Return what a piece says, without where its links lead."""
     body = text[start:end]
-    if "](" in body or "://" in body:
-        body = LINK_TARGET.sub(" ", body)
-    low = body.lower()
-    written = words(body)
-    content = content_stems(written)
-    leans = kind is Kind.PROSE and LEANS.match(low) is not None
-    titles = kind is Kind.FRAGMENT and len(written) <= HEADING_WORDS
-    return Piece(
-        start=start,
-        end=end,
-        kind=kind,
-        stems=tuple(dict.fromkeys(map(intern, content + joined_stems(body, content)))),
-        quotable=kind in QUOTABLE and len(written) >= LEAST_WORDS and not _is_furniture(kind, low),
-        leads=kind is Kind.PROSE and not leans,
-        heads=bool(written) and (titles or kind in (Kind.HEADING, Kind.QUESTION)),
-        worth=round(_worth(kind, len(written), len(content), leans=leans) * WORTH_UNITS) / WORTH_UNITS,
-    )
-
-
-def _is_furniture(kind: Kind, low: str) -> bool:
-    return (
-        FURNITURE_BEGINS.match(low) is not None
-        or (any(word in low for word in FURNITURE_WORDS) and FURNITURE.search(low) is not None)
-        or (kind is Kind.FRAGMENT and MENU.search(low) is not None)
-    )
-
-
-def _kind(text: str, start: int, end: int, context: _Context) -> tuple[Kind, int]:
-    """Return what the piece is, and where its own words begin."""
-    if text.startswith(FENCES, start):
-        return Kind.CODE, start
-    mark = LINE_MARK.match(text, start, end)
-    marked = mark is not None and mark.end() < end
-    first, last = text[start], text[end - 1]
-    in_table, context.in_table = context.in_table, first == "|"
-    kinds = (
-        # The first row of a table names its columns.
-        (first == "|", Kind.ROW if in_table else Kind.HEADING),
-        (first == "#" and marked, Kind.HEADING),
-        (last == "?", Kind.QUESTION),
-        (last == ":", Kind.INTRO),
-        (marked, Kind.ITEM),
-        (last in ".!;" or not _own_line(text, start, end), Kind.PROSE),
-        (context.in_list, Kind.ITEM),
-    )
-    kind = next((kind for holds, kind in kinds if holds), Kind.FRAGMENT)
-    return kind, mark.end() if mark and marked else start
-
-
-def _own_line(text: str, start: int, end: int) -> bool:
-    """Tell whether nothing else stands on the lines of the piece."""
-    before = text[text.rfind("\n", 0, start) + 1 : start]
-    stop = text.find("\n", end)
-    behind = text[end : stop if stop >= 0 else len(text)]
-    return not before.strip() and not behind.strip()
+    return LINK_TARGET.sub(" ", body) if "](" in body or "://" in body else body
 
 
 def _worth(kind: Kind, count: int, content: int, *, leans: bool) -> float:
