@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from sys import intern
+from typing import TypeVar
 
 import Stemmer
 
@@ -12,6 +13,7 @@ __all__ = [
     "FENCES",
     "LINE_MARK",
     "STOP_WORDS",
+    "Kept",
     "asked_stems",
     "content_stems",
     "fold",
@@ -19,10 +21,12 @@ __all__ = [
     "sentence_spans",
     "stem",
     "stems",
+    "tokens",
     "words",
 ]
 
 Span = tuple[int, int]
+T = TypeVar("T")
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
@@ -83,35 +87,50 @@ def stem(word: str) -> str:
     return stemmed
 
 
-class _Content(dict[str, str]):
-    """The stem of each content word, and nothing for a stop word; as a dictionary it is asked a hundred at a time."""
+class Kept(dict[str, T]):
+    """What is found of words, kept until there are too many; as a dictionary it is asked a hundred at a time."""
 
-    def __missing__(self, word: str) -> str:
+    def __init__(self, find: Callable[[str], T]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, word: str) -> T:
         if len(self) >= WORDS_KEPT:
             self.clear()
-        found = self[word] = "" if word.lower() in STOP_WORDS else intern(stem(word))
+        found = self[word] = self._find(word)
         return found
 
 
-_content = _Content()
+def _content_stem(word: str) -> str:
+    """Return the stem of a content word; nothing for a stop word."""
+    return "" if word.lower() in STOP_WORDS else intern(stem(word))
 
 
+_content = Kept(_content_stem)
 # By the stem of a form of it.
 VERB_OF = {stem(verb + ending): verb for verb in PARTED_VERBS for ending in ("", *VERB_ENDINGS)}
 PARTED_STEMS = frozenset(VERB_OF)
 
 
+def tokens(text: str) -> list[str]:
+    """Return what the signs of ASCII part, but for apostrophes: no word has a part in two of these.
+
+    It is ten times as fast as a pattern.
+    """
+    return text.encode("utf-8", "surrogatepass").translate(SPACED).decode("utf-8", "surrogatepass").split()
+
+
 def words(text: str) -> list[str]:
     """Return the words in order, as they are written."""
-    pieces = text.encode("utf-8", "surrogatepass").translate(SPACED).decode("utf-8", "surrogatepass").split()
+    parted = tokens(text)
     if text.isascii() and "'" not in text:
-        return pieces
+        return parted
     found: list[str] = []
-    for piece in pieces:
-        if piece.isalnum():
-            found.append(piece)
+    for token in parted:
+        if token.isalnum():
+            found.append(token)
         else:
-            found += WORD.findall(piece)
+            found += WORD.findall(token)
     return found
 
 

@@ -7,7 +7,7 @@ static_weights/NOTICE. How much a piece weighs is the length of its vector.
 import asyncio
 import re
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipmate.errors import Damaged
-from shipmate.text import fold
+from shipmate.text import Kept, fold, tokens
 
 __all__ = ["WEIGHTS", "StaticEmbedder", "WordPieces"]
 
@@ -24,7 +24,6 @@ WEIGHTS = Path(__file__).parent / "static_weights"
 WORD = re.compile(r"[a-z0-9]+|[α-ω]")
 # A longer run of letters and digits is no word.
 LONGEST_WORD = 64
-WORDS_KEPT = 65536
 # Of a long text, so many pieces are summed at a time: each takes a kilobyte.
 PIECES_SUMMED = 4096
 # So many texts take about a millisecond; more of them do not hold up the event loop.
@@ -32,11 +31,11 @@ AT_ONCE = 16
 
 
 class WordPieces:
-    """Takes words apart into known pieces; what is known of a word is kept."""
+    """Takes words apart into known pieces; what is known of a token is kept."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self._known = {piece: place for place, piece in enumerate(pieces)}
-        self._of = lru_cache(maxsize=WORDS_KEPT)(self._split)
+        self._of = Kept(self._known_of)
 
     def __len__(self) -> int:
         """Return the number of known pieces."""
@@ -44,7 +43,10 @@ class WordPieces:
 
     def places(self, text: str) -> list[int]:
         """Return the places of a text's pieces, in order; a word that has an unknown part is left out."""
-        return list(chain.from_iterable(map(self._of, WORD.findall(fold(text)))))
+        return list(chain.from_iterable(map(self._of.__getitem__, tokens(text))))
+
+    def _known_of(self, token: str) -> tuple[int, ...]:
+        return tuple(chain.from_iterable(map(self._split, WORD.findall(fold(token)))))
 
     def _split(self, word: str) -> tuple[int, ...]:
         """Return the longest known pieces of a word, from left to right."""

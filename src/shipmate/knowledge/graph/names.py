@@ -47,10 +47,12 @@ def _capitals() -> str:
 CAPITAL = f"[{_capitals()}]"
 TAIL = r"[^\W_]*(?:['’.&\-–][^\W_]+)*"
 # An initial's full stop belongs to the name: "H. Bruce Humberstone".
-NAME_WORD = rf"(?:{CAPITAL}\.(?=[ \n])|{CAPITAL}{TAIL})"
+REST = rf"(?:\.(?=[ \n])|{TAIL})"
+NAME_WORD = rf"{CAPITAL}{REST}"
 GAP = r"(?: |\n(?!\n))"
+# The capital comes first, then that no letter stands before it: what begins with a set of signs is found much faster.
 RUN = re.compile(
-    rf"(?<![^\W_]){NAME_WORD}"
+    rf"{CAPITAL}(?<![^\W_].){REST}"
     rf"(?:{GAP}(?:{NAME_WORD}|\d{TAIL})|(?:{GAP}(?:{'|'.join(sorted({*JOINING, *PARTING}))})(?![^\W_])){{1,3}}{GAP}{NAME_WORD})*"
 )
 WORD = re.compile(r"[^\W_]+")
