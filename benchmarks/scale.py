@@ -130,6 +130,7 @@ def ingest(folder: Path, embedder: Embedder, texts: Iterator[Document]) -> tuple
     stages.end("graph")
     follow(replace(collection, graph=None), embedder)
     stages.end("vectors")
+    collection.close()
     del stages.cpu_s["made"]
     figures = {f"{stage}_us": 1e6 * cpu_s / count for stage, cpu_s in stages.cpu_s.items()}
     return {"docs_per_cpu_s": count / sum(stages.cpu_s.values()), **figures}, text_bytes
@@ -196,8 +197,9 @@ def open_s(folder: Path, embedder: Embedder) -> float:
     waits_s = []
     for _ in range(OPENINGS):
         began = time.perf_counter()
-        opened(folder, embedder)
+        collection = opened(folder, embedder)
         waits_s.append(time.perf_counter() - began)
+        collection.close()
     return min(waits_s)
 
 
@@ -213,6 +215,7 @@ def measure(data: Path, count: int) -> dict[str, object]:
         collection = opened(folder, embedder)
         legs = ask(collection, embedder, questions)
         legs["vector"] = nearest(collection, embedder, questions[len(questions) // 2 :])
+        collection.close()
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"passages": count, "legs": legs, "ingest": ingested, "rss_mb_max": rss_mb}
 
