@@ -82,8 +82,8 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=WORDS_KEPT)
 def stem(word: str) -> str:
-    """Return the stem of one word."""
-    stemmed: str = _stemmer.stemWord(fold(word).replace("’", "'").removesuffix("'s"))
+    """Return the stem of one word; there is no space in it, though a ligature of a whole saying has some in its fold."""
+    stemmed: str = _stemmer.stemWord(fold(word).replace("’", "'").replace(" ", "").removesuffix("'s"))
     return stemmed
 
 

@@ -1,6 +1,6 @@
 """The passage index on tantivy: one folder, whole commits, nothing to rebuild at start-up.
 
-Every stem of a passage is one term of the field `text`, joined by line ends: tantivy analyses nothing itself. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
+Every stem of a passage is one term of the field `text`, joined by spaces: tantivy analyses nothing itself. A source's first entry is its head and carries the fingerprint, so a commit can never disagree
 with what `sources` says of it.
 """
 
@@ -54,7 +54,7 @@ _decode_head = msgspec.msgpack.Decoder(Head).decode
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("text", tokenizer_name="lines", index_option="freq")
+    builder.add_text_field("text", tokenizer_name="spaces", index_option="freq")
     builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
@@ -96,7 +96,7 @@ def _entries(source: str, fingerprint: str, passages: Sequence[Passage]) -> Iter
             entry.add_integer("key", keys[number])
             for seer in [GROUP + group for group in passage.audience] or [EVERYONE]:
                 entry.add_text("audience", seer)
-            entry.add_text("text", "\n".join(indexed_stems(head, passage.text)))
+            entry.add_text("text", " ".join(indexed_stems(head, passage.text)))
             entry.add_bytes("passage", _encode(passage))
             entry.add_bytes("outline", packed(passage))
         yield entry
@@ -197,8 +197,7 @@ class TantivyIndex:
             raise self._refused(error) from error
         except ValueError as error:
             raise self._damaged(error) from error
-        lines = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[^\n]+")).build()
-        self._index.register_tokenizer("lines", lines)
+        self._index.register_tokenizer("spaces", tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
         self._index.config_reader("manual")
         self._open_commit()
 

@@ -70,7 +70,7 @@ class GraphRows:
             "audience": self._audience(groups),
         }
         passage_id = self._connection.execute(QUERIES["add_graph_passage"], row).lastrowid
-        self._edges += [(passage_id, kind, entity) for kind, entity in found.edges]
+        self._edges += [(passage_id, kind, key) for kind, keys in sorted(found.edges.items()) for key in sorted(keys)]
         self._names += [(source_id, entity, name) for entity, name in found.names.items()]
         self._statements += [
             (passage_id, name_key(stated.subject), stated.relation, name_key(stated.object))

@@ -60,8 +60,8 @@ WEIGHTS = {
 class Extract(msgspec.Struct, frozen=True):
     """What one passage adds to the graph."""
 
-    # (kind, key of the entity), sorted, each once.
-    edges: list[tuple[EdgeKind, int]]
+    # The keys of entities by kind, each once.
+    edges: dict[EdgeKind, set[int]]
     # How entities are written, by key.
     names: dict[int, str]
     statements: tuple[Statement, ...]

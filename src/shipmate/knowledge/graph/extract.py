@@ -3,7 +3,6 @@
 import posixpath
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from shipmate.knowledge.graph.edges import EdgeKind, Extract
 from shipmate.knowledge.graph.names import (
@@ -47,12 +46,12 @@ MOST_NAME_WORDS = 6
 
 def extract(passage: Passage) -> Extract:
     """Return the edges, names and statements of one passage; it depends on nothing but the passage."""
-    edges: set[tuple[EdgeKind, int]] = set()
+    edges: dict[EdgeKind, set[int]] = {}
     names: dict[int, str] = {}
 
     def add(kind: EdgeKind, text: str, key: int) -> None:
         if key:
-            edges.add((kind, key))
+            edges.setdefault(kind, set()).add(key)
             names.setdefault(key, text[:LONGEST_SHOWN])
 
     if passage.title:
@@ -73,7 +72,7 @@ def extract(passage: Passage) -> Extract:
         kind = EdgeKind.DEFINES if statement.relation == "is_a" else EdgeKind.STATES
         add(kind, statement.subject, name_key(statement.subject))
         add(EdgeKind.STATES, statement.object, name_key(statement.object))
-    return Extract(sorted(edges), names, statements)
+    return Extract(edges, names, statements)
 
 
 def declared(line: str) -> Statement | None:
@@ -87,7 +86,7 @@ def declared(line: str) -> Statement | None:
 def declaration(statement: Statement) -> Extract:
     """Return what a declared statement adds: both of its entities are there by that alone."""
     names = {name_key(name): name for name in (statement.subject, statement.object)}
-    return Extract(sorted((EdgeKind.DECLARES, key) for key in names), names, (statement,))
+    return Extract({EdgeKind.DECLARES: set(names)}, names, (statement,))
 
 
 def place_key(place: str) -> int:
@@ -95,21 +94,27 @@ def place_key(place: str) -> int:
     return text_key("@" + place)
 
 
-def _add_runs(text: str, edges: set[tuple[EdgeKind, int]], names: dict[int, str]) -> None:
+def _add_runs(text: str, edges: dict[EdgeKind, set[int]], names: dict[int, str]) -> None:
     """Add the names in a text: whole runs, names within them, and two that a comma joins."""
-    found = list(runs(text))
-    for run in found:
-        wholes, parts = run.shape
+    sure: set[int] = set()
+    within: set[int] = set()
+    before, reached = "", 0
+    for run, start, end, (wholes, parts) in runs(text):
         # A single word with which a sentence begins is no name by its capital alone.
-        is_sure = " " in run.text or not begins_sentence(text, run.start)
-        kind = EdgeKind.MENTIONS if is_sure else EdgeKind.MENTIONS_WITHIN
-        edges.update([(kind, key) for key in wholes])
-        edges.update([(EdgeKind.MENTIONS_WITHIN, key) for key in parts])
-        if is_sure and len(wholes) == 1:
-            names.setdefault(wholes[0], run.text[:LONGEST_SHOWN])
-    for run, following in pairwise(found):
-        if text[run.end : following.start] == ", ":
-            edges.add((EdgeKind.MENTIONS_WITHIN, name_key(f"{run.text} {following.text}")))
+        if " " in run or not begins_sentence(text, start):
+            sure.update(wholes)
+            if len(wholes) == 1:
+                names.setdefault(wholes[0], run[:LONGEST_SHOWN])
+        else:
+            within.update(wholes)
+        within.update(parts)
+        if before and text[reached:start] == ", ":
+            within.add(name_key(f"{before} {run}"))
+        before, reached = run, end
+    if sure:
+        edges[EdgeKind.MENTIONS] = sure
+    if within:
+        edges[EdgeKind.MENTIONS_WITHIN] = within
 
 
 def _has_links(text: str) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from shipmate.knowledge.keys import text_key
-from shipmate.text import STOP_WORDS, fold
+from shipmate.text import STOP_WORDS, Kept, fold
 
 __all__ = [
     "Called",
@@ -128,9 +128,11 @@ def symbols(text: str) -> Iterator[str]:
 def runs(text: str) -> Iterator[Run]:
     """Yield the runs of capitalised words, from left to right."""
     for match in RUN.finditer(text):
-        shape = _shape(match[0])
-        if shape.wholes or shape.parts:
-            yield Run(match[0], match.start(), match.end(), shape)
+        run = match[0]
+        shape = _shape[run]
+        if shape is not NOTHING:
+            start, end = match.span()
+            yield Run(run, start, end, shape)
 
 
 def begins_sentence(text: str, start: int) -> bool:
@@ -139,14 +141,20 @@ def begins_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in SENTENCE_ENDS
 
 
-@lru_cache(maxsize=NAMES_KEPT)
-def _shape(text: str) -> Shape:
+def _shape_of(text: str) -> Shape:
     written = text.split()
+    if len(written) == 1 and text.lower() in STOP_WORDS:
+        return NOTHING
     # "In Paris" names Paris, and perhaps a film that is called so; "Bonn and Paris" two of them.
-    wholes = {_name(piece) for piece in _pieces(written)}
-    keys = {text_key(name) for name in wholes if name}
-    parts = {text_key(name) for name in _parts(written)} if len(written) > 1 else set()
-    return Shape(tuple(sorted(keys)), tuple(sorted(parts - keys)))
+    wholes = {name for name in map(_name, _pieces(written)) if name} if len(written) > 1 else {_name(written)} - {""}
+    parts = set(_parts(written)) - wholes if len(written) > 1 else ()
+    if not wholes and not parts:
+        return NOTHING
+    return Shape(tuple(sorted(map(text_key, wholes))), tuple(sorted(map(text_key, parts))))
+
+
+NOTHING = Shape((), ())
+_shape = Kept(_shape_of)
 
 
 def _pieces(written: list[str]) -> Iterator[list[str]]:
