@@ -86,8 +86,11 @@ DELETE FROM passages WHERE source_id = :source_id;
 -- name: remove_graph_source
 DELETE FROM sources WHERE source_id = :source_id;
 
+-- name: graph_last_ids
+SELECT (SELECT coalesce(max(source_id), 0) FROM sources), (SELECT coalesce(max(passage_id), 0) FROM passages);
+
 -- name: add_graph_source
-INSERT INTO sources (source, fingerprint) VALUES (:source, :fingerprint);
+INSERT INTO sources (source_id, source, fingerprint) VALUES (?, ?, ?);
 
 -- name: add_graph_audience
 INSERT INTO audiences (groups) VALUES (:groups) ON CONFLICT DO NOTHING;
@@ -96,8 +99,7 @@ INSERT INTO audiences (groups) VALUES (:groups) ON CONFLICT DO NOTHING;
 SELECT audience, groups FROM audiences ORDER BY audience;
 
 -- name: add_graph_passage
-INSERT INTO passages (passage, source_id, span_start, span_end, audience)
-VALUES (:passage, :source_id, :span_start, :span_end, :audience);
+INSERT INTO passages (passage_id, passage, source_id, span_start, span_end, audience) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: add_graph_edge
 INSERT INTO edges (passage_id, kind, entity) VALUES (?, ?, ?);

@@ -15,6 +15,7 @@ __all__ = ["GraphRows"]
 
 # So many edges are written in one go.
 MOST_WAITING = 10_000
+EVERYONE = "[]"
 
 
 class GraphRows:
@@ -23,12 +24,13 @@ class GraphRows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._audiences: dict[str, int] = {}
-        self._edges: list[tuple[int | None, int, int]] = []
-        self._names: list[tuple[int | None, int, str]] = []
-        self._statements: list[tuple[int | None, int, str, int]] = []
+        self._source_id, self._passage_id = connection.execute(QUERIES["graph_last_ids"]).fetchone()
+        self._forget()
 
     def remove(self, source: str) -> None:
         """Remove all that a source said."""
+        if source in self._sources:
+            self.flush()
         found = self._connection.execute(QUERIES["graph_source_id"], {"source": source}).fetchone()
         if found:
             self.flush()
@@ -41,36 +43,39 @@ class GraphRows:
 
     def add(self, source: str, fingerprint: str, passages: Sequence[Passage], declared: Sequence[Statement]) -> None:
         """Add what a source says in its passages, and what it declares."""
-        row = {"source": source, "fingerprint": fingerprint}
-        source_id = self._connection.execute(QUERIES["add_graph_source"], row).lastrowid
+        self._source_id += 1
+        self._sources[source] = (self._source_id, source, fingerprint)
         for key, passage in {passage_key(passage): passage for passage in passages}.items():
-            self._insert(source_id, key, (passage.start, passage.end), passage.audience, extract(passage))
+            self._insert(key, (passage.start, passage.end), passage.audience, extract(passage))
         audience = passages[0].audience if passages else ()
         for statement in dict.fromkeys(declared):
             key = text_key(f"{source}\0{statement.subject}\0{statement.relation}\0{statement.object}")
-            self._insert(source_id, key, (0, 0), audience, declaration(statement))
+            self._insert(key, (0, 0), audience, declaration(statement))
         if len(self._edges) > MOST_WAITING:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
+        self._connection.executemany(QUERIES["add_graph_source"], self._sources.values())
+        self._connection.executemany(QUERIES["add_graph_passage"], self._passages)
         self._connection.executemany(QUERIES["add_graph_edge"], self._edges)
         self._connection.executemany(QUERIES["add_graph_name"], self._names)
         self._connection.executemany(QUERIES["add_graph_statement"], self._statements)
-        self._edges, self._names, self._statements = [], [], []
+        self._forget()
 
-    def _insert(
-        self, source_id: int | None, key: int, span: tuple[int, int], groups: tuple[str, ...], found: Extract
-    ) -> None:
-        row = {
-            "passage": key,
-            "source_id": source_id,
-            "span_start": span[0],
-            "span_end": span[1],
-            "audience": self._audience(groups),
-        }
-        passage_id = self._connection.execute(QUERIES["add_graph_passage"], row).lastrowid
-        self._edges += [(passage_id, kind, key) for kind, keys in sorted(found.edges.items()) for key in sorted(keys)]
+    def _forget(self) -> None:
+        self._sources: dict[str, tuple[int, str, str]] = {}
+        self._passages: list[tuple[int, int, int, int, int, int]] = []
+        self._edges: list[tuple[int, int, int]] = []
+        self._names: list[tuple[int, int, str]] = []
+        self._statements: list[tuple[int, int, str, int]] = []
+
+    def _insert(self, key: int, span: tuple[int, int], groups: tuple[str, ...], found: Extract) -> None:
+        self._passage_id += 1
+        passage_id, source_id = self._passage_id, self._source_id
+        self._passages.append((passage_id, key, source_id, *span, self._audience(groups)))
+        for kind, keys in sorted(found.edges.items()):
+            self._edges += [(passage_id, kind, entity) for entity in sorted(keys)]
         self._names += [(source_id, entity, name) for entity, name in found.names.items()]
         self._statements += [
             (passage_id, name_key(stated.subject), stated.relation, name_key(stated.object))
@@ -79,7 +84,7 @@ class GraphRows:
 
     def _audience(self, groups: tuple[str, ...]) -> int:
         """Return the number of an audience, which is given to it when it comes first."""
-        text = json.dumps(sorted(set(groups)))
+        text = json.dumps(sorted(set(groups))) if groups else EVERYONE
         if text not in self._audiences:
             self._connection.execute(QUERIES["add_graph_audience"], {"groups": text})
             known = self._connection.execute(QUERIES["graph_audiences"])
