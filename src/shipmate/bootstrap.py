@@ -30,9 +30,13 @@ from shipmate.turn import Assistant, Parts, Scope, Scopes
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.library import Library
+    from shipmate.tickets.draft import Draft
+    from shipmate.tickets.export import Export, Progress
+    from shipmate.tickets.study import Study
     from shipmate.upkeep import Upgrade
 
 __all__ = [
+    "Begun",
     "IndexState",
     "abandoned",
     "backup",
@@ -46,6 +50,7 @@ __all__ = [
     "index_state",
     "ingest",
     "init",
+    "init_from_tickets",
     "load",
     "lock_stack",
     "open_assistant",
@@ -96,6 +101,36 @@ def abandoned(project: Project) -> list[Path]:
 def init(folder: Path) -> Sequence[Path]:
     """Make a new assistant; return the files written."""
     return config.init(folder, SystemClock())
+
+
+class Begun(NamedTuple):
+    """What past tickets have come to."""
+
+    export: "Export"
+    study: "Study"
+    draft: "Draft"
+
+
+def init_from_tickets(
+    folder: Path, tickets: Path, columns: Sequence[str], *, reading: "Progress", sorting: "Progress"
+) -> Begun:
+    """Make a new assistant whose charter, FAQ and documents are drafts from past tickets.
+
+    Raises `UsageError` when a file exists, `ProjectError` with the line of the export that does not read.
+    """
+    from shipmate.adapters.static_embedder import StaticEmbedder
+    from shipmate.tickets import draft as drafting
+    from shipmate.tickets.columns import chosen_columns
+    from shipmate.tickets.export import read_export
+    from shipmate.tickets.study import study
+
+    starter = config.starter(folder, SystemClock())
+    config.refuse_existing(folder, starter)
+    export = read_export(tickets, chosen_columns(columns), reading)
+    found = asyncio.run(study(export, StaticEmbedder(), sorting))
+    drafted = drafting.draft(found, export, starter)
+    config.init(folder, SystemClock(), drafted.files)
+    return Begun(export, found, drafted)
 
 
 def check(folder: Path) -> list[Problem]:

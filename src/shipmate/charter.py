@@ -15,7 +15,10 @@ from shipmate.shape import Section, did_you_mean
 from shipmate.yaml_source import KeyPath, Source
 
 __all__ = [
+    "FEWEST_EXAMPLES",
+    "FEWEST_INTENTS",
     "METRICS",
+    "MOST_INTENTS",
     "RULES",
     "WARNINGS",
     "Charter",

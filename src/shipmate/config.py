@@ -34,8 +34,10 @@ __all__ = [
     "init",
     "load",
     "lock_stack",
+    "refuse_existing",
     "schemas",
     "settings",
+    "starter",
     "unknown_adapter",
     "watched",
 ]
@@ -191,26 +193,43 @@ def lock_stack(project: Project, clock: Clock, *, releases: Mapping[str, str]) -
     stacks.write_lock(project.folder, Lock.of(project.stack, project.frozen_until, releases))
 
 
-def init(folder: Path, clock: Clock) -> list[Path]:
-    """Make a new assistant that answers at once; return the files that were written.
-
-    Raises `UsageError` when one of them exists, and then writes none.
-    """
+def starter(folder: Path, clock: Clock) -> dict[str, str]:
+    """Return the files of a new assistant that answers at once, by their path below its folder."""
     words = {
         "name": json.dumps(folder.resolve().name, ensure_ascii=False),
         "by": str(_today(clock) + timedelta(days=PROMISE_DAYS)),
     }
-    starter = {
-        folder / file.relative_to(STARTER): Template(file.read_text(encoding="utf-8")).safe_substitute(words)
+    return {
+        file.relative_to(STARTER).as_posix(): Template(file.read_text(encoding="utf-8")).safe_substitute(words)
         for file in sorted(STARTER.rglob("*"))
         if file.is_file()
     }
-    existing = [str(path) for path in starter if path.exists()]
+
+
+def refuse_existing(folder: Path, files: Iterable[str]) -> None:
+    """Raise `UsageError` when one of these files exists."""
+    existing = [str(folder / file) for file in files if (folder / file).exists()]
     if existing:
         raise UsageError(f"{', '.join(existing)} exists already.", do="Name a new folder.")
+
+
+def init(folder: Path, clock: Clock, drafts: Mapping[str, str] | None = None) -> list[Path]:
+    """Make a new assistant that answers at once; return the files that were written.
+
+    `drafts` go in the place of the starter's files. Raises `UsageError` when a file exists, and then writes none.
+    """
+    drafts = drafts or {}
+    has_documents = any(name.startswith(f"{KNOWLEDGE}/") for name in drafts)
+    kept = {
+        name: text
+        for name, text in starter(folder, clock).items()
+        if not (has_documents and name.startswith(f"{KNOWLEDGE}/"))
+    }
+    files = {folder / name: text for name, text in sorted({**kept, **drafts}.items())}
+    refuse_existing(folder, [*kept, *drafts])
     written: list[Path] = []
     try:
-        for path, text in starter.items():
+        for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as file:
                 written.append(path)

@@ -9,9 +9,9 @@ import click
 
 from shipmate import bootstrap
 from shipmate.cli.options import command, folder, ingest_shown
-from shipmate.cli.screen import complain, say
+from shipmate.cli.screen import complain, counting_bar, say
 from shipmate.config import Project
-from shipmate.errors import Busy, ProjectError, ShipmateError
+from shipmate.errors import Busy, ProjectError, ShipmateError, UsageError
 
 __all__ = ["check", "ingest", "init"]
 
@@ -20,15 +20,51 @@ BUSY_S = 2.0
 
 
 @command("shipmate init my-assistant")
-@click.argument("folder", type=click.Path(path_type=Path), help="The folder to make.")
-def init(folder: Path) -> None:
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    required=False,
+    help="The folder to make; with tickets, by default this one.",
+)
+@click.option(
+    "--from-tickets",
+    "tickets",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draft charter, FAQ and documents from past tickets: an export as CSV or JSON Lines.",
+)
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="Which column of the export is the question, body, answer or created, where its name does not tell.",
+)
+def init(folder: Path | None, tickets: Path | None, columns: tuple[str, ...]) -> None:
     """Make a new assistant that answers at once.
 
     Writes a charter to fill in, a stack, an FAQ and a first document; it never writes over a file.
+    From past tickets, it proposes 8 to 12 intents with examples, and drafts the 20 answers that were given most often.
+    E-mail addresses, phone numbers, cards, accounts, order numbers and the names in a ticket's row are masked.
     """
+    if tickets:
+        _init_from_tickets(folder or Path(), tickets, columns)
+        return
+    if folder is None:
+        raise click.MissingParameter(param_hint="FOLDER", param_type="argument")
+    if columns:
+        raise UsageError("`--columns` says how to read an export, and there is none.", do="Add `--from-tickets FILE`.")
     bootstrap.init(folder)
     say(f"Made {folder}. Put your documents into {folder / 'knowledge'}, or try it as it is:")
     say(f"  shipmate ask 'How do I add documents?' {shlex.quote(str(folder))}")
+
+
+def _init_from_tickets(folder: Path, tickets: Path, columns: tuple[str, ...]) -> None:
+    from shipmate.cli.drafted import tell_drafted
+
+    with counting_bar("Reading tickets") as reading, counting_bar("Sorting tickets") as sorting:
+        begun = bootstrap.init_from_tickets(folder, tickets, columns, reading=reading, sorting=sorting)
+    tell_drafted(folder, begun)
+    complain(ProjectError(bootstrap.check(folder)))
 
 
 @command("shipmate check my-assistant")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shipmate.knowledge.ingest import IngestProgress
 
-__all__ = ["Span", "clean", "complain", "progress_bar", "say", "say_json", "terminal"]
+__all__ = ["Span", "clean", "complain", "counting_bar", "progress_bar", "say", "say_json", "terminal"]
 
 # A text, or a text with its style.
 Span = str | tuple[str, str]
@@ -113,3 +113,23 @@ def progress_bar() -> "Iterator[Callable[[IngestProgress], None]]":
             )
 
         yield show
+
+
+@contextmanager
+def counting_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on standard error how much of something is done, and how long the rest will take; nothing in a pipe."""
+    console = terminal(err=True)
+    if console is None:
+        yield lambda _done, _total: None
+        return
+    from rich import progress
+
+    columns = (
+        progress.TextColumn(title),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

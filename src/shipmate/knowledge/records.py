@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shipmate.knowledge.blocks import MOST_BLOCKS, MOST_RUNS, Block, BlockKind, Growing
 
-__all__ = ["Flaw", "Records", "read_csv", "read_json_lines"]
+__all__ = ["Flaw", "Records", "delimiter", "read_csv", "read_json_lines"]
 
 DELIMITERS = ",;\t|"
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -69,7 +69,7 @@ Row = list[Value]
 
 def read_csv(file: str, columns: Sequence[str] = ()) -> Records | Flaw:
     """Return the rows of a table with a head; commas, semicolons, tabulators or bars stand between its cells."""
-    rows = _csv_rows(file, _delimiter(file))
+    rows = _csv_rows(file, delimiter(file))
     head = next(rows, [])
     if isinstance(head, Flaw):
         return head
@@ -148,7 +148,7 @@ def _named(names: Sequence[str], cells: Sequence[Sequence[Piece]]) -> Iterator[V
         yield Value(name or f"column {number + 1}", pieces)
 
 
-def _delimiter(file: str) -> str:
+def delimiter(file: str) -> str:
     """Return the sign between cells: the one that the head has most of, outside quotes."""
     end = LINE_END.search(file)
     head = re.sub(r'"[^"]*+"', "", file[: end.start() if end else len(file)])
