@@ -11,8 +11,8 @@ the guidelines with what agents are to do; the flows are the true intents, and t
 Each export goes through `shipmate init --from-tickets` and `shipmate check`.
 
 nmi        normalised mutual information of groups and true intents; tickets that were set aside are a group of their own
-purity     share of the tickets in groups, noise among them, that are of their group's most frequent true intent
-covered    share of the true intents' tickets that were put into a group
+purity     share of the tickets of proposed intents, noise among them, that are of their group's most frequent true intent
+covered    share of the true intents' tickets that were put into a proposed intent
 set_aside  share of the noise that was put into none
 intents    how many were proposed
 problems   what `check` says of the drafts, warnings left out
@@ -132,13 +132,14 @@ def measure(rows: list[Row], seed: int, folder: Path) -> dict[str, float]:
     group |= {ticket.line: int(label) for ticket, label in zip(tickets, labels, strict=True)}
     found = list(zip(group.values(), (row.intent for row in rows), strict=True))
     true = [(at, intent) for at, intent in found if intent != NOISE]
-    put = [(at, intent) for at, intent in found if at != OTHER]
+    proposed = range(len(begun.study.intents))
+    put = [(at, intent) for at, intent in found if at in proposed]
     strange = [at for at, intent in found if intent == NOISE]
     return {
         "nmi": 100 * mutual_information(*zip(*true, strict=True)),
         "purity": 100 * purity(*zip(*put, strict=True)),
-        "covered": 100 * mean([at != OTHER for at, _ in true]),
-        **({"set_aside": 100 * mean([at == OTHER for at in strange])} if strange else {}),
+        "covered": 100 * mean([at in proposed for at, _ in true]),
+        **({"set_aside": 100 * mean([at not in proposed for at in strange])} if strange else {}),
         "intents": len(begun.study.intents),
         "problems": sum(not problem.warning for problem in problems),
         "cpu_s": cpu_s,

@@ -51,6 +51,9 @@ def _found(study: Study, export: Export) -> None:
     )
     for intent in study.intents:
         say(f"  {intent.count:7,}  {intent.name}: {intent.examples[0]}")
+    if study.further:
+        further = ", ".join(f"{name} ({count:,})" for name, count in study.further.items())
+        say(f"  Also asked for, and more than a charter holds: {further}.")
     answers = sum(len(intent.seeds) for intent in study.intents)
     documents = sum(bool(intent.seeds) for intent in study.intents)
     say(f"Drafted {answers} answers into faq.yml, and {documents} documents into knowledge/.")

@@ -16,6 +16,8 @@ STARTS = 8
 MOST_ROUNDS = 50
 # How well groups are parted is measured on so many tickets: all are compared with all.
 COMPARED = 2000
+# Of other counts of groups, one that parts tickets so many times better is taken.
+MUCH_BETTER = 1.2
 # A ticket fits its group when it is closer to its centre than so many of 100 tickets are to another group's nearest.
 FITS_PERCENTILE = 95.0
 # A group is held together by what its tickets ask when so large a share of them fit in.
@@ -29,15 +31,22 @@ class Clusters(NamedTuple):
     labels: Labels
 
 
-def find_clusters(rows: Matrix, counts: Sequence[int], fewest: int, seed: int) -> Clusters:
+def find_clusters(rows: Matrix, wanted: Sequence[int], beyond: Sequence[int], fewest: int, seed: int) -> Clusters:
     """Return as many groups as part the tickets best, each with at least `fewest` tickets where that can be.
 
     The best is the one with the highest mean silhouette: how much nearer tickets are to their own group than to the next.
+    A count beyond those wanted is taken only where it parts them much better.
     """
     random = np.random.default_rng(seed)
-    parted = [_means(rows, count, random) for count in counts if count <= len(rows)]
+    near = _best([_means(rows, count, random) for count in wanted if count <= len(rows)], rows, fewest)
+    many = [_means(rows, count, random) for count in beyond if count * fewest <= len(rows)]
+    far = _best(many, rows, fewest) if many else near
+    return far if _silhouette(rows, far.labels) > MUCH_BETTER * max(0.0, _silhouette(rows, near.labels)) else near
+
+
+def _best(parted: Sequence[Clusters], rows: Matrix, fewest: int) -> Clusters:
     large = [found for found in parted if np.bincount(found.labels, minlength=len(found.centres)).min() >= fewest]
-    return max(large or parted, key=lambda found: _silhouette(rows[:COMPARED], found.labels[:COMPARED]))
+    return max(large or parted, key=lambda found: _silhouette(rows, found.labels))
 
 
 def outer_bound(likeness: Matrix) -> float:
@@ -89,6 +98,7 @@ def _settled(rows: Matrix, centres: Matrix) -> Clusters:
 
 def _silhouette(rows: Matrix, labels: Labels) -> float:
     """Return the mean over the tickets of (b - a) / max(a, b): a is the mean distance in the own group, b in the next."""
+    rows, labels = rows[:COMPARED], labels[:COMPARED]
     members = _members(labels, int(labels.max()) + 1)
     sizes = members.sum(axis=0)
     distances = (1.0 - rows @ rows.T) @ members

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from shipmate.errors import Problem
 from shipmate.messages import Record
 from shipmate.tickets.export import Export
@@ -111,7 +113,7 @@ def _marked(page: Page, line: str, asks: Mapping[str, tuple[str, str]]) -> None:
 def _intent(page: Page, intent: Intent) -> None:
     said = intent.name.replace("_", " ")
     page.add(
-        f"  - id: {intent.name}{MARK}",
+        f"  - id: {_scalar(intent.name)}{MARK}",
         f"`{intent.name}`: whether it is one intent, its name, what success is, and what a wrong answer can do",
     )
     page.add(f"    # {intent.count:,} tickets")
@@ -165,6 +167,11 @@ def _document(intent: Intent, file: str) -> Page:
         for line in seed.answer.splitlines():
             page.add(_paragraph(line))
     return page
+
+
+def _scalar(name: str) -> str:
+    """Return a name in quotes where YAML would not take it for text, such as `no`."""
+    return name if yaml.safe_load(name) == name else _quoted(name)
 
 
 def _quoted(text: str) -> str:

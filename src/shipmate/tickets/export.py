@@ -12,7 +12,7 @@ from shipmate.knowledge.records import delimiter
 from shipmate.messages import Record
 from shipmate.tickets.columns import Columns, Row, find_columns
 from shipmate.tickets.masks import mask
-from shipmate.tickets.wording import asked, gist, is_small_talk, plain
+from shipmate.tickets.wording import asked, is_small_talk, plain
 
 __all__ = ["MOST_TICKETS", "Export", "Progress", "Ticket", "read_export"]
 
@@ -108,10 +108,11 @@ def _ticket(line: int, row: Row, columns: Columns) -> Ticket:
     people = tuple(filter(None, (row.get(name, "").strip()[:80] for name in columns.people)))
     subject = plain(row.get(columns.question, "")[:QUESTION_LETTERS])
     body = plain(row.get(columns.body, "")[:BODY_LETTERS]) if columns.body else ""
+    question, gist = asked(subject, body)
     return Ticket(
         line=line,
-        question=mask(asked(subject, body)[:QUESTION_LETTERS], people),
-        gist=mask(gist(subject, body), people),
+        question=mask(question[:QUESTION_LETTERS], people),
+        gist=mask(gist, people),
         answer=row.get(columns.answer, "")[:ANSWER_LETTERS] if columns.answer else "",
         people=people,
     )

@@ -30,8 +30,8 @@ WORDINGS, MOST_WORDINGS = 2, 6
 SAME_ANSWER = 0.9
 # Of an intent, so many questions are looked at for answers.
 QUESTIONS_TRIED = 60
-# An answer has so many words to stand for itself; a longer one than that does not fit a chat.
-FEWEST_WORDS, MOST_WORDS = 5, 150
+# An answer has so many words to stand for itself; one that fits a chat, without a mask, goes before a longer one.
+FEWEST_WORDS, MOST_WORDS = 5, 120
 # So many answers to one question are compared.
 ANSWERS_COMPARED = 30
 
@@ -167,16 +167,21 @@ async def _seed(question: Repeated, embedder: Embedder) -> Seed | None:
 
 async def _answer(tickets: Sequence[Ticket], embedder: Embedder) -> tuple[str, int] | None:
     """Return the answer that is most like all that were given, and its line; one without a mask goes first."""
-    given = [(mask(replied(ticket.answer), ticket.people), ticket.line) for ticket in tickets if ticket.answer.strip()]
-    fitting = [answer for answer in given if FEWEST_WORDS <= len(answer[0].split()) <= MOST_WORDS][:ANSWERS_COMPARED]
+    given = [ticket for ticket in tickets if ticket.answer.strip()][:ANSWERS_COMPARED]
+    written = [(mask(replied(ticket.answer), ticket.people), ticket.line) for ticket in given]
+    fitting = [answer for answer in written if len(answer[0].split()) >= FEWEST_WORDS]
     if not fitting:
         return None
     rows = await embedder.embed([answer for answer, _ in fitting])
     typical = [int(place) for place in np.argsort(-(rows @ rows.mean(axis=0)), kind="stable")]
-    ordered = sorted(typical, key=lambda place: bool(MASK.search(fitting[place][0])))
+    ordered = sorted(typical, key=lambda place: _is_flawed(fitting[place][0]))
     return fitting[ordered[0]]
 
 
 def question_key(question: str) -> str:
     """Return what is the same for two questions that differ in signs and capitals alone."""
     return " ".join(fold(word) for word in words(question))
+
+
+def _is_flawed(answer: str) -> bool:
+    return len(answer.split()) > MOST_WORDS or MASK.search(answer) is not None

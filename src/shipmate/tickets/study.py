@@ -26,6 +26,8 @@ AT_ONCE = 2000
 LOOKED_AT = 1500
 # How many questions get an answer in the FAQ and in the documents.
 SEEDS = 20
+# People may ask for more than a charter holds: then the groups are so many, and the largest are proposed.
+BEYOND = (14, 16, 18, 20, 24, 28, 32, 40)
 OTHER = -1
 
 
@@ -42,7 +44,9 @@ class Study(Record, frozen=True, kw_only=True):
     """What the tickets of an export ask for, the most frequent first."""
 
     intents: tuple[Intent, ...]
-    # Tickets that fit no intent.
+    # What else is asked for, with the number of tickets: more than a charter holds.
+    further: dict[str, int]
+    # Tickets that fit in nowhere.
     other: int
 
 
@@ -68,7 +72,7 @@ async def study(export: Export, embedder: Embedder, progress: Progress) -> Study
     names = intent_names([[ticket.question for ticket in tickets] for tickets in groups])
     examples: list[tuple[str, ...]] = []
     questions: list[list[Repeated]] = []
-    for tickets in groups:
+    for tickets in groups[:MOST_INTENTS]:
         rows = await placed.space.place([ticket.question for ticket in tickets])
         examples.append(choose_examples(tickets, rows))
         questions.append(repeated(tickets, rows))
@@ -76,13 +80,14 @@ async def study(export: Export, embedder: Embedder, progress: Progress) -> Study
     counts = np.bincount(placed.labels[placed.labels != OTHER], minlength=placed.count)
     intents = [
         Intent(name=name, count=int(count), examples=shown, seeds=answered)
-        for name, count, shown, answered in zip(names, counts, examples, seeds, strict=True)
+        for name, count, shown, answered in zip(names, counts, examples, seeds, strict=False)
     ]
-    return Study(intents=tuple(intents), other=int((placed.labels == OTHER).sum()))
+    further = {name: int(count) for name, count in zip(names[MOST_INTENTS:], counts[MOST_INTENTS:], strict=True)}
+    return Study(intents=tuple(intents), further=further, other=int((placed.labels == OTHER).sum()))
 
 
 async def sort_tickets(tickets: Sequence[Ticket], embedder: Embedder, progress: Progress) -> Sorted:
-    """Find 8 to 12 groups on a sample of different tickets, and put every ticket into one, or into none."""
+    """Find the groups on a sample of different tickets, and put every ticket into one, or into none."""
     different = list({question_key(ticket.question): ticket.gist for ticket in tickets}.values())
     needed = FEWEST_INTENTS * FEWEST_EXAMPLES
     if len(different) < needed:
@@ -107,7 +112,7 @@ async def sort_tickets(tickets: Sequence[Ticket], embedder: Embedder, progress: 
 
 def _groups(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     """Return the centres of the groups that hold together, and how close to one a ticket must be."""
-    found: Clusters = find_clusters(rows, range(FEWEST_INTENTS, MOST_INTENTS + 1), FEWEST_EXAMPLES, SEED)
+    found: Clusters = find_clusters(rows, range(FEWEST_INTENTS, MOST_INTENTS + 1), BEYOND, FEWEST_EXAMPLES, SEED)
     likeness = rows @ found.centres.T
     bound = outer_bound(likeness)
     return found.centres[dense_groups(likeness, bound, FEWEST_INTENTS, FEWEST_EXAMPLES)], bound

@@ -6,7 +6,7 @@ from itertools import islice
 
 from shipmate.text import STOP_WORDS, sentence_spans, stems
 
-__all__ = ["SMALL_TALK", "STOPPED", "asked", "gist", "is_small_talk", "plain", "replied"]
+__all__ = ["SMALL_TALK", "STOPPED", "asked", "is_small_talk", "plain", "replied"]
 
 UNUSABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
@@ -51,8 +51,7 @@ STOPPED = STOP_WORDS | frozenset(
     "need needs want wants like get got getting give gave tell know let say said use using make go going one way still".split()
 )
 # What a ticket is about stands at its beginning.
-GIST_LETTERS = 500
-GIST_SENTENCES = 3
+BEGINNING_LETTERS, GIST_LETTERS, GIST_SENTENCES = 800, 500, 3
 FEWEST_WORDS, MOST_WORDS = 3, 25
 # Thanks and a name stand so near the end.
 PARTING_LETTERS = 400
@@ -72,23 +71,22 @@ def plain(written: str) -> str:
     return (text[:-PARTING_LETTERS] + PARTING.sub("", text[-PARTING_LETTERS:])).strip()
 
 
-def asked(subject: str, body: str) -> str:
-    """Return the ticket's question in a line: what is asked with a question mark, or its subject, or how it begins."""
+def asked(subject: str, body: str) -> tuple[str, str]:
+    """Return a ticket's question in a line, and what it is compared by.
+
+    The question is its subject; where that says little, the first short sentence of the message that asks something, or
+    else that says something. Compared are the subject and the first sentences that say something.
+    """
     subject = _line(MARK.sub("", subject))
-    sentences = [_line(body[start:end]) for start, end in sentence_spans(body[: 2 * GIST_LETTERS])[:4]]
-    sentences = [said for said in sentences if said and not is_small_talk(said)]
-    if len(subject.split()) >= FEWEST_WORDS or not sentences:
-        return subject or _line(body[:GIST_LETTERS])
-    questions = [said for said in sentences if said.endswith("?")]
-    short = [said for said in (*questions, *sentences) if FEWEST_WORDS <= len(said.split()) <= MOST_WORDS]
-    return short[0] if short else sentences[0]
-
-
-def gist(subject: str, body: str) -> str:
-    """Return what is compared: the subject and the first sentences of the message that say something."""
-    sentences = (body[start:end] for start, end in sentence_spans(body[: 2 * GIST_LETTERS]))
-    telling = islice((said for said in sentences if not is_small_talk(said)), GIST_SENTENCES)
-    return " ".join([_line(MARK.sub("", subject)), *telling])[:GIST_LETTERS].strip()
+    begins = body[:BEGINNING_LETTERS]
+    sentences = (_line(begins[start:end]) for start, end in sentence_spans(begins))
+    telling = list(islice((said for said in sentences if not is_small_talk(said)), GIST_SENTENCES))
+    gist = " ".join([subject, *telling])[:GIST_LETTERS].strip()
+    if not telling or (len(subject.split()) >= FEWEST_WORDS and not is_small_talk(subject)):
+        return subject or _line(begins), gist
+    questions = [said for said in telling if said.endswith("?")]
+    short = [said for said in (*questions, *telling) if FEWEST_WORDS <= len(said.split()) <= MOST_WORDS]
+    return (short or telling)[0], gist
 
 
 def is_small_talk(text: str) -> bool:
