@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shipmate.tickets.space import Matrix, unit
 
-__all__ = ["Clusters", "Labels", "dense_groups", "find_clusters", "outer_bound"]
+__all__ = ["Clusters", "Labels", "dense_groups", "different", "find_clusters", "outer_bound"]
 
 Labels = NDArray[np.intp]
 
@@ -18,8 +18,12 @@ MOST_ROUNDS = 50
 COMPARED = 2000
 # Of other counts of groups, one that parts tickets so many times better is taken.
 MUCH_BETTER = 1.2
+# Tickets so alike say nearly the same.
+NEARLY_SAME = 0.8
 # A ticket fits its group when it is closer to its centre than so many of 100 tickets are to another group's nearest.
 FITS_PERCENTILE = 95.0
+# And it is at least so large a share as close as the middle one of all tickets.
+FITS_SHARE = 0.5
 # A group is held together by what its tickets ask when so large a share of them fit in.
 FITTING_SHARE = 0.7
 
@@ -49,9 +53,23 @@ def _best(parted: Sequence[Clusters], rows: Matrix, fewest: int) -> Clusters:
     return max(large or parted, key=lambda found: _silhouette(rows, found.labels))
 
 
+def different(rows: Matrix, fewest: int) -> Matrix:
+    """Return the rows without those that nearly repeat an earlier one; all of them where too few would be left.
+
+    A question that thousands asked in the same words would otherwise be a group of its own.
+    """
+    open_rows = np.ones(len(rows), np.bool_)
+    for place in range(len(rows)):
+        if open_rows[place]:
+            open_rows[place + 1 :] &= rows[place + 1 :] @ rows[place] < NEARLY_SAME
+    return rows[open_rows] if open_rows.sum() >= fewest else rows
+
+
 def outer_bound(likeness: Matrix) -> float:
     """Return how close to its centre a ticket must be to fit in, by the likeness of tickets to each centre."""
-    return float(np.percentile(np.sort(likeness, axis=1)[:, -2], FITS_PERCENTILE))
+    ordered = np.sort(likeness, axis=1)
+    strangers = float(np.percentile(ordered[:, -2], FITS_PERCENTILE))
+    return max(strangers, FITS_SHARE * float(np.median(ordered[:, -1])))
 
 
 def dense_groups(likeness: Matrix, bound: float, fewest: int, smallest: int) -> list[int]:

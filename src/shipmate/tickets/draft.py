@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from shipmate.errors import Problem
 from shipmate.messages import Record
 from shipmate.tickets.export import Export
 from shipmate.tickets.masks import MASK
 from shipmate.tickets.study import Intent, Study
+from shipmate.yaml_source import parse
 
 __all__ = ["Draft", "draft"]
 
@@ -171,7 +170,7 @@ def _document(intent: Intent, file: str) -> Page:
 
 def _scalar(name: str) -> str:
     """Return a name in quotes where YAML would not take it for text, such as `no`."""
-    return name if yaml.safe_load(name) == name else _quoted(name)
+    return name if parse("", f"id: {name}".encode()).data == {"id": name} else _quoted(name)
 
 
 def _quoted(text: str) -> str:

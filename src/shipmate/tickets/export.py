@@ -29,6 +29,7 @@ LOOKED_AT = 500
 # Of a longer message or answer, the beginning is kept.
 QUESTION_LETTERS, BODY_LETTERS, ANSWER_LETTERS = 300, 4000, 6000
 TOLD_EVERY = 1000
+CLOSE = "Close the quotation mark, or write it twice where it is meant as a sign."
 # A line that no table holds: when it comes out as a row of its own, no quotation mark was left open.
 END = "\x1eend of the table\x1e"
 
@@ -163,6 +164,8 @@ def _table_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Row]]:
         for cells in reader:
             if cells == [END]:
                 return
+            if cells and cells[-1].endswith(END):
+                raise _unreadable(path, begins, "A quotation mark in the row that begins here is never closed.", CLOSE)
             if not names:
                 names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
             elif any(cells):
@@ -170,10 +173,6 @@ def _table_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Row]]:
             begins = reader.line_num + 1
     except csv.Error as error:
         raise _unreadable(path, begins, f"The row that begins here does not read: {error}.", CLOSE) from error
-    raise _unreadable(path, begins, "A quotation mark in the row that begins here is never closed.", CLOSE)
-
-
-CLOSE = "Close the quotation mark, or write it twice where it is meant as a sign."
 
 
 def _named(names: list[str], cells: list[str]) -> Row:

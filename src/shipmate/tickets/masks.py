@@ -27,7 +27,7 @@ PRIVATE = re.compile(
     (?P<email>[\w.+%-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63})+)
     |(?P<link>https?://[^\s?\#<>]+)[?\#][^\s<>]*
     |(?P<told>\b(?i:pass(?:word|code|phrase)|pin|cvv|cvc|token|api\ key|user\ ?name|user\ id|login)(?i:\s+is|\s*[:=])\s+)
-     (?P<secret>(?=[^\s]*[\d@\#$%^&*_])[^\s,;]*[^\s,;.!?])
+     (?P<secret>(?=[^\s]*[\d@\#$%^&*_])[^\s,;]+)
     |(?P<called>\b(?i:my\ name\ is|this\ is|i\ am|i['’]m)\s+)(?P<person>[A-Z][\w'’-]+\s+[A-Z][\w'’-]+)
     |(?P<named>\b(?i:my\ name\ is|regards,?|dear|sincerely,?|cheers,)\s+)
      (?P<first>(?!(?i:sir|madam|team|support|all|customer)\b)[A-Z][\w'’-]+(?:\s+[A-Z][\w'’-]+)?)

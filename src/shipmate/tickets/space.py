@@ -56,7 +56,7 @@ class Words:
 
     def __init__(self, texts: Sequence[str], random: np.random.Generator) -> None:
         found = [stems(text) for text in texts]
-        spread = Counter(stem for ticket in found for stem in set(ticket))
+        spread = Counter(stem for ticket in found for stem in dict.fromkeys(ticket))
         most = max(FEWEST_TICKETS, LARGEST_SHARE * len(texts))
         kept = [stem for stem, count in spread.most_common(MOST_WORDS) if FEWEST_TICKETS <= count <= most]
         self._columns = {stem: column for column, stem in enumerate(kept)}

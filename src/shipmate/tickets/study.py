@@ -9,7 +9,7 @@ from shipmate.charter import FEWEST_EXAMPLES, FEWEST_INTENTS, MOST_INTENTS
 from shipmate.errors import UsageError
 from shipmate.messages import Record
 from shipmate.ports import Embedder
-from shipmate.tickets.clusters import Clusters, dense_groups, find_clusters, outer_bound
+from shipmate.tickets.clusters import Clusters, dense_groups, different, find_clusters, outer_bound
 from shipmate.tickets.export import Export, Progress, Ticket
 from shipmate.tickets.names import intent_names
 from shipmate.tickets.seeds import Repeated, Seed, best_seeds, choose_examples, question_key, repeated
@@ -88,14 +88,14 @@ async def study(export: Export, embedder: Embedder, progress: Progress) -> Study
 
 async def sort_tickets(tickets: Sequence[Ticket], embedder: Embedder, progress: Progress) -> Sorted:
     """Find the groups on a sample of different tickets, and put every ticket into one, or into none."""
-    different = list({question_key(ticket.question): ticket.gist for ticket in tickets}.values())
+    texts = list({question_key(ticket.question): ticket.gist for ticket in tickets}.values())
     needed = FEWEST_INTENTS * FEWEST_EXAMPLES
-    if len(different) < needed:
-        what = f"There are {len(different)} different questions; {FEWEST_INTENTS} intents need {needed} or more."
+    if len(texts) < needed:
+        what = f"There are {len(texts)} different questions; {FEWEST_INTENTS} intents need {needed} or more."
         raise UsageError(what, do="Export a longer time, or make the folder without tickets and write the charter.")
     random = np.random.default_rng(SEED)
-    drawn = random.permutation(len(different))[:SAMPLED]
-    sample = [different[place] for place in drawn]
+    drawn = random.permutation(len(texts))[:SAMPLED]
+    sample = [texts[place] for place in drawn]
     space = await Space.of(sample, embedder, SEED)
     centres, bound = _groups(await space.place(sample))
     labels = np.full(len(tickets), OTHER, np.intp)
@@ -112,7 +112,8 @@ async def sort_tickets(tickets: Sequence[Ticket], embedder: Embedder, progress: 
 
 def _groups(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     """Return the centres of the groups that hold together, and how close to one a ticket must be."""
-    found: Clusters = find_clusters(rows, range(FEWEST_INTENTS, MOST_INTENTS + 1), BEYOND, FEWEST_EXAMPLES, SEED)
+    told_apart = different(rows, FEWEST_INTENTS * FEWEST_EXAMPLES)
+    found: Clusters = find_clusters(told_apart, range(FEWEST_INTENTS, MOST_INTENTS + 1), BEYOND, FEWEST_EXAMPLES, SEED)
     likeness = rows @ found.centres.T
     bound = outer_bound(likeness)
     return found.centres[dense_groups(likeness, bound, FEWEST_INTENTS, FEWEST_EXAMPLES)], bound
