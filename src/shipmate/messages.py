@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from enum import StrEnum
 from operator import itemgetter
+from typing import Self
 
 import msgspec
 
@@ -15,13 +16,16 @@ __all__ = [
     "Conversation",
     "Cut",
     "Draft",
+    "Episode",
     "Event",
+    "Exchange",
     "Finished",
     "Hit",
     "Led",
     "Message",
     "Passage",
     "Question",
+    "Recalled",
     "Record",
     "Reply",
     "ReplyKind",
@@ -348,6 +352,52 @@ class Finished(Record, frozen=True, kw_only=True, tag="finished"):
 
 
 StreamEvent = Started | Token | Cited | Card | Finished
+
+
+class Exchange(Record, frozen=True, kw_only=True):
+    """A user's message with its reply, as a later turn may look back on it."""
+
+    at: float
+    # As the user wrote it, and understandable without the conversation.
+    text: str
+    question: str
+    reply: str
+    kind: ReplyKind
+    citations: tuple[Citation, ...] = ()
+    # Nothing went wrong on the way, and the user was there to the end.
+    is_whole: bool = True
+
+    @classmethod
+    def of(cls, trace: Trace, at: float) -> Self:
+        """Return the exchange of which a trace tells."""
+        reply = trace.reply
+        return cls(
+            at=at,
+            text=trace.question,
+            question=trace.standalone,
+            reply=reply.text,
+            kind=reply.kind,
+            citations=reply.citations,
+            is_whole=not (trace.fault or trace.abandoned),
+        )
+
+
+class Episode(Record, frozen=True, kw_only=True):
+    """One problem inside a conversation."""
+
+    issue_id: str
+    conversation_id: str
+    caller: str
+    # As they came.
+    exchanges: tuple[Exchange, ...]
+
+
+class Recalled(Record, frozen=True, kw_only=True):
+    """A resolved exchange of another conversation: an untrusted example."""
+
+    exchange: Exchange
+    # How much its question has in common with the present one, 0-1.
+    likeness: float
 
 
 class Event(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shipmate.messages import (
     Conversation,
+    Episode,
     Event,
     Hit,
     Led,
@@ -187,3 +188,26 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Commit what is queued and give back the database; idempotent."""
+
+
+class Episodes(Protocol):
+    """Past conversations, as far as their callers let them be used for more than answering."""
+
+    async def rested(self, *, since: float, until: float, limit: int) -> Sequence[str]:
+        """Return the ids of the episodes whose last turn was committed between these times, newest first.
+
+        Turns without consent are in none; nor are those of a conversation whose last turn had none.
+        """
+
+    async def episodes(self, issue_ids: Sequence[str]) -> Sequence[Episode]:
+        """Return these episodes, as far as they are still there."""
+
+    async def erasures(self) -> int:
+        """Return how often somebody was forgotten; cheap enough to be asked each second."""
+
+    async def erase(self, whom: str) -> int:
+        """Forget a caller's conversations, or the one of that id; return how many there were.
+
+        When it returns, none of their words stands in any of the store's files. The journal, which holds nobody's
+        words, stays. Raises `Busy` while another program keeps the last of them in its hands.
+        """

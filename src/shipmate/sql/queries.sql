@@ -65,6 +65,50 @@ WHERE turn_id = :turn_id AND caller = :caller;
 -- name: events
 SELECT seq, event FROM events WHERE seq > :after ORDER BY seq LIMIT :limit;
 
+-- name: remember_turn
+INSERT INTO remembered (turn_id, conversation_id, issue_id, at)
+VALUES (:turn_id, :conversation_id, :issue_id, :at)
+ON CONFLICT DO NOTHING;
+
+-- name: rested_episodes
+-- Newest first. One whose conversation goes on without consent is left out.
+SELECT remembered.issue_id
+FROM remembered JOIN conversations USING (conversation_id)
+WHERE consent_id != ''
+GROUP BY remembered.issue_id
+HAVING max(at) >= :since AND max(at) <= :until
+ORDER BY max(at) DESC, remembered.issue_id DESC
+LIMIT :limit;
+
+-- name: episode
+-- Its turns as they came.
+SELECT conversation_id, caller, at, trace
+FROM remembered JOIN traces USING (turn_id, conversation_id) JOIN conversations USING (conversation_id)
+WHERE remembered.issue_id = :issue_id
+ORDER BY at, turn_id;
+
+-- name: erasures
+SELECT count(*) FROM erasures;
+
+-- name: conversations_of
+-- A caller's, or the one of that id.
+SELECT conversation_id FROM conversations WHERE caller = :whom OR conversation_id = :whom;
+
+-- name: erase_traces
+DELETE FROM traces WHERE turn_id IN (SELECT turn_id FROM messages WHERE conversation_id = :conversation_id);
+
+-- name: erase_messages
+DELETE FROM messages WHERE conversation_id = :conversation_id;
+
+-- name: erase_remembered
+DELETE FROM remembered WHERE conversation_id = :conversation_id;
+
+-- name: erase_conversation
+DELETE FROM conversations WHERE conversation_id = :conversation_id;
+
+-- name: add_erasure
+INSERT INTO erasures (conversations) VALUES (:conversations);
+
 -- name: graph_sources
 SELECT source, fingerprint FROM sources;
 

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from shipmate.errors import Malformed, NoConversation, NoTurn, ShipmateError
-from shipmate.messages import Conversation, Event, Message, Role, Trace, TurnClosing, TurnOpening
+from shipmate.messages import Conversation, Episode, Event, Exchange, Message, Role, Trace, TurnClosing, TurnOpening
 
 __all__ = ["MemoryStore"]
 
@@ -23,10 +23,21 @@ class Thread:
     messages: dict[tuple[str, Role], Message] = field(default_factory=dict)
 
 
+class Turn(NamedTuple):
+    """A turn that may be used for more than answering."""
+
+    turn_id: str
+    conversation_id: str
+    at: float
+
+
 class MemoryStore:
-    """A `Store` in dictionaries; what it keeps and hands out is its own copy, frozen through and through."""
+    """A `Store` and `Episodes` in dictionaries; what it keeps and hands out is its own copy, frozen through and through."""
 
     def __init__(self) -> None:
+        # The turns with consent, by episode.
+        self._remembered: dict[str, list[Turn]] = {}
+        self._erasures = 0
         self._threads: dict[str, Thread] = {}
         self._traces: dict[str, Trace] = {}
         self._events: list[Event] = []
@@ -60,6 +71,36 @@ class MemoryStore:
         """Return the journal's entries that follow `after`, with their numbers; 0 is before the first."""
         return [(seq, _copy(event)) for seq, event in enumerate(self._events, start=1)][after : after + limit]
 
+    async def rested(self, *, since: float, until: float, limit: int) -> list[str]:
+        """Return the ids of the episodes that came to rest between these times, newest first."""
+        last = {
+            issue_id: max(turn.at for turn in turns)
+            for issue_id, turns in self._remembered.items()
+            if self._threads[turns[0].conversation_id].conversation.consent_id
+        }
+        rested = [issue_id for issue_id, at in last.items() if since <= at <= until]
+        return sorted(rested, key=lambda issue_id: (last[issue_id], issue_id), reverse=True)[:limit]
+
+    async def episodes(self, issue_ids: Sequence[str]) -> list[Episode]:
+        """Return the episodes that are still there."""
+        return [self._episode(issue_id) for issue_id in issue_ids if issue_id in self._remembered]
+
+    async def erasures(self) -> int:
+        """Return how often somebody was forgotten."""
+        return self._erasures
+
+    async def erase(self, whom: str) -> int:
+        """Let go of a caller's conversations, or of the one of that id."""
+        gone = {place for place, thread in self._threads.items() if whom in (place, thread.conversation.caller)}
+        self._remembered = {
+            issue_id: turns for issue_id, turns in self._remembered.items() if turns[0].conversation_id not in gone
+        }
+        self._traces = {key: trace for key, trace in self._traces.items() if trace.conversation_id not in gone}
+        for place in gone:
+            del self._threads[place]
+        self._erasures += bool(gone)
+        return len(gone)
+
     async def close(self) -> None:
         """Do nothing: everything is kept until the process ends."""
 
@@ -87,7 +128,20 @@ class MemoryStore:
         thread.conversation = msgspec.structs.replace(conversation, opened_at=thread.conversation.opened_at)
         thread.messages[turn_id, closing.message.role] = closing.message
         self._traces[turn_id] = closing.trace
+        if conversation.consent_id:
+            turn = Turn(turn_id, conversation.conversation_id, closing.message.at)
+            self._remembered.setdefault(conversation.issue_id, []).append(turn)
         self._events.extend(closing.events)
+
+    def _episode(self, issue_id: str) -> Episode:
+        turns = sorted(self._remembered[issue_id], key=lambda turn: (turn.at, turn.turn_id))
+        conversation_id = turns[0].conversation_id
+        return Episode(
+            issue_id=issue_id,
+            conversation_id=conversation_id,
+            caller=self._threads[conversation_id].conversation.caller,
+            exchanges=tuple(Exchange.of(_copy(self._traces[turn.turn_id]), turn.at) for turn in turns),
+        )
 
     def _thread(self, conversation_id: str, caller: str) -> Thread:
         thread = self._threads.get(conversation_id)

@@ -12,12 +12,19 @@ import msgspec
 from msgspec import Meta
 
 from shipmate.adapters.sqlite.database import Durability, connect, fault, roll_back
+from shipmate.adapters.sqlite.episodes import (
+    count_erasures,
+    read_episodes,
+    rested_episodes,
+    scrub,
+    write_erasure,
+)
 from shipmate.adapters.sqlite.recent import RecentConversations
 from shipmate.adapters.sqlite.schema import ensure_schema
 from shipmate.adapters.sqlite.turns import write_closing, write_events, write_opening
 from shipmate.adapters.sqlite.writer import Effect, Writer
 from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
-from shipmate.messages import Conversation, Event, Message, Role, Trace, TurnClosing, TurnOpening
+from shipmate.messages import Conversation, Episode, Event, Message, Role, Trace, TurnClosing, TurnOpening
 from shipmate.sql import QUERIES
 
 __all__ = ["Entry", "SqliteSettings", "SqliteStore"]
@@ -43,7 +50,10 @@ class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class SqliteStore:
-    """A `Store` in one file. Several processes may use it at once; each has one of these, on one event loop."""
+    """A `Store` with its `Episodes` in one file.
+
+    Several processes may use it at once; each has one of these, on one event loop.
+    """
 
     def __init__(self, path: Path, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
         self._path = path
@@ -107,6 +117,31 @@ class SqliteStore:
         row = {"after": after, "limit": limit}
         found = await self._read(lambda connection: connection.execute(QUERIES["events"], row).fetchall())
         return [Entry(seq, _decode_event(event)) for seq, event in found]
+
+    async def rested(self, *, since: float, until: float, limit: int) -> list[str]:
+        """Return the ids of the episodes that came to rest between these times, newest first."""
+        return await self._read(partial(rested_episodes, since=since, until=until, limit=limit))
+
+    async def episodes(self, issue_ids: Sequence[str]) -> list[Episode]:
+        """Return the episodes that are still there."""
+        return await self._read(partial(read_episodes, issue_ids=issue_ids))
+
+    async def erasures(self) -> int:
+        """Return how often somebody was forgotten."""
+        return await self._read(count_erasures)
+
+    async def erase(self, whom: str) -> int:
+        """Delete a caller's conversations, or the one of that id, and write the database anew without them."""
+        erased: list[int] = []
+
+        def write(connection: sqlite3.Connection) -> Effect:
+            # Written twice, it counts once.
+            erased[:] = [write_erasure(connection, whom)]
+            return Effect.CLOSED
+
+        await self._writer.submit(write, lambda _: self._recent.forget())
+        await asyncio.to_thread(scrub, self._path)
+        return erased[0]
 
     async def close(self) -> None:
         """Commit what is queued and give back the database; idempotent."""

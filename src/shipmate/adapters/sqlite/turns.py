@@ -19,6 +19,7 @@ BEGIN_CONVERSATION = QUERIES["begin_conversation"]
 CONTINUE_CONVERSATION = QUERIES["continue_conversation"]
 HAS_TRACE = QUERIES["has_trace"]
 OWNS_CONVERSATION = QUERIES["owns_conversation"]
+REMEMBER_TURN = QUERIES["remember_turn"]
 
 # The parameters of a query; it may hold more than the query names.
 Row = dict[str, object]
@@ -55,6 +56,8 @@ def write_closing(connection: sqlite3.Connection, closing: TurnClosing) -> Effec
     if effect is not Effect.BEGUN and not _changes(connection, CONTINUE_CONVERSATION, row):
         raise NoConversation("There is no such conversation.", do="Begin a new one: leave its id out.")
     connection.execute(ADD_MESSAGE, row)
+    if closing.conversation.consent_id:
+        connection.execute(REMEMBER_TURN, row)
     write_events(connection, closing.events)
     return effect
 
