@@ -81,10 +81,11 @@ def test_a_folder_of_any_version_is_upgraded_and_reads_as_before(state: Path) ->
 def test_a_dry_run_tells_the_steps_and_changes_nothing(state: Path) -> None:
     upgrade(state)
     before = (state / "shipmate.db").read_bytes()
+    backups = sorted(state.rglob("*.tar.gz"))
     told = upgrade(state, dry_run=True, known=ADDS_A_COLUMN)
     assert (told.schema, told.steps, told.backup) == (len(MIGRATIONS), (f"{NEXT:04d}_later",), None)
     assert (state / "shipmate.db").read_bytes() == before
-    assert not (state / "backups").exists()
+    assert sorted(state.rglob("*.tar.gz")) == backups
 
 
 def test_an_upgrade_saves_what_was_there_before(state: Path) -> None:

@@ -56,16 +56,17 @@ def pending_migrations(
 
 
 def migrate(connection: sqlite3.Connection, path: Path, *, known: Sequence[Migration] = MIGRATIONS) -> None:
-    """Apply what is pending, each step in a transaction of its own; another process may do so at the same time."""
-    for step in pending_migrations(connection, path, known=known):
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+    """Apply what is pending, all of it in one transaction; another process may do so at the same time."""
+    steps = pending_migrations(connection, path, known=known)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for step in steps:
             if schema_version(connection) == step.number - 1:
                 _apply(connection, step)
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            roll_back(connection)
-            raise fault(error, path) from error
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        roll_back(connection)
+        raise fault(error, path) from error
 
 
 def _history(connection: sqlite3.Connection, path: Path) -> tuple[int, list[tuple[int, str]]]:
