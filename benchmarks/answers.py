@@ -86,8 +86,8 @@ class Assistant:
 
     def __init__(self, passages: Iterable[Passage], folder: Path, embedder: Embedder | None) -> None:
         documents = [(passage.source, passage.source, [passage]) for passage in passages]
-        self._collection = made(folder, documents, embedder)
-        self._asking = Asking(self._collection, embedder=embedder)
+        self.collection = made(folder, documents, embedder)
+        self._asking = Asking(self.collection, embedder=embedder)
         self._open()
 
     def _open(self) -> None:
@@ -115,12 +115,12 @@ class Assistant:
     @contextmanager
     def without(self, passages: Sequence[Passage]) -> Iterator[None]:
         """Do without some documents for a while."""
-        self._collection.index.write([], [passage.source for passage in passages])
+        self.collection.index.write([], [passage.source for passage in passages])
         self._open()
         try:
             yield
         finally:
-            self._collection.index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
+            self.collection.index.write([(passage.source, passage.source, [passage]) for passage in passages], [])
             self._open()
 
 
