@@ -31,8 +31,9 @@ import numpy as np
 
 from benchmarks.answer_measures import content, mean, oracle_share, rouge_l
 from benchmarks.answers import Assistant, Reply
+from benchmarks.made_collections import embedder_named
 from benchmarks.question_sets import QuestionSet, Turn, read_set
-from shipmate.knowledge.telling import Telling
+from shipmate.knowledge.telling import Telling, telling_by
 from shipmate.memory.favour import favoured
 from shipmate.memory.recall import Memory
 from shipmate.messages import Citation, Episode, Exchange, Hit, Passage, Question, Recalled, ReplyKind
@@ -84,7 +85,7 @@ class Asked(msgspec.Struct, frozen=True):
 def measure(questions: QuestionSet, past: str) -> dict[str, object]:
     """Return the figures of one set."""
     with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant(questions.passages.values(), Path(folder))
+        assistant = Assistant(questions.passages.values(), Path(folder), embedder_named("static"))
         memory = _memory(assistant, list(_episodes(assistant, questions, past)))
         asked = [
             _ask(assistant, memory, place, turn) for place, turn in enumerate(questions.turns) if turn.is_answerable
@@ -143,7 +144,7 @@ def _exchange(question: Question, reply: str, passages: Sequence[Passage]) -> Ex
 def _ask(assistant: Assistant, memory: Memory, place: int, turn: Turn) -> Asked:
     question = turn.question()
     hits = assistant.find(question)
-    recalled = memory.recall(question.standalone, str(place), frozenset())
+    recalled = memory.recall(question.standalone, str(place), frozenset(), telling_by(assistant.statistics))
     return Asked(
         turn=turn,
         without=_reply(assistant, turn, question, hits),

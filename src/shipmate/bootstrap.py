@@ -17,11 +17,12 @@ from shipmate.admission import TokenBucket
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
-from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, ShipmateError, UsageError
 from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
-from shipmate.messages import LOCAL, Hit, Message, Question, Role, Trace
+from shipmate.memory.recall import Memory
+from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, Embedder, Store
 from shipmate.router import Router, Topic
 from shipmate.shape import Section
@@ -44,6 +45,7 @@ __all__ = [
     "check",
     "check_store",
     "clock",
+    "forget",
     "has_index",
     "has_outdated_index",
     "index_digest",
@@ -338,6 +340,24 @@ async def trace(project: Project, turn_id: str, caller: str) -> Trace:
             await store.close()
 
 
+async def forget(project: Project, whom: str) -> int:
+    """Erase a caller's conversations, or the one of that id; return how many. Raises `Missing` where there is none."""
+    with _using(project):
+        store = _open_store(project)
+        try:
+            conversations = await store.erase(whom)
+            if not conversations:
+                raise Missing(f"Nothing is kept of {whom!r}.", do="Name a caller, or the id of a conversation.")
+            now = SystemClock()
+            erased = Event(
+                name="assistant.erased", ts=now.now(), event_id=now.new_id(), data={"conversations": conversations}
+            )
+            await store.record((erased,))
+            return conversations
+        finally:
+            await store.close()
+
+
 @asynccontextmanager
 async def open_assistant(
     project: Project, *, clock: Clock | None = None, shared: bool = True
@@ -360,6 +380,9 @@ async def open_assistant(
         bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
         groups = _groups(project, shared=shared)
+        indexes = [collection.index for collection in collections]
+        memory = Memory(store, clock, lambda caller: groups.get(caller, frozenset()), days=project.stack.memory.days)
+        await memory.refresh(indexes)
 
         def parts() -> Parts:
             return _parts(
@@ -369,6 +392,7 @@ async def open_assistant(
                 embedder=embedder,
                 model=model,
                 store=store,
+                memory=memory,
                 bucket=bucket,
                 groups=groups,
             )
@@ -376,7 +400,7 @@ async def open_assistant(
         intents, _ = _topics(project)
         suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
         assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
-        following = asyncio.create_task(_follow(collections, lambda: assistant.adopt(parts())))
+        following = asyncio.create_task(_follow(collections, memory, lambda: assistant.adopt(parts())))
         try:
             yield assistant
         finally:
@@ -386,12 +410,18 @@ async def open_assistant(
             await _close(embedder)
 
 
-async def _follow(collections: Sequence[Collection], changed: Callable[[], None]) -> None:
+async def _follow(collections: Sequence[Collection], memory: Memory, changed: Callable[[], None]) -> None:
+    indexes = [collection.index for collection in collections]
     while True:
         await asyncio.sleep(FOLLOW_S)
         refreshed = [collection.refresh() for collection in collections]
         if any(refreshed):
+            memory.follow(indexes)
             changed()
+        try:
+            await memory.refresh(indexes)
+        except ShipmateError as error:
+            log.warning("Past conversations are not brought up to date: %s", error.what)
 
 
 async def _close(opened: ChatModel | Embedder | None) -> None:
@@ -420,6 +450,7 @@ def _parts(
     embedder: Embedder | None,
     model: ChatModel | None,
     store: Store,
+    memory: Memory,
     bucket: TokenBucket,
     groups: dict[str, frozenset[str]],
 ) -> Parts:
@@ -444,6 +475,7 @@ def _parts(
         store=store,
         router=Router(*_topics(project)),
         scopes=Scopes(collections, scope),
+        memory=memory,
         journal=Journal(
             clock=clock,
             key=install_key(state_folder(project)),
@@ -586,7 +618,7 @@ def _using(project: Project) -> FolderLock:
     return FolderLock(state_folder(project) / "state.lock", "", is_shared=True)
 
 
-def _open_store(project: Project) -> Store:
+def _open_store(project: Project) -> SqliteStore:
     return SqliteStore.open(state_folder(project) / "shipmate.db", durable=_store_settings(project).durable)
 
 

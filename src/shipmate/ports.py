@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ChatModel", "Clock", "Embedder", "GraphStore", "PassageIndex", "Store", "TermStatistics"]
+__all__ = ["ChatModel", "Clock", "Embedder", "Episodes", "GraphStore", "PassageIndex", "Store", "TermStatistics"]
 
 
 class Clock(Protocol):

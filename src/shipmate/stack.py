@@ -79,6 +79,12 @@ class FreezeException(Section, frozen=True, kw_only=True):
     expires: Annotated[date, Meta(description="The last day on which it holds.")]
 
 
+class Recollection(Section, frozen=True, kw_only=True):
+    """What is recalled of past conversations: of resolved ones, whose callers gave their consent."""
+
+    days: Annotated[int, Meta(ge=0, le=3650, description="For so long; 0: nothing is recalled.")] = 90
+
+
 class Stack(Section, frozen=True, kw_only=True):
     """Which adapter serves each layer; settings stand beside `adapter`."""
 
@@ -89,6 +95,7 @@ class Stack(Section, frozen=True, kw_only=True):
         AdapterChoice, Meta(description="What tells which passages mean alike: `static` comes with Shipmate.")
     ] = "static"
     store: Annotated[AdapterChoice, Meta(description="What keeps conversations and the journal.")] = "sqlite"
+    memory: Recollection = Recollection()
     server: Server = Server()
     groups: Annotated[
         Mapping[str, tuple[str, ...]],

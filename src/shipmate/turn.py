@@ -18,6 +18,9 @@ from shipmate.errors import Malformed, TooLarge
 from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
+from shipmate.knowledge.telling import telling_by
+from shipmate.memory.favour import favoured
+from shipmate.memory.recall import Memory
 from shipmate.messages import (
     Ask,
     Card,
@@ -29,6 +32,7 @@ from shipmate.messages import (
     Message,
     Passage,
     Question,
+    Recalled,
     Reply,
     ReplyKind,
     Role,
@@ -90,6 +94,7 @@ class Parts:
     store: Store
     router: Router
     scopes: Scopes
+    memory: Memory
     journal: Journal
     # `dev-` and the hash of everything that answers depend on.
     release: str
@@ -118,6 +123,7 @@ class Turn:
     started_s: float
     marked_s: float
     route: Route = field(default_factory=Route)
+    recalled: Sequence[Recalled] = ()
     hits: Sequence[Hit] = ()
     chosen: Chosen | None = None
     reply: Composer = field(default_factory=Composer)
@@ -216,8 +222,11 @@ class Assistant:
             try:
                 yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
                 _route(turn)  # 5 route
+                _recall(turn)  # 6 recall
                 await _search(turn)  # 7 search
-                draft = turn.scope.drafter.draft(turn.question, turn.route, turn.hits)  # 8, 9 draft, check
+                draft = turn.scope.drafter.draft(  # 8, 9 draft, check
+                    turn.question, turn.route, turn.hits, turn.recalled
+                )
                 if isinstance(draft, AsyncGenerator):
                     async with aclosing(_relay(turn, draft)) as events:
                         async for event in events:
@@ -318,9 +327,18 @@ def _route(turn: Turn) -> None:
     turn.mark("route")
 
 
+def _recall(turn: Turn) -> None:
+    """Look back on resolved past conversations; from here on there is untrusted text in the turn."""
+    telling = telling_by(turn.scope.search.statistics)
+    conversation_id = turn.conversation.conversation_id
+    turn.recalled = turn.parts.memory.recall(turn.question.standalone, conversation_id, turn.groups, telling)
+    turn.mark("recall")
+
+
 async def _search(turn: Turn) -> None:
-    """Find the passages that may answer; from here on there is untrusted text in the turn."""
-    turn.hits = await turn.scope.search.passages(turn.question, groups=turn.groups)
+    """Find the passages that may answer; those gain a little that were cited where the like was asked."""
+    hits = await turn.scope.search.passages(turn.question, groups=turn.groups)
+    turn.hits = favoured(hits, turn.recalled)
     turn.mark("search")
 
 

@@ -16,6 +16,7 @@ from shipmate.errors import ConversationBusy, DiskFull, Malformed, ModelUnavaila
 from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
+from shipmate.memory.recall import Memory
 from shipmate.messages import (
     Ask,
     Card,
@@ -88,6 +89,8 @@ class Garden:
         )
         self.clock = TickingClock()
         self.store = MemoryStore()
+        self.index = index
+        self.memory = Memory(self.store, self.clock, lambda _: frozenset())
 
         def scope(seen: Sequence[Collection]) -> Scope:
             search = Search(*seen)
@@ -101,6 +104,7 @@ class Garden:
                 store=self.store,
                 router=Router(INTENTS, REFUSED),
                 scopes=Scopes([Collection(index=index)], scope),
+                memory=self.memory,
                 journal=Journal(clock=self.clock, key=b"key"),
                 release="dev-test",
             ),
@@ -211,14 +215,14 @@ async def test_the_trace_tells_passages_steps_and_the_reply(garden: Callable[...
     assert trace.reply == reply
     assert trace.passages[0].source == "roses.md"
     assert not trace.abandoned
-    assert [step.name for step in trace.steps] == ["open", "route", "search", "draft"]
+    assert [step.name for step in trace.steps] == ["open", "route", "recall", "search", "draft"]
 
 
 async def test_the_trace_of_a_models_reply_tells_when_its_question_was_committed(garden: Callable[..., Garden]) -> None:
     place = garden(model=Saying("Roses are pruned in March [1]."))
     reply = await place.reply("When are roses pruned?")
     trace = await place.assistant.trace(reply.turn_id, "local")
-    steps = ["open", "route", "search", "first sentence", "commit message", "further sentences"]
+    steps = ["open", "route", "recall", "search", "first sentence", "commit message", "further sentences"]
     assert [step.name for step in trace.steps] == steps
 
 

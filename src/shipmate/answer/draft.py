@@ -11,7 +11,7 @@ from shipmate.answer.model import checked_answer
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.quotes.extractive import Extractive
 from shipmate.errors import ModelError
-from shipmate.messages import Cut, Hit, Question, ReplyKind, Route, Sentence, Usage
+from shipmate.messages import Cut, Hit, Question, Recalled, ReplyKind, Route, Sentence, Usage
 from shipmate.ports import ChatModel, TermStatistics
 from shipmate.text import stems
 
@@ -60,7 +60,7 @@ class Drafter:
         self._limits = limits
 
     def draft(
-        self, question: Question, route: Route, hits: Sequence[Hit]
+        self, question: Question, route: Route, hits: Sequence[Hit], recalled: Sequence[Recalled] = ()
     ) -> Sequence[DraftPart] | AsyncGenerator[DraftPart, None]:
         """Return the chosen path and then its checked sentences, the whole of them where no model is to be awaited.
 
@@ -79,7 +79,7 @@ class Drafter:
         elif self._model is None:
             parts = self._quotes(ReplyKind.ANSWER, question, hits, sure, phrases.QUOTING)
         else:
-            return self._generate(self._model, question, hits, sure)
+            return self._generate(self._model, question, hits, recalled, sure)
         return list(parts)
 
     def _quotes(
@@ -98,7 +98,7 @@ class Drafter:
         yield from quotes.cuts
 
     async def _generate(
-        self, model: ChatModel, question: Question, hits: Sequence[Hit], sure: float
+        self, model: ChatModel, question: Question, hits: Sequence[Hit], recalled: Sequence[Recalled], sure: float
     ) -> AsyncGenerator[DraftPart, None]:
         """Relay what passes the check; when nothing does, or the model fails, fall back."""
         said = claimed = cut = 0
@@ -107,6 +107,7 @@ class Drafter:
             model,
             question,
             hits,
+            recalled,
             max_tokens=self._limits.model_tokens,
             deadline_s=self._limits.model_deadline_s,
             assistant_prompt=self._prompt,

@@ -1,6 +1,7 @@
 """Answers in a model's own words, of which only the sentences leave that the passages bear out."""
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from functools import cache, lru_cache
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from shipmate.answer.check.grounding import Grounding
 from shipmate.answer.check.hold_back import HoldBack
 from shipmate.answer.check.plain import plain
-from shipmate.messages import Cut, Hit, Message, Passage, Question, Role, Sentence, Usage
+from shipmate.messages import Cut, Hit, Message, Passage, Question, Recalled, Role, Sentence, Usage
 from shipmate.ports import ChatModel
 
 __all__ = ["checked_answer", "conversation"]
@@ -19,8 +20,12 @@ __all__ = ["checked_answer", "conversation"]
 PASSAGES_CHARS = 12_000
 HISTORY_CHARS = 4_000
 QUESTION_CHARS = 8_000
+# Of each question and each reply of an example.
+EXAMPLE_CHARS = 600
 # A server that goes on beyond its tokens is stopped at so many characters for each.
 TOKEN_CHARS = 8
+# What refers to a citation.
+CITED = re.compile(r"\s*\[\d+\]")
 # A last sentence without one of these was cut off when the tokens ran out.
 SENTENCE_ENDS = tuple(".!?…。！？:)]\"'”’`|*")
 
@@ -29,6 +34,7 @@ async def checked_answer(
     model: ChatModel,
     question: Question,
     hits: Sequence[Hit],
+    recalled: Sequence[Recalled] = (),
     *,
     max_tokens: int,
     deadline_s: float,
@@ -41,7 +47,7 @@ async def checked_answer(
     """
     grounding: Grounding | None = None
     held = HoldBack()
-    messages = conversation(question, hits, assistant_prompt=assistant_prompt)
+    messages = conversation(question, hits, recalled, assistant_prompt=assistant_prompt)
     usage = Usage(model=model.name)
     room = max_tokens * TOKEN_CHARS
     async with aclosing(model.stream(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
@@ -64,14 +70,24 @@ async def checked_answer(
     yield usage
 
 
-def conversation(question: Question, hits: Sequence[Hit], *, assistant_prompt: str) -> list[Message]:
-    """Return what the model is sent: the charter's words, the conversation so far, and the passages as quoted data."""
+def conversation(
+    question: Question, hits: Sequence[Hit], recalled: Sequence[Recalled] = (), *, assistant_prompt: str
+) -> list[Message]:
+    """Return what the model is sent: the charter's words, the conversation so far, and as quoted data the passages.
+
+    Before them, replies to others that were asked the like, fenced as data too.
+    """
     passages = "\n\n".join(_passages(hits))
-    # The passages cannot close what their own content has named.
-    named = b"".join((question.text.encode(), *(_quoted(hit.passage).digest for hit in hits)))
+    examples = "\n\n".join(_examples(recalled))
+    # Neither passages nor examples can close what their own content has named.
+    named = b"".join((question.text.encode(), examples.encode(), *(_quoted(hit.passage).digest for hit in hits)))
     seal = hashlib.sha256(named).hexdigest()[:12]
     opening, closing = f"<passages {seal}>", f"</passages {seal}>"
-    system = _template().format(assistant=assistant_prompt.strip(), opening=opening, closing=closing)
+    system = _template("cited_answer").format(assistant=assistant_prompt.strip(), opening=opening, closing=closing)
+    if examples:
+        first, last = f"<examples {seal}>", f"</examples {seal}>"
+        system = f"{system.strip()}\n{_template('examples').format(opening=first, closing=last)}"
+        opening = f"{first}\n{examples}\n{last}\n\n{opening}"
     asked = question.text[:QUESTION_CHARS]
     if question.standalone not in ("", question.text):
         asked = f"{asked}\n(That is: {question.standalone[:QUESTION_CHARS]})"
@@ -91,6 +107,13 @@ def _passages(hits: Sequence[Hit]) -> Iterator[str]:
         yield text
         if room <= 0:
             break
+
+
+def _examples(recalled: Sequence[Recalled]) -> Iterator[str]:
+    """Yield what others asked and were told, without the numbers that cite passages of theirs."""
+    for example in recalled:
+        asked, told = plain(example.exchange.question), plain(CITED.sub("", example.exchange.reply))
+        yield f"Asked: {asked[:EXAMPLE_CHARS]}\nTold: {told[:EXAMPLE_CHARS]}"
 
 
 class _Quoted(NamedTuple):
@@ -126,5 +149,5 @@ def _message(role: Role, text: str) -> Message:
 
 
 @cache
-def _template() -> str:
-    return files("shipmate").joinpath("prompts", "cited_answer.md").read_text(encoding="utf-8")
+def _template(name: str) -> str:
+    return files("shipmate").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")

@@ -12,13 +12,13 @@ from shipmate.cli.chat import chat
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
-from shipmate.cli.state import backup, doctor, restore, upgrade
+from shipmate.cli.state import backup, doctor, forget, restore, upgrade
 from shipmate.errors import ShipmateError, StorageError
 
 __all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
 
 # In the order in which a newcomer meets them.
-COMMANDS = (init, ask, chat, serve, ingest, search, check, explain, backup, restore, upgrade, doctor)
+COMMANDS = (init, ask, chat, serve, ingest, search, check, explain, backup, restore, upgrade, forget, doctor)
 
 # What each exit code means; the reference page is made of this.
 EXIT_CODES = {

@@ -1,5 +1,6 @@
-"""Commands about what an assistant remembers: backup, restore, upgrade, doctor."""
+"""Commands about what an assistant remembers: backup, restore, upgrade, forget, doctor."""
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from shipmate.cli.options import command, folder
 from shipmate.cli.screen import say
 from shipmate.doctor import examine
 
-__all__ = ["backup", "doctor", "restore", "upgrade"]
+__all__ = ["backup", "doctor", "forget", "restore", "upgrade"]
 
 
 @command("shipmate backup monday.tar.gz my-assistant")
@@ -56,6 +57,22 @@ def upgrade(folder: Path, *, dry_run: bool) -> None:
         say(f"The index was made by an earlier version: run `shipmate ingest {folder}`, which makes a new one.")
     elif not upgraded.steps:
         say("Nothing to do: the state is of this version.")
+
+
+@command("shipmate forget 01JF3Z6Q8R2M4T6V8X0Z2B4D6F my-assistant")
+@click.argument("whom", help="A caller, such as the name of an API key, or the id of a conversation.")
+@folder
+def forget(whom: str, folder: Path) -> None:
+    """Erase a caller's conversations, or a single one.
+
+    What was said, why it was answered so, and what is recalled of it are deleted, and the database is written anew
+    without them. Also while the assistant is serving: within a second or two, nothing of it is recalled any more. The
+    journal stays: it holds numbers and ids, and nobody's words.
+    """
+    project = bootstrap.load(folder)
+    conversations = asyncio.run(bootstrap.forget(project, whom))
+    say(f"Erased {conversations} conversation{'s' if conversations != 1 else ''} of {whom}.")
+    say("Backups that were made before still hold them: delete those, or restore none of them.")
 
 
 @command("shipmate doctor my-assistant")

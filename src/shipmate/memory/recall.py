@@ -7,14 +7,14 @@ documents is not recalled.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
 from shipmate.memory.standing import Audiences, Standing
-from shipmate.messages import Citation, Episode, Exchange, Recalled
+from shipmate.messages import Citation, Episode, Exchange, Passage, Recalled
 from shipmate.ports import Clock, Episodes, PassageIndex
 from shipmate.text import asked_stems, stems
 
@@ -75,22 +75,27 @@ class Memory:
         self._erasures = 0
         self._look_at = 0.0
 
-    def recall(self, question: str, conversation_id: str, groups: frozenset[str]) -> tuple[Recalled, ...]:
-        """Return the exchanges of other conversations that have most to do with a question, best first."""
+    def recall(
+        self, question: str, conversation_id: str, groups: frozenset[str], telling: Mapping[str, float]
+    ) -> tuple[Recalled, ...]:
+        """Return the exchanges of other conversations that have most to do with a question, best first.
+
+        `telling` is how much each stem tells.
+        """
         asked = asked_stems(question)
         if not asked or not len(self._index):
             return ()
-        seen = self._view(groups)
-        found = dict.fromkeys((turn.thread, turn.place // 2) for turn in self._index.search(question, DEPTH, seen))
+        turns = self._index.search(question, DEPTH, self._view(groups))
+        found = dict.fromkeys((turn.thread, turn.place // 2) for turn in turns)
         exchanges = [
             kept.standing[number]
             for kept, number in ((self._kept[issue_id], number) for issue_id, number in found)
             if kept.episode.conversation_id != conversation_id
         ]
-        alike = (Recalled(exchange=exchange, likeness=self._likeness(asked, exchange, seen)) for exchange in exchanges)
+        alike = (Recalled(exchange=exchange, likeness=_likeness(asked, exchange, telling)) for exchange in exchanges)
         return tuple(recalled for recalled in alike if recalled.likeness >= LEAST_LIKENESS)[:RECALLED]
 
-    async def refresh(self, index: PassageIndex) -> None:
+    async def refresh(self, indexes: Sequence[PassageIndex]) -> None:
         """Take up what has come to rest; let go what has expired, was withdrawn, or whose caller was forgotten."""
         if not self._kept_s:
             return
@@ -105,15 +110,15 @@ class Memory:
             for start in range(0, len(new), READ_AT_ONCE):
                 for episode in await self._store.episodes(new[start : start + READ_AT_ONCE]):
                     self._take(episode)
-        self.follow(index)
-        fingerprints = index.sources()
+        self.follow(indexes)
+        fingerprints = _fingerprints(indexes)
         for source in self._standing.unread():
-            passages = await asyncio.to_thread(index.passages, source)
+            passages = await asyncio.to_thread(_passages, indexes, source)
             self._settle(self._standing.read(source, fingerprints.get(source, ""), passages))
 
-    def follow(self, index: PassageIndex) -> None:
+    def follow(self, indexes: Sequence[PassageIndex]) -> None:
         """Recall nothing any more that stands on a document which has changed, until it was read again."""
-        self._settle(self._standing.changed(index.sources()))
+        self._settle(self._standing.changed(_fingerprints(indexes)))
 
     def _take(self, episode: Episode) -> None:
         for issue_id in self._of_caller[episode.caller]:
@@ -184,11 +189,21 @@ class Memory:
             not audience or not groups.isdisjoint(audience) for own in kept for audience in own.audiences
         )
 
-    def _likeness(self, asked: Collection[str], exchange: Exchange, seen: Mask) -> float:
-        """Return the share that two questions have in common, in which each word counts what it tells."""
-        other = stems(exchange.question)
-        tells = self._index.rarity({*asked, *other}, seen)
-        return sum(tells[key] for key in set(asked).intersection(other)) / sum(tells.values())
+
+def _fingerprints(indexes: Sequence[PassageIndex]) -> dict[str, str]:
+    return {source: fingerprint for index in indexes for source, fingerprint in index.sources().items()}
+
+
+def _passages(indexes: Sequence[PassageIndex], source: str) -> list[Passage]:
+    return [passage for index in indexes for passage in index.passages(source)]
+
+
+def _likeness(asked: Collection[str], exchange: Exchange, telling: Mapping[str, float]) -> float:
+    """Return the share that two questions have in common, in which each word counts what it tells."""
+    other = frozenset(stems(exchange.question))
+    shared = sum(telling[key] for key in asked if key in other)
+    whole = sum(telling[key] for key in dict.fromkeys((*asked, *other)))
+    return shared / whole if whole else 0.0
 
 
 def _is_reopened(exchange: Exchange, later: Episode) -> bool:

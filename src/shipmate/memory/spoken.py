@@ -8,6 +8,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -128,7 +129,10 @@ class SpokenIndex:
         return rows
 
     def search(self, question: str, limit: int, seen: Mask | None = None) -> list[Found]:
-        """Return the turns that have most to do with a question, best first, of those rows that may be `seen`."""
+        """Return the turns that have most to do with a question, best first, of those rows that may be `seen`.
+
+        Of equals, those of the thread with the higher name come first: of names that sort by time, the newest.
+        """
         thread = np.frombuffer(self._thread, np.int32)
         live = thread != NOWHERE if seen is None else seen
         scores = self._scores(question, live)
@@ -141,19 +145,13 @@ class SpokenIndex:
         speakers = np.frombuffer(self._speaker, np.int32)
         for name in _named(question).intersection(self._speakers):
             scores[touched & (speakers == self._speakers[name])] += NAMED
-        return [
+        found = [
             Found(self._names[first := int(thread[row])], row - first, float(scores[row]))
             for row in _highest(scores, limit)
         ]
-
-    def rarity(self, keys: Collection[str], seen: Mask) -> dict[str, float]:
-        """Return how much each stem tells: the rarer it is among the turns that may be seen, the more."""
-        count = int(seen.sum())
-        return {key: _telling(count, self._holding(key, seen)) for key in keys}
-
-    def _holding(self, key: str, seen: Mask) -> int:
-        posting = self._said.get(key)
-        return int(np.count_nonzero(seen[np.frombuffer(posting[0], np.int32)])) if posting else 0
+        found.sort(key=attrgetter("thread"), reverse=True)
+        found.sort(key=attrgetter("score"), reverse=True)
+        return found[:limit]
 
     def _scores(self, question: str, seen: Mask) -> Numbers:
         """Return the BM25 score of each row."""
@@ -253,10 +251,9 @@ def _named(question: str) -> set[str]:
 
 
 def _highest(scores: Numbers, limit: int) -> list[int]:
-    """Return the rows with the highest scores above 0; of equals, the one that was said first."""
+    """Return the rows with the highest scores above 0, and all that are level with the last of them."""
     rows = np.flatnonzero(scores > 0)
     if len(rows) > limit:
         bound = np.partition(scores[rows], -limit)[-limit]
         rows = rows[scores[rows] >= bound]
-    order = np.argsort(-scores[rows], kind="stable")[:limit]
-    return [int(row) for row in rows[order]]
+    return [int(row) for row in rows]
