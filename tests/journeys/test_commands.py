@@ -201,6 +201,19 @@ def test_a_turn_is_explained(garden: Path) -> None:
     assert (unknown.code, unknown.out) == (5, "")
 
 
+def test_a_conversation_is_forgotten_by_its_id(garden: Path) -> None:
+    reply = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
+    forgotten = shipmate("forget", reply["conversation_id"], garden)
+    assert (forgotten.code, forgotten.out.splitlines()[0]) == (
+        0,
+        f"Erased 1 conversation of {reply['conversation_id']}.",
+    )
+    assert QUESTION.encode() not in (garden / ".shipmate" / "shipmate.db").read_bytes()
+    assert shipmate("explain", reply["turn_id"], garden).code == 5
+    again = shipmate("forget", reply["conversation_id"], garden)
+    assert (again.code, "Nothing is kept of" in again.err) == (5, True)
+
+
 def test_a_conversation_goes_on_by_its_id(garden: Path) -> None:
     first = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
     id_ = first["conversation_id"]
