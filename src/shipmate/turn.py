@@ -179,6 +179,11 @@ class Assistant:
         """Return what answers: it changes with the folder and with the index."""
         return self._parts.release
 
+    @property
+    def looks_back(self) -> bool:
+        """Return whether it recalls past conversations, of those who let it."""
+        return self._parts.memory.is_on
+
     def adopt(self, parts: Parts) -> None:
         """Answer from now on with these parts; running turns end with the ones they began with."""
         self._parts = parts

@@ -61,6 +61,7 @@ class FakeAssistant:
     name: str = "harbour-help"
     release: str = "dev-0123456789ab"
     disclosure: str = "You are talking to an AI assistant. It answers from documents and can be wrong."
+    looks_back: bool = True
     suggestions: tuple[str, ...] = ("What does a berth cost?", "Where do visitors report?")
     unready: str = ""
     step_s: float = 0.01

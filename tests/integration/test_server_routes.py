@@ -139,6 +139,13 @@ def test_the_page_tells_people_that_they_talk_to_an_ai(house: House) -> None:
     assert all(question in page for question in house.assistant.suggestions)
 
 
+def test_the_page_asks_for_consent_where_past_conversations_are_recalled(house: House) -> None:
+    """Nobody's consent is taken for granted: the box is not ticked."""
+    assert '<input type="checkbox" id="consent">' in house.get("/").body.decode()
+    house.assistant.looks_back = False
+    assert "consent" not in house.get("/").body.decode()
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_a_page_loads_nothing_foreign_and_runs_no_inline_code(house: House, path: str) -> None:
     answer = house.get(path)

@@ -75,6 +75,11 @@ class Memory:
         self._erasures = 0
         self._look_at = 0.0
 
+    @property
+    def is_on(self) -> bool:
+        """Return whether anything may be recalled at all."""
+        return self._kept_s > 0
+
     def recall(
         self, question: str, conversation_id: str, groups: frozenset[str], telling: Mapping[str, float]
     ) -> tuple[Recalled, ...]:
@@ -97,7 +102,7 @@ class Memory:
 
     async def refresh(self, indexes: Sequence[PassageIndex]) -> None:
         """Take up what has come to rest; let go what has expired, was withdrawn, or whose caller was forgotten."""
-        if not self._kept_s:
+        if not self.is_on:
             return
         erasures = await self._store.erasures()
         now = self._clock.now()

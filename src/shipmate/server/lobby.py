@@ -31,6 +31,10 @@ class Assistant(Protocol):
         """Return the sentence that tells people that they talk to an AI."""
 
     @property
+    def looks_back(self) -> bool:
+        """Return whether it recalls past conversations, if people let it."""
+
+    @property
     def suggestions(self) -> Sequence[str]:
         """Return questions that it answers well."""
 

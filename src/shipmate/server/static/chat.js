@@ -41,7 +41,13 @@ async function answer(turn) {
   const here = conversation;
   const view = showAnswer();
   try {
-    const events = ask({ message: turn.message, conversationId: conversation.id, key: key(), signal: running.signal });
+    const events = ask({
+      message: turn.message,
+      conversationId: conversation.id,
+      key: key(),
+      consent: consent(),
+      signal: running.signal,
+    });
     for await (const event of events) heed(event, view);
     if (view.reply) keep(turn, view);
   } catch (error) {
@@ -332,6 +338,13 @@ document.querySelectorAll(".suggestion").forEach((button) => {
     send(button.textContent);
   });
 });
+
+// --- consent ----------------------------------------------------------------------------------------------------
+
+/** Return under which consent a question is asked: none, unless the box is there and ticked. */
+function consent() {
+  return at("consent")?.checked ? "page" : "";
+}
 
 // --- the key ----------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ export class Trouble extends Error {
 }
 
 /** Ask, and yield the turn's events as they come: {type: "started" | "token" | "citation" | "card" | "finished"}. */
-export async function* ask({ message, conversationId, key, signal }) {
+export async function* ask({ message, conversationId, key, consent, signal }) {
   const response = await reach("/chat", {
     method: "POST",
-    headers: { ...identity(key), "Content-Type": "application/json", Accept: "text/event-stream" },
+    headers: { ...identity(key), ...(consent && { "X-Consent-ID": consent }), "Content-Type": "application/json", Accept: "text/event-stream" },
     body: JSON.stringify({ message, conversation_id: conversationId }),
     signal,
   });
