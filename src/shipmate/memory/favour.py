@@ -10,6 +10,8 @@ __all__ = ["favoured"]
 
 # What a passage gains at most, next to 1 for the best.
 FAVOUR = 0.3
+# Where less than nearly the same was asked, other passages answer.
+NEARLY_SAME = 0.45
 
 
 def favoured(hits: Sequence[Hit], recalled: Sequence[Recalled]) -> Sequence[Hit]:
@@ -29,7 +31,8 @@ def favoured(hits: Sequence[Hit], recalled: Sequence[Recalled]) -> Sequence[Hit]
 
 def _gain(passage: Passage, recalled: Sequence[Recalled]) -> float:
     """Return how like the present question the most similar one is whose answer cites this passage."""
-    return max([example.likeness for example in recalled if _cites(example, passage)], default=0.0)
+    near = [example for example in recalled if example.likeness >= NEARLY_SAME]
+    return max([example.likeness for example in near if _cites(example, passage)], default=0.0)
 
 
 def _cites(example: Recalled, passage: Passage) -> bool:

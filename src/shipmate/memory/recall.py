@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
@@ -22,7 +23,7 @@ __all__ = ["Memory"]
 
 DAY_S = 24 * 3600
 # At most so many episodes are kept, the newest, and so many exchanges of each, the last.
-EPISODES = 1000
+EPISODES = 500
 EXCHANGES = 4
 # Who asks the same again within that time was not helped before, though the conversation be another one.
 REOPENED_S = 72 * 3600
@@ -98,7 +99,7 @@ class Memory:
             if kept.episode.conversation_id != conversation_id
         ]
         alike = (Recalled(exchange=exchange, likeness=_likeness(asked, exchange, telling)) for exchange in exchanges)
-        return tuple(recalled for recalled in alike if recalled.likeness >= LEAST_LIKENESS)[:RECALLED]
+        return tuple(islice((recalled for recalled in alike if recalled.likeness >= LEAST_LIKENESS), RECALLED))
 
     async def refresh(self, indexes: Sequence[PassageIndex]) -> None:
         """Take up what has come to rest; let go what has expired, was withdrawn, or whose caller was forgotten."""
@@ -117,9 +118,11 @@ class Memory:
                     self._take(episode)
         self.follow(indexes)
         fingerprints = _fingerprints(indexes)
+        touched: set[str] = set()
         for source in self._standing.unread():
             passages = await asyncio.to_thread(_passages, indexes, source)
-            self._settle(self._standing.read(source, fingerprints.get(source, ""), passages))
+            touched |= self._standing.read(source, fingerprints.get(source, ""), passages)
+        self._settle(touched)
 
     def follow(self, indexes: Sequence[PassageIndex]) -> None:
         """Recall nothing any more that stands on a document which has changed, until it was read again."""
