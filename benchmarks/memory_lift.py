@@ -11,7 +11,9 @@ recalls from them. What they hold:
 --past earlier    the turns before the judged one: the user's words, what the agent replied, and a citation of the
                   passage among those found that holds most of the reply's words, if it holds half of them
 --past topic      as `earlier`, with the earlier turns of the same conversation, as if another caller had led it until
-                  there: the most that one can hope for. The judged turn itself is never in memory
+                  there. The judged turn itself is never in memory
+--past repeated   of sets that have each question in two forms, the other form of the very question, answered by its
+                  gold passages: what recall is worth when everybody asks what was asked and solved before. A ceiling
 
 For each set and figure: without memory, with it, the difference in points with its 95 % interval (10,000 paired
 bootstrap samples of turns), and the lift in percent of the figure without. `recalled` is the share of turns to which
@@ -23,6 +25,7 @@ import argparse
 import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,7 +35,8 @@ import numpy as np
 from benchmarks.answer_measures import content, mean, oracle_share, rouge_l
 from benchmarks.answers import Assistant, Reply
 from benchmarks.made_collections import embedder_named
-from benchmarks.question_sets import QuestionSet, Turn, read_set
+from benchmarks.question_sets import QuestionSet, Turn, lines, read_set
+from benchmarks.retrieval import Asked
 from shipmate.knowledge.telling import Telling, telling_by
 from shipmate.memory.favour import favoured
 from shipmate.memory.recall import Memory
@@ -41,7 +45,7 @@ from shipmate.testing.clock import TickingClock
 
 __all__ = ["main"]
 
-PASTS = ("reference", "earlier", "topic")
+PASTS = ("reference", "earlier", "topic", "repeated")
 FIGURES = ("oracle_share", "cite_hit1", "rouge_l")
 SAMPLES, SEED = 10_000, 7
 # A passage that holds so much of an agent's reply is what it stands on.
@@ -73,7 +77,7 @@ class Past:
         return 0
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Compared(msgspec.Struct, frozen=True):
     """A turn asked without memory and with it."""
 
     turn: Turn
@@ -82,15 +86,21 @@ class Asked(msgspec.Struct, frozen=True):
     recalled: tuple[Recalled, ...]
 
 
-def measure(questions: QuestionSet, past: str) -> dict[str, object]:
+def measure(folder: Path, past: str) -> dict[str, object]:
     """Return the figures of one set."""
-    with tempfile.TemporaryDirectory() as folder:
-        assistant = Assistant(questions.passages.values(), Path(folder), embedder_named("static"))
+    questions = read_set(folder)
+    field = "last_turn" if past == "repeated" else "text"
+    forms = [row.form(field) for row in lines(folder / "queries.jsonl.gz", Asked)]
+    with tempfile.TemporaryDirectory() as place, ExitStack() as files:
+        embedder = embedder_named("static")
+        assistant = files.enter_context(closing(Assistant(questions.passages.values(), Path(place), embedder)))
         memory = _memory(assistant, list(_episodes(assistant, questions, past)))
-        asked = [
-            _ask(assistant, memory, place, turn) for place, turn in enumerate(questions.turns) if turn.is_answerable
+        compared = [
+            _ask(assistant, memory, str(number), turn, form)
+            for number, (turn, form) in enumerate(zip(questions.turns, forms, strict=True))
+            if turn.is_answerable
         ]
-        return _figures(questions, asked, Telling(assistant.statistics))
+        return _figures(questions, compared, Telling(assistant.statistics))
 
 
 def _memory(assistant: Assistant, episodes: Sequence[Episode]) -> Memory:
@@ -101,19 +111,20 @@ def _memory(assistant: Assistant, episodes: Sequence[Episode]) -> Memory:
 
 def _episodes(assistant: Assistant, questions: QuestionSet, past: str) -> Iterator[Episode]:
     for place, turn in enumerate(questions.turns):
-        if past == "reference":
-            exchanges = [_judged(questions, turn)] if turn.is_answerable and turn.answer.strip() else []
+        if past in ("reference", "repeated"):
+            exchanges = [_judged(questions, turn)] if turn.is_answerable else []
         else:
             exchanges = list(_earlier(assistant, turn))
         for number, exchange in enumerate(exchanges):
             name = f"{place}-{number}"
             # Of another caller's conversation each, if also the asking one's earlier turns may be recalled.
-            conversation_id = name if past == "topic" else str(place)
+            conversation_id = name if past in ("topic", "repeated") else str(place)
             yield Episode(issue_id=name, conversation_id=conversation_id, caller=name, exchanges=(exchange,))
 
 
 def _judged(questions: QuestionSet, turn: Turn) -> Exchange:
-    return _exchange(turn.question(), turn.answer, [questions.passages[key] for key in turn.gold])
+    passages = [questions.passages[key] for key in turn.gold]
+    return _exchange(turn.question(), turn.answer or " ".join(passage.text for passage in passages), passages)
 
 
 def _earlier(assistant: Assistant, turn: Turn) -> Iterator[Exchange]:
@@ -141,11 +152,10 @@ def _exchange(question: Question, reply: str, passages: Sequence[Passage]) -> Ex
     )
 
 
-def _ask(assistant: Assistant, memory: Memory, place: int, turn: Turn) -> Asked:
-    question = turn.question()
+def _ask(assistant: Assistant, memory: Memory, conversation_id: str, turn: Turn, question: Question) -> Compared:
     hits = assistant.find(question)
-    recalled = memory.recall(question.standalone, str(place), frozenset(), telling_by(assistant.statistics))
-    return Asked(
+    recalled = memory.recall(question.standalone, conversation_id, frozenset(), telling_by(assistant.statistics))
+    return Compared(
         turn=turn,
         without=_reply(assistant, turn, question, hits),
         recalling=_reply(assistant, turn, question, favoured(hits, recalled)),
@@ -157,16 +167,17 @@ def _reply(assistant: Assistant, turn: Turn, question: Question, hits: Sequence[
     return Reply(turn=turn, draft=assistant.draft(question, hits), cpu_ms=0.0)
 
 
-def _figures(questions: QuestionSet, asked: Sequence[Asked], telling: Telling) -> dict[str, object]:
-    without = _quality(questions, [own.without for own in asked], telling)
-    recalling = _quality(questions, [own.recalling for own in asked], telling)
-    best = [own.recalled[0].likeness for own in asked if own.recalled]
+def _figures(questions: QuestionSet, compared: Sequence[Compared], telling: Telling) -> dict[str, object]:
+    without = _quality(questions, [own.without for own in compared], telling)
+    recalling = _quality(questions, [own.recalling for own in compared], telling)
+    best = [own.recalled[0].likeness for own in compared if own.recalled]
+    known = FIGURES if any(own.turn.answer for own in compared) else ("cite_hit1",)
     return {
-        "turns": len(asked),
-        "recalled": _percent([bool(own.recalled) for own in asked]),
-        "changed": _percent([own.without.text != own.recalling.text for own in asked]),
+        "turns": len(compared),
+        "recalled": _percent([bool(own.recalled) for own in compared]),
+        "changed": _percent([own.without.text != own.recalling.text for own in compared]),
         "likeness": round(mean(best), 3) if best else None,
-        **{name: _compared(without[name], recalling[name]) for name in FIGURES},
+        **{name: _difference(without[name], recalling[name]) for name in known},
     }
 
 
@@ -183,7 +194,7 @@ def _quality(questions: QuestionSet, replies: Sequence[Reply], telling: Telling)
     }
 
 
-def _compared(without: Sequence[float], recalling: Sequence[float]) -> dict[str, object]:
+def _difference(without: Sequence[float], recalling: Sequence[float]) -> dict[str, object]:
     """Return both means in percent, and their difference with its interval."""
     differences = np.array(recalling) - np.array(without)
     samples = np.random.default_rng(SEED).integers(0, len(differences), (SAMPLES, len(differences)))
@@ -209,12 +220,12 @@ def main() -> None:
     parser.add_argument("--past", choices=PASTS, default="reference", help="what past conversations hold")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
-    sets = [read_set(folder) for folder in asked.data]
-    result = {"past": asked.past, "sets": {one.name: measure(one, asked.past) for one in sets}}
+    sets = {"/".join(folder.parts[-2:]): measure(folder, asked.past) for folder in asked.data}
+    result = {"past": asked.past, "sets": sets}
     if asked.json:
         print(msgspec.json.encode(result).decode())
         return
-    for name, figures in result["sets"].items():
+    for name, figures in sets.items():
         print(name)
         for figure, value in figures.items():
             print(f"  {figure:14}", value)

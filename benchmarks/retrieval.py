@@ -42,7 +42,7 @@ from shipmate.knowledge.markdown import markdown_blocks
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder
 
-__all__ = ["main"]
+__all__ = ["Asked", "main"]
 
 Figures = dict[str, float]
 
