@@ -25,7 +25,7 @@ from benchmarks.question_sets import lines
 from benchmarks.ranking_measures import recall
 from shipmate.memory.spoken import Spoken, SpokenIndex
 
-__all__ = ["main"]
+__all__ = ["main", "measure"]
 
 DEPTHS = (5, 10)
 NEVER_SAID = 5

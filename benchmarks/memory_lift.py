@@ -43,7 +43,7 @@ from shipmate.memory.recall import Memory
 from shipmate.messages import Citation, Episode, Exchange, Hit, Passage, Question, Recalled, ReplyKind
 from shipmate.testing.clock import TickingClock
 
-__all__ = ["main"]
+__all__ = ["difference", "main"]
 
 PASTS = ("reference", "earlier", "topic", "repeated")
 FIGURES = ("oracle_share", "cite_hit1", "rouge_l")
@@ -177,7 +177,7 @@ def _figures(questions: QuestionSet, compared: Sequence[Compared], telling: Tell
         "recalled": _percent([bool(own.recalled) for own in compared]),
         "changed": _percent([own.without.text != own.recalling.text for own in compared]),
         "likeness": round(mean(best), 3) if best else None,
-        **{name: _difference(without[name], recalling[name]) for name in known},
+        **{name: difference(without[name], recalling[name]) for name in known},
     }
 
 
@@ -194,7 +194,7 @@ def _quality(questions: QuestionSet, replies: Sequence[Reply], telling: Telling)
     }
 
 
-def _difference(without: Sequence[float], recalling: Sequence[float]) -> dict[str, object]:
+def difference(without: Sequence[float], recalling: Sequence[float]) -> dict[str, object]:
     """Return both means in percent, and their difference with its interval."""
     differences = np.array(recalling) - np.array(without)
     samples = np.random.default_rng(SEED).integers(0, len(differences), (SAMPLES, len(differences)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shipmate import bootstrap
 from shipmate.adapters.sqlite.database import connect
 from shipmate.adapters.sqlite.schema import migrate
 from shipmate.adapters.sqlite.store import SqliteStore
@@ -15,9 +16,10 @@ from shipmate.errors import Busy
 from shipmate.memory.resolved import QUIET_S
 from shipmate.messages import Ask, Finished, Reply
 from shipmate.sql import MIGRATIONS
+from shipmate.testing.clock import TickingClock
 from shipmate.testing.conformance.episodes import thread, turn
 from shipmate.testing.scripted_model import ScriptedModel
-from tests.integration.test_turn import Garden
+from tests.integration.test_turn import PAGES, Garden
 
 SECRET = "My badge number is zebra4711, when are roses pruned?"
 
@@ -156,3 +158,36 @@ def add_as_the_first_schema_did(
         "INSERT INTO events (name, ts, event) VALUES (?, ?, ?)",
         ("assistant.turn.completed", at, msgspec.json.encode(event).decode()),
     )
+
+
+async def test_a_running_assistant_takes_up_what_came_to_rest_and_forgets_at_a_command(tmp_path: Path) -> None:
+    """Through the composition root, within its own rhythm; the command works beside it."""
+    (tmp_path / "knowledge").mkdir()
+    for source, text in PAGES.items():
+        (tmp_path / "knowledge" / source).write_text(f"# {source[:-3].title()}\n\n{text}\n")
+    project = bootstrap.load(tmp_path)
+    await asyncio.to_thread(bootstrap.ingest, project, progress=lambda _: None)
+    clock = TickingClock()
+    async with bootstrap.open_assistant(project, clock=clock) as assistant:
+
+        async def looks_back(caller: str) -> bool:
+            ask = Ask(text="When exactly are roses pruned?", caller=caller)
+            (*_, finished) = [event async for event in assistant.turn(ask)]
+            assert isinstance(finished, Finished)
+            trace = await assistant.trace(finished.reply.turn_id, caller)
+            return any("recalled" in passage.legs for passage in trace.passages)
+
+        async def comes_to_be(*, recalled: bool) -> bool:
+            for number in range(40):
+                if await looks_back(f"bob{recalled}{number}") is recalled:
+                    return True
+                await asyncio.sleep(0.25)
+            return False
+
+        async for _ in assistant.turn(Ask(text="When are roses pruned?", caller="ada", consent_id="k")):
+            pass
+        assert not await looks_back("bob")
+        clock.at += QUIET_S + 1
+        assert await comes_to_be(recalled=True)
+        assert await bootstrap.forget(project, "ada") == 1
+        assert await comes_to_be(recalled=False)
