@@ -6,13 +6,14 @@ DEMO := examples/shipmate-help
 export OMP_NUM_THREADS := 1
 export Q
 
-.PHONY: help demo ask test test-real lint docs clean
+.PHONY: help demo ask test test-real test-torch lint docs clean
 
 help:
 	@echo "make demo          set up and serve the demo assistant on this machine"
 	@echo "make ask Q=\"...\"   answer one question and exit"
 	@echo "make test          set up and run all checks that need no other service"
 	@echo "make test-real     the same with a browser, llama.cpp and long runs"
+	@echo "make test-torch    the models of sentence-transformers (6 GB are installed)"
 	@echo "make docs          write docs/reference from the code"
 
 demo: $(VENV)/.run
@@ -29,6 +30,9 @@ test: $(VENV)/.dev lint
 test-real: $(VENV)/.real
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
 	$(BIN)/pytest -q -m real
+
+test-torch: $(VENV)/.torch
+	$(BIN)/pytest -q -m real tests/real/test_sentence_transformers.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check -q .
@@ -54,6 +58,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 
 $(VENV)/.real: $(VENV)/.dev
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group real
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.dev
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group real-torch
 	@touch $@
 
 clean:

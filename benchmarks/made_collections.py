@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shipmate.adapters.onnx_embedder import OnnxEmbedder
+from shipmate.adapters.onnx import OnnxEmbedder
 from shipmate.adapters.sqlite.graph import Graph
 from shipmate.adapters.static_embedder import StaticEmbedder
 from shipmate.adapters.tantivy_index import TantivyIndex

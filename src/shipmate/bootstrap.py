@@ -29,6 +29,7 @@ from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts, Scope, Scopes
 
 if TYPE_CHECKING:
+    from shipmate.adapters.model_files import Files
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.library import Library
     from shipmate.tickets.draft import Draft
@@ -571,12 +572,15 @@ async def _open_embedder(project: Project) -> Embedder | None:
 
             return StaticEmbedder()
         case "onnx":
-            from shipmate.adapters.onnx_embedder import OnnxEmbedder, fetch_model
+            from shipmate.adapters import onnx
 
-            folder = _onnx_folder(project, settings)
-            if not folder.is_dir():
-                folder = await fetch_model(settings.model, state_folder(project) / MODELS, revision=settings.revision)
-            return OnnxEmbedder(folder, threads=settings.threads)
+            folder = await _model_folder(project, settings.model, settings.revision, onnx.FILES)
+            return onnx.OnnxEmbedder(folder, threads=settings.threads)
+        case "sentence_transformers":
+            from shipmate.adapters import sentence_transformer
+
+            folder = await _model_folder(project, settings.model, settings.revision, sentence_transformer.FILES)
+            return sentence_transformer.TorchEmbedder(folder, threads=settings.threads)
         case "openai_compatible":
             from shipmate.adapters.openai_compatible import OpenAIEmbedder
 
@@ -596,14 +600,32 @@ def _embedder_settings(project: Project) -> Any:
         case "none" | "static":
             return config.settings(project, "embedder", NoSettings)
         case "onnx":
-            from shipmate.adapters.onnx_embedder import OnnxSettings
+            from shipmate.adapters.onnx import OnnxSettings
 
             return config.settings(project, "embedder", OnnxSettings)
+        case "sentence_transformers":
+            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
+
+            return config.settings(project, "embedder", SentenceTransformersSettings)
         case "openai_compatible":
             from shipmate.adapters.openai_compatible import OpenAIEmbedderSettings
 
             return config.settings(project, "embedder", OpenAIEmbedderSettings)
-    raise config.unknown_adapter(project, "embedder", ["none", "onnx", "openai_compatible", "static"])
+    known = ["none", "onnx", "openai_compatible", "sentence_transformers", "static"]
+    raise config.unknown_adapter(project, "embedder", known)
+
+
+async def _model_folder(project: Project, model: str, revision: str, files: "Files") -> Path:
+    """Return the folder of a model; one that only a hub has is fetched."""
+    folder = project.folder / model
+    if folder.is_dir():
+        return folder
+    try:
+        from shipmate.adapters.model_hub import fetch_model
+    except ImportError as error:
+        extra = project.stack.layer("embedder").adapter
+        raise UsageError(f"fetching a model needs {error.name}", do=f"pip install 'shipmate[{extra}]'") from error
+    return await fetch_model(model, state_folder(project) / MODELS, files, revision=revision)
 
 
 def _index_settings(project: Project) -> NoSettings:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ChatModel", "Clock", "Embedder", "Episodes", "GraphStore", "PassageIndex", "Store", "TermStatistics"]
+__all__ = ["ChatModel", "Clock", "Embedder", "Episodes", "GraphStore", "PassageIndex", "Reranker", "Store", "TermStatistics"]
 
 
 class Clock(Protocol):
@@ -77,6 +77,23 @@ class Embedder(Protocol):
 
     async def close(self) -> None:
         """Give back connections and memory; idempotent."""
+
+
+class Reranker(Protocol):
+    """A model that reads a question and a text together."""
+
+    @property
+    def name(self) -> str:
+        """Return what model in what version this is."""
+
+    async def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return how well each text answers the question, from 0 to 1, in order; 0 for a text without words.
+
+        Scores order the texts of one question; those of two questions, or of two models, do not compare.
+        """
+
+    async def close(self) -> None:
+        """Give back memory; idempotent."""
 
 
 class TermStatistics(Protocol):

@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shipmate.adapters.onnx_embedder.hub import Hub, fetch_model
+from shipmate.adapters import sentence_transformer
+from shipmate.adapters.model_hub import Hub, fetch_model
+from shipmate.adapters.onnx import FILES
 from shipmate.errors import Missing, ModelGarbled, ModelUnavailable, UsageError
 
 MODEL = bytes(range(256)) * 2000
@@ -85,19 +87,33 @@ async def fake() -> AsyncIterator[FakeHub]:
 
 async def test_model_is_fetched_once_with_progress(fake: FakeHub, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    folder = await fetch_model("team/model", tmp_path, hub=fake.hub, progress=lambda *seen: told.append(seen))
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub, progress=lambda *seen: told.append(seen))
     assert (folder / "onnx/model.onnx").read_bytes() == MODEL
     assert (folder / "tokenizer.json").read_bytes() == TOKENIZER
     assert ("onnx/model.onnx", len(MODEL), len(MODEL)) in told
     assert [there for _, there, _ in told] != []
     fake.asked.clear()
-    assert await fetch_model("team/model", tmp_path, hub=fake.hub) == folder
-    assert fake.asked.keys() <= {"1_Pooling/config.json"}
+    assert await fetch_model("team/model", tmp_path, FILES, hub=fake.hub) == folder
+    assert not fake.asked
+
+
+async def test_model_that_is_whole_is_opened_when_the_hub_is_gone(fake: FakeHub, tmp_path: Path) -> None:
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
+    gone = Hub("http://127.0.0.1:1", silence_s=1, pause_s=0)
+    assert await fetch_model("team/model", tmp_path, FILES, hub=gone) == folder
+
+
+async def test_model_of_another_kind_comes_beside_the_first(fake: FakeHub, tmp_path: Path) -> None:
+    fake.files |= {"model.safetensors": b"weights", "config.json": b"{}"}
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
+    assert await fetch_model("team/model", tmp_path, sentence_transformer.FILES, hub=fake.hub) == folder
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert (folder / "onnx/model.onnx").read_bytes() == MODEL
 
 
 async def test_download_that_breaks_off_goes_on_where_it_was(fake: FakeHub, tmp_path: Path) -> None:
     fake.breaks = [100_000, 200_000]
-    folder = await fetch_model("team/model", tmp_path, hub=fake.hub)
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     assert (folder / "onnx/model.onnx").read_bytes() == MODEL
     assert fake.ranges[0] == ""
     assert all(asked.startswith("bytes=") for asked in fake.ranges[1:])
@@ -106,13 +122,13 @@ async def test_download_that_breaks_off_goes_on_where_it_was(fake: FakeHub, tmp_
 async def test_what_came_before_a_failure_is_kept_for_the_next_try(fake: FakeHub, tmp_path: Path) -> None:
     fake.breaks = [50_000] * 5
     with pytest.raises(ModelUnavailable, match="try again"):
-        await fetch_model("team/model", tmp_path, hub=fake.hub)
+        await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     (part,) = kept(tmp_path)
     assert part.name == "model.onnx.part"
     there = len(part.read_bytes())
     assert there > 0
     fake.ranges.clear()
-    folder = await fetch_model("team/model", tmp_path, hub=fake.hub)
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     assert (folder / "onnx/model.onnx").read_bytes() == MODEL
     assert fake.ranges == [f"bytes={there}-"]
 
@@ -120,7 +136,7 @@ async def test_what_came_before_a_failure_is_kept_for_the_next_try(fake: FakeHub
 async def test_file_with_a_wrong_checksum_is_deleted(fake: FakeHub, tmp_path: Path) -> None:
     fake.sha256 = "0" * 64
     with pytest.raises(ModelGarbled, match="checksum"):
-        await fetch_model("team/model", tmp_path, hub=fake.hub)
+        await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     assert kept(tmp_path) == []
 
 
@@ -128,28 +144,28 @@ async def test_part_that_is_longer_than_the_file_is_fetched_anew(fake: FakeHub, 
     part = tmp_path / "team--model" / "main" / "onnx" / "model.onnx.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * (len(MODEL) + 1))
-    folder = await fetch_model("team/model", tmp_path, hub=fake.hub)
+    folder = await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     assert (folder / "onnx/model.onnx").read_bytes() == MODEL
 
 
 async def test_model_without_onnx_or_without_a_name_is_refused(fake: FakeHub, tmp_path: Path) -> None:
     del fake.files["onnx/model.onnx"]
-    with pytest.raises(Missing, match="no model in ONNX"):
-        await fetch_model("team/model", tmp_path, hub=fake.hub)
+    with pytest.raises(Missing, match="no model of this kind"):
+        await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
     with pytest.raises(Missing, match=r"tokenizer\.json"):
-        await fetch_model("team/other", tmp_path, hub=fake.hub)
+        await fetch_model("team/other", tmp_path, FILES, hub=fake.hub)
     for name in ("", "..", "../x", "a/b/c", "/etc", "a//b", "a/..", "http://x"):
         with pytest.raises(UsageError):
-            await fetch_model(name, tmp_path, hub=fake.hub)
+            await fetch_model(name, tmp_path, FILES, hub=fake.hub)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_hub_that_cannot_serve_is_said_to_be_unavailable(fake: FakeHub, tmp_path: Path, status: int) -> None:
     fake.status = status
     with pytest.raises(ModelUnavailable, match="could not be fetched"):
-        await fetch_model("team/model", tmp_path, hub=fake.hub)
+        await fetch_model("team/model", tmp_path, FILES, hub=fake.hub)
 
 
 async def test_nobody_at_the_address_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="check the network"):
-        await fetch_model("team/model", tmp_path, hub=Hub("http://127.0.0.1:1", silence_s=1, pause_s=0))
+        await fetch_model("team/model", tmp_path, FILES, hub=Hub("http://127.0.0.1:1", silence_s=1, pause_s=0))

@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shipmate.adapters.onnx_embedder import Hub, OnnxEmbedder, fetch_model
+from shipmate.adapters.model_hub import Hub, fetch_model
+from shipmate.adapters.onnx import FILES, OnnxEmbedder
 from shipmate.errors import Damaged, Missing
 from shipmate.ports import Embedder
 from shipmate.testing.conformance.embedder import CHECKS
@@ -35,7 +36,7 @@ async def test_fetched_model_says_what_the_folder_says(tmp_path: Path) -> None:
     app.router.add_static("/team/tiny/resolve/main/", TINY)
     server = TestServer(app)
     await server.start_server()
-    folder = await fetch_model("team/tiny", tmp_path, hub=Hub(str(server.make_url("/")), pause_s=0))
+    folder = await fetch_model("team/tiny", tmp_path, FILES, hub=Hub(str(server.make_url("/")), pause_s=0))
     await server.close()
     texts = ["Reset my password", "The library opens at nine."]
     np.testing.assert_array_equal(await OnnxEmbedder(folder).embed(texts), await OnnxEmbedder(TINY).embed(texts))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from shipmate.adapters.model_files import Files
 from shipmate.disk import disk_faults
 from shipmate.errors import Missing, ModelGarbled, ModelUnavailable, UsageError
 
@@ -21,10 +22,6 @@ __all__ = ["Hub", "Progress", "fetch_model"]
 # Called with the file's name, the bytes that are there, and how many it will be (0 where the hub does not say).
 Progress = Callable[[str, int, int], None]
 
-NEEDED = ("tokenizer.json",)
-# The first that the hub has is taken.
-MODELS = ("onnx/model.onnx", "model.onnx")
-WELCOME = ("1_Pooling/config.json",)
 NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)?")
 PIECE_BYTES = 1 << 16
 ATTEMPTS = 5
@@ -50,7 +47,13 @@ class Expected(NamedTuple):
 
 
 async def fetch_model(
-    name: str, cache: Path, *, revision: str = "main", hub: Hub | None = None, progress: Progress | None = None
+    name: str,
+    cache: Path,
+    files: Files,
+    *,
+    revision: str = "main",
+    hub: Hub | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Return the folder with the model's files, after fetching what is not there yet; what broke off goes on.
 
@@ -61,6 +64,10 @@ async def fetch_model(
         raise UsageError(f"{name!r} is not the name of a model", do="write it as OWNER/MODEL, or name a folder")
     hub = hub or Hub()
     folder = cache / name.replace("/", "--") / revision
+    # It lies in a folder that holds all that the hub has of these files, so that the hub is not asked again.
+    whole = folder / f"whole-{files.kind}"
+    if whole.exists():
+        return folder
     at = f"{hub.url.rstrip('/')}/{name}/resolve/{revision}"
     told = progress or (lambda *_: None)
     timeout = aiohttp.ClientTimeout(total=None, connect=hub.silence_s, sock_read=hub.silence_s)
@@ -68,13 +75,14 @@ async def fetch_model(
         # A compressed answer could neither be resumed nor counted.
         async with aiohttp.ClientSession(timeout=timeout, headers={"Accept-Encoding": "identity"}) as session:
             fetch = _Fetch(session, at, folder, told, hub)
-            for file in NEEDED:
+            for file in files.needed:
                 if not await fetch.has(file):
-                    raise Missing(f"{at} has no {file}", do="name a model that the hub has, with a tokenizer.json")
-            if not await fetch.has_any(MODELS):
-                raise Missing(f"{at} has no model in ONNX", do=f"name a model with {' or '.join(MODELS)}")
-            for file in WELCOME:
+                    raise Missing(f"{at} has no {file}", do=f"name a model that the hub has, with a {file}")
+            if not await fetch.has_any(files.model):
+                raise Missing(f"{at} has no model of this kind", do=f"name a model with {' or '.join(files.model)}")
+            for file in files.welcome:
                 await fetch.has(file)
+        whole.touch()
     return folder
 
 
