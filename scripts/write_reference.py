@@ -14,7 +14,9 @@ import msgspec
 from fastapi.routing import APIRoute
 
 from shipmate import bootstrap, config, errors
-from shipmate.adapters.openai_compatible import OpenAICompatibleSettings
+from shipmate.adapters.onnx import OnnxSettings
+from shipmate.adapters.openai_compatible import OpenAICompatibleSettings, OpenAIEmbedderSettings
+from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
 from shipmate.adapters.sqlite.store import SqliteSettings
 from shipmate.charter import RULES, WARNINGS
 from shipmate.cli.app import COMMANDS, EXIT_CODES, app
@@ -38,6 +40,18 @@ Schema = dict[str, Any]
 ADAPTERS: dict[str, dict[str, type[msgspec.Struct] | None]] = {
     "model": {"extractive": None, "openai_compatible": OpenAICompatibleSettings},
     "index": {"tantivy": None},
+    "embedder": {
+        "static": None,
+        "onnx": OnnxSettings,
+        "sentence_transformers": SentenceTransformersSettings,
+        "openai_compatible": OpenAIEmbedderSettings,
+        "none": None,
+    },
+    "reranker": {
+        "light": None,
+        "cross_encoder": OnnxSettings,
+        "sentence_transformers": SentenceTransformersSettings,
+    },
     "store": {"sqlite": SqliteSettings},
 }
 

@@ -23,7 +23,7 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.memory.recall import Memory
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
-from shipmate.ports import ChatModel, Clock, Embedder, Store
+from shipmate.ports import ChatModel, Clock, Embedder, Reranker, Store
 from shipmate.router import Router, Topic
 from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts, Scope, Scopes
@@ -140,7 +140,7 @@ def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
     problems = config.check(project, SystemClock(), releases=_releases(project))
-    for settle in (_open_model, _index_settings, _embedder_settings, _store_settings):
+    for settle in (_open_model, _index_settings, _embedder_settings, _reranker_settings, _store_settings):
         try:
             settle(project)
         except ProjectError as error:
@@ -321,14 +321,16 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
     embedder = await _open_embedder(project)
+    reranker = await _open_reranker(project)
     await _mend(project, embedder)
     try:
         with _ingested(project, embedder) as collections:
             seen = [collection for collection in collections if collection.is_for(groups)]
             question = Question(text=words, standalone=words)
-            return await Search(*seen, embedder=embedder).passages(question, limit, groups)
+            return await Search(*seen, embedder=embedder, reranker=reranker).passages(question, limit, groups)
     finally:
         await _close(embedder)
+        await _close(reranker)
 
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
@@ -372,6 +374,7 @@ async def open_assistant(
     with ExitStack() as held:
         held.enter_context(_using(project))
         embedder = await _open_embedder(project)
+        reranker = await _open_reranker(project)
         await _mend(project, embedder)
         collections = held.enter_context(_ingested(project, embedder))
         model = _open_model(project)
@@ -391,6 +394,7 @@ async def open_assistant(
                 clock=clock,
                 collections=collections,
                 embedder=embedder,
+                reranker=reranker,
                 model=model,
                 store=store,
                 memory=memory,
@@ -409,6 +413,7 @@ async def open_assistant(
             await store.close()
             await _close(model)
             await _close(embedder)
+            await _close(reranker)
 
 
 async def _follow(collections: Sequence[Collection], memory: Memory, changed: Callable[[], None]) -> None:
@@ -425,7 +430,7 @@ async def _follow(collections: Sequence[Collection], memory: Memory, changed: Ca
             log.warning("Past conversations are not brought up to date: %s", error.what)
 
 
-async def _close(opened: ChatModel | Embedder | None) -> None:
+async def _close(opened: ChatModel | Embedder | Reranker | None) -> None:
     if opened:
         await opened.close()
 
@@ -449,6 +454,7 @@ def _parts(
     clock: Clock,
     collections: Sequence[Collection],
     embedder: Embedder | None,
+    reranker: Reranker | None,
     model: ChatModel | None,
     store: Store,
     memory: Memory,
@@ -460,7 +466,7 @@ def _parts(
     faq = Faq(_faq(project))
 
     def scope(seen: Sequence[Collection]) -> Scope:
-        search = Search(*seen, embedder=embedder)
+        search = Search(*seen, embedder=embedder, reranker=reranker)
         drafter = draft.Drafter(
             faq=faq,
             statistics=search.statistics,
@@ -574,12 +580,12 @@ async def _open_embedder(project: Project) -> Embedder | None:
         case "onnx":
             from shipmate.adapters import onnx
 
-            folder = await _model_folder(project, settings.model, settings.revision, onnx.FILES)
+            folder = await _model_folder(project, "embedder", settings, onnx.FILES)
             return onnx.OnnxEmbedder(folder, threads=settings.threads)
         case "sentence_transformers":
             from shipmate.adapters import sentence_transformer
 
-            folder = await _model_folder(project, settings.model, settings.revision, sentence_transformer.FILES)
+            folder = await _model_folder(project, "embedder", settings, sentence_transformer.FILES)
             return sentence_transformer.TorchEmbedder(folder, threads=settings.threads)
         case "openai_compatible":
             from shipmate.adapters.openai_compatible import OpenAIEmbedder
@@ -615,17 +621,49 @@ def _embedder_settings(project: Project) -> Any:
     raise config.unknown_adapter(project, "embedder", known)
 
 
-async def _model_folder(project: Project, model: str, revision: str, files: "Files") -> Path:
-    """Return the folder of a model; one that only a hub has is fetched."""
-    folder = project.folder / model
-    if folder.is_dir():
-        return folder
-    try:
-        from shipmate.adapters.model_hub import fetch_model
-    except ImportError as error:
-        extra = project.stack.layer("embedder").adapter
-        raise UsageError(f"fetching a model needs {error.name}", do=f"pip install 'shipmate[{extra}]'") from error
-    return await fetch_model(model, state_folder(project) / MODELS, files, revision=revision)
+async def _open_reranker(project: Project) -> Reranker | None:
+    """Open what `stack.yml` names; the light one is a part of every search."""
+    settings = _reranker_settings(project)
+    match project.stack.layer("reranker").adapter:
+        case "cross_encoder":
+            from shipmate.adapters import onnx
+
+            folder = await _model_folder(project, "reranker", settings, onnx.FILES)
+            return onnx.OnnxCrossEncoder(folder, threads=settings.threads)
+        case "sentence_transformers":
+            from shipmate.adapters import sentence_transformer
+
+            folder = await _model_folder(project, "reranker", settings, sentence_transformer.FILES)
+            return sentence_transformer.TorchCrossEncoder(folder, threads=settings.threads)
+    return None
+
+
+def _reranker_settings(project: Project) -> Any:
+    match project.stack.layer("reranker").adapter:
+        case "light":
+            return config.settings(project, "reranker", NoSettings)
+        case "cross_encoder":
+            from shipmate.adapters.onnx import OnnxSettings
+
+            return config.settings(project, "reranker", OnnxSettings)
+        case "sentence_transformers":
+            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
+
+            return config.settings(project, "reranker", SentenceTransformersSettings)
+    raise config.unknown_adapter(project, "reranker", ["cross_encoder", "light", "sentence_transformers"])
+
+
+async def _model_folder(project: Project, layer: str, settings: Any, files: "Files") -> Path:
+    """Return the folder of a layer's model; one that only a hub has is fetched."""
+    folder = project.folder / settings.model
+    if not folder.is_dir():
+        try:
+            from shipmate.adapters.model_hub import fetch_model
+        except ImportError as error:
+            do = f"pip install 'shipmate[{files.extra}]'"
+            raise UsageError(f"fetching the model of `{layer}` needs {error.name}", do=do) from error
+        folder = await fetch_model(settings.model, state_folder(project) / MODELS, files, revision=settings.revision)
+    return Path(folder)
 
 
 def _index_settings(project: Project) -> NoSettings:

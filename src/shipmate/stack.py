@@ -30,9 +30,9 @@ __all__ = [
     "write_lock",
 ]
 
-LAYERS = ("model", "index", "embedder", "store")
+LAYERS = ("model", "index", "embedder", "reranker", "store")
 # What locks of earlier versions do not name: there was nothing else to choose.
-LATER = {"embedder": "static"}
+LATER = {"embedder": "static", "reranker": "light"}
 LOCK_FILE = "stack.lock"
 LOCK_VERSION = 1
 LOCK_BYTES = 1024 * 1024
@@ -94,6 +94,9 @@ class Stack(Section, frozen=True, kw_only=True):
     embedder: Annotated[
         AdapterChoice, Meta(description="What tells which passages mean alike: `static` comes with Shipmate.")
     ] = "static"
+    reranker: Annotated[
+        AdapterChoice, Meta(description="What puts found passages in order: `light` comes with Shipmate.")
+    ] = "light"
     store: Annotated[AdapterChoice, Meta(description="What keeps conversations and the journal.")] = "sqlite"
     memory: Recollection = Recollection()
     server: Server = Server()

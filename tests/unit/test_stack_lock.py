@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shipmate import bootstrap, config
 from shipmate.errors import Problem, ProjectError, StorageError
+from shipmate.stack import Lock
 from shipmate.testing.clock import TickingClock
 
 FROZEN = "version: 1\nmodel: extractive\nfrozen_until: 2027-03-31\n"
@@ -189,3 +191,15 @@ def test_check_reports_charter_and_lock_together(folder: Path, clock: TickingClo
     problems = config.check(config.load(folder), clock, releases=RELEASES)
     assert {problem.file for problem in problems} == {"charter.yml", "stack.yml"}
     assert problems == sorted(problems, key=lambda problem: (problem.file, problem.line))
+
+
+def test_a_lock_from_before_a_layer_could_be_chosen_still_reads(folder: Path, clock: TickingClock) -> None:
+    """It holds what there was: to choose something else for that layer is a change."""
+    lock(folder, FROZEN, clock)
+    path = folder / "stack.lock"
+    earlier = msgspec.json.decode(path.read_bytes(), type=Lock)
+    layers = {name: layer for name, layer in earlier.layers.items() if name not in {"embedder", "reranker"}}
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(earlier, layers=layers).sealed()))
+    assert found(folder, FROZEN, clock) == []
+    [problem] = found(folder, f"{FROZEN}reranker: {{adapter: cross_encoder, model: here}}\n", clock)
+    assert "`reranker` is frozen until 2027-03-31 as `light`" in problem.what

@@ -14,8 +14,8 @@ TOKEN_CHARACTERS = 16
 class Files(NamedTuple):
     """Which files of a model a hub is asked for."""
 
-    # In a word, what opens them.
-    kind: str
+    # Of Shipmate: what opens them.
+    extra: str
     needed: tuple[str, ...]
     # The first that the hub has is taken.
     model: tuple[str, ...]

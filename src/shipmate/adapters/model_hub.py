@@ -65,7 +65,7 @@ async def fetch_model(
     hub = hub or Hub()
     folder = cache / name.replace("/", "--") / revision
     # It lies in a folder that holds all that the hub has of these files, so that the hub is not asked again.
-    whole = folder / f"whole-{files.kind}"
+    whole = folder / f"whole-{files.extra}"
     if whole.exists():
         return folder
     at = f"{hub.url.rstrip('/')}/{name}/resolve/{revision}"

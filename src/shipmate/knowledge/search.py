@@ -13,9 +13,10 @@ from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
 from shipmate.knowledge.fusion import fuse
 from shipmate.knowledge.keys import passage_key
+from shipmate.knowledge.reranked import RERANKED, reranked
 from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Led, Passage, Question
-from shipmate.ports import Embedder
+from shipmate.ports import Embedder, Reranker
 from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
 __all__ = ["Search"]
@@ -47,9 +48,12 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 class Search:
     """Search over one commit of each collection; made anew when one of them has a newer one."""
 
-    def __init__(self, *collections: Collection, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, *collections: Collection, embedder: Embedder | None = None, reranker: Reranker | None = None
+    ) -> None:
         self._collections = collections
         self._embedder = embedder
+        self._reranker = reranker
         self.statistics = statistics_of(collections)
         self._telling = telling_by(self.statistics)
         self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
@@ -80,6 +84,7 @@ class Search:
             "dense": cosine,
             "graph": led.scores,
         }
+        depth = max(limit, RERANKED) if self._reranker else limit
         distinct: dict[str, Hit] = {}
         for best in fused:
             known = said.get(best.key)
@@ -87,9 +92,10 @@ class Search:
             if passage and passage.text not in distinct:
                 shares = {leg: scores[best.key] for leg, scores in legs.items() if best.key in scores}
                 distinct[passage.text] = Hit(passage=passage, score=best.score, legs=shares)
-                if len(distinct) == limit:
+                if len(distinct) == depth:
                     break
-        return list(distinct.values())
+        found = list(distinct.values())
+        return (await reranked(text, found, self._reranker))[:limit] if self._reranker else found
 
     def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         if len(self._collections) == 1:

@@ -15,7 +15,7 @@ __all__ = ["FILES", "Engine", "Output"]
 
 # What a hub is asked for.
 FILES = Files(
-    kind="onnx",
+    extra="onnx",
     needed=("tokenizer.json",),
     model=("onnx/model.onnx", "model.onnx"),
     welcome=("1_Pooling/config.json",),

@@ -11,7 +11,7 @@ __all__ = ["FILES", "model_name", "opened"]
 
 # What a hub is asked for.
 FILES = Files(
-    kind="sentence-transformers",
+    extra="sentence_transformers",
     needed=("config.json", "tokenizer.json"),
     model=("model.safetensors",),
     welcome=(
@@ -28,6 +28,7 @@ WEIGHTS = "model.safetensors"
 # The libraries read these when they are imported.
 SILENCE = {
     "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
