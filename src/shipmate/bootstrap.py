@@ -243,7 +243,8 @@ async def try_embedder(project: Project) -> tuple[str, str, int]:
     A model that a hub has is not fetched: what is not here yet is said.
     """
     settings = _embedder_settings(project)
-    if project.stack.layer("embedder").adapter == "onnx" and not _onnx_folder(project, settings).is_dir():
+    fetched = {"onnx", "sentence_transformers"}
+    if project.stack.layer("embedder").adapter in fetched and not _kept_folder(project, settings).is_dir():
         return settings.model, f"The embedder {settings.model} was not fetched yet.", 0
     embedder = await _open_embedder(project)
     if embedder is None:
@@ -594,7 +595,7 @@ async def _open_embedder(project: Project) -> Embedder | None:
     return None
 
 
-def _onnx_folder(project: Project, settings: Any) -> Path:
+def _kept_folder(project: Project, settings: Any) -> Path:
     """Return where a model lies: in the folder that is named, or where one of that name is kept when it is fetched."""
     named: Path = project.folder / settings.model
     kept = state_folder(project) / MODELS / settings.model.replace("/", "--") / settings.revision
