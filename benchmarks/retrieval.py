@@ -12,8 +12,9 @@ ndcg@10 is graded. Questions without gold documents in the set, and those with `
 --embedder NAME    of the dense leg: `static` (default), `none`, or the folder of an ONNX encoder
 
 `legs`: lexical (BM25 and the closer look at the best), dense, graph (seeded by the lexical leg, and alone), hybrid (all
-of them, weighted and gated: what an assistant gets). CPU milliseconds are a leg's own, the embedding of the question
-included, and of the whole search for hybrid, when a question is asked a second time. `peers` index whole documents, title and text. `ingest` is of all
+of them, weighted and gated), reranked (hybrid, looked at once more: what an assistant gets). lexical and hybrid are the
+order of the same hits without what the reranker added. CPU milliseconds are a leg's own, the embedding of the question
+included, and of the whole search for hybrid and reranked, when a question is asked a second time. `peers` index whole documents, title and text. `ingest` is of all
 indexes together; `open_s` is wall time, the best of five.
 """
 
@@ -39,6 +40,7 @@ from shipmate.knowledge.chunk import chunk
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.markdown import markdown_blocks
+from shipmate.knowledge.rerank import DOCUMENT
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder
 
@@ -84,13 +86,15 @@ class Legs:
     def rankings(self, question: Question) -> dict[str, list[int]]:
         """Return the keys of the passages that each leg finds, best first."""
         hits = self._timed("lexical", partial(self._words.passages, question, LEG_DEPTH))
-        legs = {"lexical": _keys(hits)}
+        legs = {"lexical": _keys(_as_fused(hits))}
         if self._collection.vectors:
             legs["dense"] = self._timed("dense", partial(self._nearest, question))
         if self._collection.graph:
             led = self._timed("graph", partial(self._collection.graph.seek, question.standalone, hits, limit=LEG_DEPTH))
             legs["graph"] = list(led.scores)
-        return {**legs, "hybrid": _keys(self._timed("hybrid", partial(self._all.passages, question, LEG_DEPTH)))}
+        best = self._timed("reranked", partial(self._all.passages, question, LEG_DEPTH))
+        self.cpu_ms["hybrid"] = self.cpu_ms["reranked"]
+        return {**legs, "hybrid": _keys(_as_fused(best)), "reranked": _keys(best)}
 
     def close(self) -> None:
         """Give back what is open."""
@@ -108,6 +112,11 @@ class Legs:
         answer = ask()
         self.cpu_ms[leg] = (time.process_time_ns() - started_ns) / 1e6
         return answer
+
+
+def _as_fused(hits: Sequence[Hit]) -> list[Hit]:
+    """Return hits in the order that they had before the reranker."""
+    return sorted(hits, key=lambda hit: hit.legs.get(DOCUMENT, 0.0) - hit.score)
 
 
 def _keys(hits: Sequence[Hit]) -> list[int]:
