@@ -1,4 +1,4 @@
-"""The charter's intents: which one a message means, or that it is out of scope."""
+"""Texts that are alike by their words."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -8,13 +8,10 @@ from math import log, sqrt
 
 import msgspec
 
-from shipmate.messages import Route
 from shipmate.text import STOP_WORDS, stem, words
 
-__all__ = ["Nearest", "Router", "Topic"]
+__all__ = ["Nearest", "Topic", "features"]
 
-INTENT_THRESHOLD = 0.35
-REFUSAL_THRESHOLD = 0.5
 STOP_WORD_WEIGHT = 0.3
 
 
@@ -32,13 +29,13 @@ class Nearest:
 
     def __init__(self, topics: Sequence[Topic]) -> None:
         examples = [(topic, example) for topic in topics for example in topic.examples]
-        features = [Counter(_features(example)) for _, example in examples]
-        spread = Counter(feature for counts in features for feature in counts)
+        counted = [Counter(features(example)) for _, example in examples]
+        spread = Counter(feature for counts in counted for feature in counts)
         self._topics = [topic for topic, _ in examples]
         self._weights = {feature: _weight(feature, n, len(examples)) for feature, n in spread.items()}
         self._unseen = log(1 + len(examples))
         self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for number, counts in enumerate(features):
+        for number, counts in enumerate(counted):
             norm = sqrt(sum((n * self._weights[feature]) ** 2 for feature, n in counts.items())) or 1.0
             for feature, n in counts.items():
                 self._postings[feature].append((number, n * self._weights[feature] / norm))
@@ -49,7 +46,7 @@ class Nearest:
             return None, 0.0
         likeness: dict[int, float] = defaultdict(float)
         square = 0.0
-        for feature in frozenset(_features(text)):
+        for feature in frozenset(features(text)):
             weight = self._weights.get(feature) or _scaled(feature, self._unseen)
             square += weight * weight
             for number, share in self._postings.get(feature, ()):
@@ -60,26 +57,8 @@ class Nearest:
         return self._topics[best], min(1.0, likeness[best] / sqrt(square))
 
 
-class Router:
-    """Read a message as one of the charter's intents; it sees the user's words only, never a document."""
-
-    def __init__(self, intents: Sequence[Topic], out_of_scope: Sequence[Topic]) -> None:
-        self._intents = Nearest(intents)
-        self._refusals = Nearest(out_of_scope)
-
-    def route(self, text: str) -> Route:
-        """Return the intent, or the topic that the charter refuses when that is nearer."""
-        intent, confidence = self._intents.find(text)
-        refused, likeness = self._refusals.find(text)
-        if refused and likeness >= REFUSAL_THRESHOLD and likeness > confidence:
-            return Route(confidence=likeness, out_of_scope=refused.name, refusal=refused.reply)
-        if intent and confidence >= INTENT_THRESHOLD:
-            return Route(intent=intent.name, confidence=confidence)
-        return Route(confidence=confidence)
-
-
 @lru_cache(maxsize=128)
-def _features(text: str) -> tuple[str, ...]:
+def features(text: str) -> tuple[str, ...]:
     """Return stems and pairs of stems; intents, refusals and FAQ read the same message one after the other."""
     stems = [stem(word) for word in words(text)]
     return (*stems, *(f"{left} {right}" for left, right in pairwise(stems)))
