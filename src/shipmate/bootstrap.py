@@ -388,6 +388,8 @@ async def open_assistant(
         indexes = [collection.index for collection in collections]
         memory = Memory(store, clock, lambda caller: groups.get(caller, frozenset()), days=project.stack.memory.days)
         await memory.refresh(indexes)
+        intents, refused = _topics(project)
+        router = Router(intents, refused, embedder)
 
         def parts() -> Parts:
             return _parts(
@@ -396,6 +398,7 @@ async def open_assistant(
                 collections=collections,
                 embedder=embedder,
                 reranker=reranker,
+                router=router,
                 model=model,
                 store=store,
                 memory=memory,
@@ -403,7 +406,6 @@ async def open_assistant(
                 groups=groups,
             )
 
-        intents, _ = _topics(project)
         suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
         assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
         following = asyncio.create_task(_follow(collections, memory, lambda: assistant.adopt(parts())))
@@ -456,6 +458,7 @@ def _parts(
     collections: Sequence[Collection],
     embedder: Embedder | None,
     reranker: Reranker | None,
+    router: Router,
     model: ChatModel | None,
     store: Store,
     memory: Memory,
@@ -481,7 +484,7 @@ def _parts(
         clock=clock,
         bucket=bucket,
         store=store,
-        router=Router(*_topics(project)),
+        router=router,
         scopes=Scopes(collections, scope),
         memory=memory,
         journal=Journal(

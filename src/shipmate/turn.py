@@ -226,7 +226,7 @@ class Assistant:
             said: list[StreamEvent] = []
             try:
                 yield Started(conversation_id=conversation_id, turn_id=turn.turn_id)
-                _route(turn)  # 5 route
+                await _route(turn)  # 5 route
                 _recall(turn)  # 6 recall
                 await _search(turn)  # 7 search
                 draft = turn.scope.drafter.draft(  # 8, 9 draft, check
@@ -326,9 +326,9 @@ async def _open(ask: Ask, conversation_id: str, parts: Parts, started_s: float) 
     return turn
 
 
-def _route(turn: Turn) -> None:
+async def _route(turn: Turn) -> None:
     """Read the user's words as an intent, before any untrusted text is seen."""
-    turn.route = turn.parts.router.route(turn.question.text)
+    turn.route = await turn.parts.router.route(turn.question.text)
     turn.mark("route")
 
 
