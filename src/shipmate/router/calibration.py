@@ -62,8 +62,8 @@ def _without_examples(kernel: Matrix, classes: NDArray[np.intp], is_asked: NDArr
     for fold in range(FOLDS):
         held = is_asked & (turn == fold)
         if held.any():
-            duals = fit(kernel[np.ix_(~held, ~held)], classes[~held], classes.max() + 1)
-            yield LeftOut(kernel[np.ix_(held, ~held)] @ duals, classes[held])
+            weights = fit(kernel[np.ix_(~held, ~held)], classes[~held], classes.max() + 1)
+            yield LeftOut(kernel[np.ix_(held, ~held)] @ weights, classes[held])
 
 
 def _without_classes(kernel: Matrix, classes: NDArray[np.intp], is_asked: NDArray[np.bool_]) -> Iterator[Matrix]:
@@ -73,8 +73,8 @@ def _without_classes(kernel: Matrix, classes: NDArray[np.intp], is_asked: NDArra
     for fold in range(folds):
         learned = classes % folds != fold
         kept, renumbered = np.unique(classes[learned], return_inverse=True)
-        duals = fit(kernel[np.ix_(learned, learned)], renumbered, len(kept))
-        yield _energy(kernel[np.ix_(~learned & is_asked, learned)] @ duals)
+        weights = fit(kernel[np.ix_(learned, learned)], renumbered, len(kept))
+        yield _energy(kernel[np.ix_(~learned & is_asked, learned)] @ weights)
 
 
 def _turns(classes: NDArray[np.intp], is_asked: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Classes learned from a few examples each: what a message's words and its vector say of them, as one linear model."""
+"""Classes learned from a few examples each: what their words and their vectors say of a message, in one model."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Matrix = NDArray[np.float64]
 
 # How much the words count beside the vector.
 WORDS_SHARE = 0.5
-# Unit vectors are spread out so that a logistic curve of weights near 1 can part them.
+# Likeness is spread out so that a logistic curve of weights near 1 can part the classes.
 SPREAD = 16.0
 SWEEPS = 40
 RIDGE = 1.0
@@ -28,18 +28,20 @@ class Examples:
         self._places = {feature: place for place, feature in enumerate(spread)}
         self._weights = [log(1 + len(features) / count) for count in spread.values()]
         self._unseen = log(1 + len(features))
-        words = np.zeros((len(features), len(spread)))
-        for row, own in zip(words, features, strict=True):
-            places, weights = self.words(own)
-            row[places] = weights
-        self._vector_mean = vectors.mean(axis=0)
-        self._words_mean = words.mean(axis=0)
-        self._vectors = vectors - self._vector_mean
-        self._words = words - self._words_mean
-        likeness = self._vectors @ self._vectors.T + WORDS_SHARE * (self._words @ self._words.T)
-        self.kernel: Matrix = SPREAD * likeness + 1
+        self._vectors = vectors
+        # A row for each feature, a column for each example.
+        self._words = np.zeros((len(spread), len(features)))
+        for number, own in enumerate(features):
+            places, weights = self._weighted(own)
+            self._words[places, number] = weights
+        self.kernel: Matrix = _kernel(vectors @ vectors.T, self._words.T @ self._words)
 
-    def words(self, features: Sequence[str]) -> tuple[list[int], Matrix]:
+    def likeness(self, vector: Matrix, features: Sequence[str]) -> Matrix:
+        """Return how much a text is like each example, as `kernel` has it of the examples among themselves."""
+        places, weights = self._weighted(features)
+        return _kernel(self._vectors @ vector, weights @ self._words[places])
+
+    def _weighted(self, features: Sequence[str]) -> tuple[list[int], Matrix]:
         """Return the places of a text's known features, and their weights; unknown ones make the others lighter."""
         own = frozenset(features)
         places = sorted(place for feature in own if (place := self._places.get(feature)) is not None)
@@ -47,36 +49,32 @@ class Examples:
         square = float(weights @ weights) + (len(own) - len(places)) * self._unseen**2
         return places, weights / (square**0.5 or 1.0)
 
-    def classes(self, duals: Matrix) -> "Classes":
-        """Return the linear model that these weights of the examples make."""
-        of_vector = SPREAD * self._vectors.T @ duals
-        of_words = SPREAD * WORDS_SHARE * self._words.T @ duals
-        constant = duals.sum(axis=0) - self._vector_mean @ of_vector - self._words_mean @ of_words
-        return Classes(self, of_vector, of_words, constant)
-
 
 class Classes(NamedTuple):
-    """A linear model: a score for each class."""
+    """A score for each class, from the examples that a text is like."""
 
     examples: Examples
-    of_vector: Matrix
-    of_words: Matrix
-    constant: Matrix
+    # The weight of each example, for and against each class.
+    weights: Matrix
 
     def scores(self, vector: Matrix, features: Sequence[str]) -> Matrix:
         """Return the score of each class; a score grows with what speaks for the class."""
-        places, weights = self.examples.words(features)
-        return np.asarray(vector @ self.of_vector + weights @ self.of_words[places] + self.constant)
+        return np.asarray(self.examples.likeness(vector, features) @ self.weights)
 
 
 def fit(kernel: Matrix, classes: NDArray[np.intp], count: int) -> Matrix:
     """Return the examples' weights for each class: logistic regression, by steps that bound its curvature from above."""
     wanted = np.eye(count)[classes]
-    duals = np.zeros_like(wanted)
+    weights = np.zeros_like(wanted)
     step = np.linalg.inv(kernel / 2 + RIDGE * np.eye(len(kernel)))
     for _ in range(SWEEPS):
-        scores = kernel @ duals
+        scores = kernel @ weights
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
-        duals -= step @ (shares - wanted + RIDGE * duals)
-    return duals
+        weights -= step @ (shares - wanted + RIDGE * weights)
+    return weights
+
+
+def _kernel(vectors: Matrix, words: Matrix) -> Matrix:
+    """Return the likeness by cosines of vectors and of words; it falls off, so that what is far from all is like none."""
+    return np.asarray(SPREAD * (np.exp(vectors - 1) + WORDS_SHARE * np.exp(words - 1)) + 1)

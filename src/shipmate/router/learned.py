@@ -54,5 +54,5 @@ def learn(topics: Sequence[Topic], vectors: NDArray[np.float32], share: float) -
     texts, places, are_asked = zip(*examples_of(topics), strict=True)
     examples = Examples(vectors.astype(np.float64), [features(text) for text in texts])
     classes = np.array(places)
-    duals = fit(examples.kernel, classes, len(topics))
-    return Learned(examples.classes(duals), calibrate(examples.kernel, classes, np.array(are_asked), share))
+    weights = fit(examples.kernel, classes, len(topics))
+    return Learned(Classes(examples, weights), calibrate(examples.kernel, classes, np.array(are_asked), share))
