@@ -133,6 +133,17 @@ async def test_few_of_the_examples_count_as_out_of_scope_when_the_router_does_no
     assert held <= 1 + 2 * OUT_OF_SCOPE_SHARE * len(examples)
 
 
+async def test_intents_that_cannot_be_told_apart_give_no_confidence() -> None:
+    alike = [Topic(name=name, examples=LIBRARY[0].examples) for name in ("this", "that", "other")]
+    assert (await Router(alike, (), STATIC).read("can I keep my books longer")).confidence <= 0.4
+
+
+async def test_a_message_far_from_all_examples_has_less_confidence_than_every_example() -> None:
+    router = Router(LIBRARY, (), STATIC)
+    known = [(await router.read(text)).confidence for topic in LIBRARY for text in topic.examples]
+    assert (await router.read("the melting point of tungsten")).confidence < min(known)
+
+
 async def test_an_embedder_that_is_away_costs_no_turn() -> None:
     """The words alone decide, and the router learns when the embedder is back."""
     embedder = AwayEmbedder()

@@ -16,6 +16,8 @@ SHARPNESSES = np.geomspace(0.25, 8, 26)
 NEWTON_STEPS = 30
 # Two parameters from a few dozen scores: this much holds them back.
 HELD_BACK = 1e-2
+# What is wrong four times in five is no reading.
+LEAST_CONFIDENCE = 0.2
 
 
 class Calibration(NamedTuple):
@@ -53,7 +55,7 @@ def calibrate(kernel: Matrix, classes: NDArray[np.intp], is_asked: NDArray[np.bo
     strange = np.concatenate(list(_without_classes(kernel, classes, is_asked)))
     measured = Calibration(float(sharpness), *_border(_energy(scores), strange))
     known = np.sort(measured.confidence(scores))
-    return measured._replace(threshold=float(known[int(share * len(known))]))
+    return measured._replace(threshold=max(LEAST_CONFIDENCE, float(known[int(share * len(known))])))
 
 
 def _without_examples(kernel: Matrix, classes: NDArray[np.intp], is_asked: NDArray[np.bool_]) -> Iterator[LeftOut]:

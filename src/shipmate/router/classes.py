@@ -16,7 +16,7 @@ Matrix = NDArray[np.float64]
 WORDS_SHARE = 0.5
 # Likeness is spread out so that a logistic curve of weights near 1 can part the classes.
 SPREAD = 16.0
-SWEEPS = 40
+SWEEPS = 20
 RIDGE = 1.0
 
 
