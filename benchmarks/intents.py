@@ -31,7 +31,7 @@ import msgspec
 
 from benchmarks.answer_measures import auroc, mean
 from benchmarks.question_sets import lines
-from shipmate.adapters.onnx_embedder import OnnxEmbedder
+from shipmate.adapters.onnx import OnnxEmbedder
 from shipmate.adapters.static_embedder import StaticEmbedder
 from shipmate.ports import Embedder
 from shipmate.router import Reading, Router, Topic

@@ -7,11 +7,10 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from shipmate import config
+from shipmate import config, layers
 from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
-from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.admission import TokenBucket
 from shipmate.answer import draft
@@ -25,11 +24,9 @@ from shipmate.memory.recall import Memory
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.ports import ChatModel, Clock, Embedder, Reranker, Store
 from shipmate.router import Router, Topic
-from shipmate.shape import Section
 from shipmate.turn import Assistant, Parts, Scope, Scopes
 
 if TYPE_CHECKING:
-    from shipmate.adapters.model_files import Files
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.library import Library
     from shipmate.tickets.draft import Draft
@@ -69,9 +66,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-STATE = ".shipmate"
 INDEX = "index"
-MODELS = "models"
 SUGGESTIONS = 4
 # How long a new commit of the index may go unnoticed.
 FOLLOW_S = 1.0
@@ -93,7 +88,7 @@ def clock() -> Clock:
 
 def state_folder(project: Project) -> Path:
     """Return where the assistant keeps what it makes itself; never in git."""
-    return project.folder / STATE
+    return project.state
 
 
 def abandoned(project: Project) -> list[Path]:
@@ -139,8 +134,14 @@ def init_from_tickets(
 def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
-    problems = config.check(project, SystemClock(), releases=_releases(project))
-    for settle in (_open_model, _index_settings, _embedder_settings, _reranker_settings, _store_settings):
+    problems = config.check(project, SystemClock(), releases=layers.releases(project))
+    for settle in (
+        layers.open_model,
+        layers.index_settings,
+        layers.embedder_settings,
+        layers.reranker_settings,
+        layers.store_settings,
+    ):
         try:
             settle(project)
         except ProjectError as error:
@@ -154,7 +155,7 @@ def check(folder: Path) -> list[Problem]:
 def lock_stack(folder: Path) -> None:
     """Freeze the stack as it is."""
     project = load(folder)
-    config.lock_stack(project, SystemClock(), releases=_releases(project))
+    config.lock_stack(project, SystemClock(), releases=layers.releases(project))
 
 
 def has_index(project: Project) -> bool:
@@ -167,7 +168,7 @@ def has_outdated_index(folder: Path) -> bool:
     """Return whether the index that was made for an assistant is an earlier version's."""
     from shipmate.adapters.tantivy_index import is_outdated
 
-    return is_outdated(folder / STATE / INDEX)
+    return is_outdated(folder / config.STATE / INDEX)
 
 
 def ingest(project: Project, *, visits: bool = True, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
@@ -188,7 +189,7 @@ def ingest(project: Project, *, visits: bool = True, progress: "Callable[[Ingest
             visits=visits,
             progress=lambda page, done, total: progress(visiting(page, done, total)),
         )
-        return library.ingest(found, asyncio.run(_open_embedder(project)), progress=progress)
+        return library.ingest(found, asyncio.run(layers.open_embedder(project)), progress=progress)
 
 
 def changes(folder: Path) -> Iterator[bool]:
@@ -199,10 +200,6 @@ def changes(folder: Path) -> Iterator[bool]:
     from shipmate import listing
 
     return listing.changes(lambda: load(folder).documents, lambda: config.watched(folder), SystemClock())
-
-
-class NoSettings(Section, frozen=True, kw_only=True):
-    """What an adapter takes that has nothing to be set."""
 
 
 class IndexState(NamedTuple):
@@ -242,11 +239,11 @@ async def try_embedder(project: Project) -> tuple[str, str, int]:
 
     A model that a hub has is not fetched: what is not here yet is said.
     """
-    settings = _embedder_settings(project)
+    settings = layers.embedder_settings(project)
     fetched = {"onnx", "sentence_transformers"}
-    if project.stack.layer("embedder").adapter in fetched and not _kept_folder(project, settings).is_dir():
+    if project.stack.layer("embedder").adapter in fetched and not layers.kept_folder(project, settings).is_dir():
         return settings.model, f"The embedder {settings.model} was not fetched yet.", 0
-    embedder = await _open_embedder(project)
+    embedder = await layers.open_embedder(project)
     if embedder is None:
         return "", "", 0
     try:
@@ -261,7 +258,7 @@ async def try_embedder(project: Project) -> tuple[str, str, int]:
 
 async def try_model(project: Project) -> tuple[str, str]:
     """Ask the model for one word; return its name (empty: none is configured) and what went wrong."""
-    model = _open_model(project)
+    model = layers.open_model(project)
     if model is None:
         return "", ""
     try:
@@ -304,8 +301,8 @@ def upgrade(folder: Path, *, dry_run: bool = False) -> "Upgrade":
 def _state_below(folder: Path) -> Path:
     if not folder.is_dir():
         raise Missing(f"There is no folder {folder}.", do="Name an assistant's folder.")
-    complete_restore(folder / STATE)
-    return folder / STATE
+    complete_restore(folder / config.STATE)
+    return folder / config.STATE
 
 
 def check_store(project: Project) -> "Upgrade":
@@ -321,8 +318,8 @@ def check_store(project: Project) -> "Upgrade":
 async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    embedder = await _open_embedder(project)
-    reranker = await _open_reranker(project)
+    embedder = await layers.open_embedder(project)
+    reranker = await layers.open_reranker(project)
     await _mend(project, embedder)
     try:
         with _ingested(project, embedder) as collections:
@@ -337,7 +334,7 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
     """Return why a turn ended as it did."""
     with _using(project):
-        store = _open_store(project)
+        store = layers.open_store(project)
         try:
             return await store.trace(turn_id, caller)
         finally:
@@ -347,7 +344,7 @@ async def trace(project: Project, turn_id: str, caller: str) -> Trace:
 async def forget(project: Project, whom: str) -> int:
     """Erase a caller's conversations, or the one of that id; return how many. Raises `Missing` where there is none."""
     with _using(project):
-        store = _open_store(project)
+        store = layers.open_store(project)
         try:
             conversations = await store.erase(whom)
             if not conversations:
@@ -374,12 +371,12 @@ async def open_assistant(
     clock = clock or SystemClock()
     with ExitStack() as held:
         held.enter_context(_using(project))
-        embedder = await _open_embedder(project)
-        reranker = await _open_reranker(project)
+        embedder = await layers.open_embedder(project)
+        reranker = await layers.open_reranker(project)
         await _mend(project, embedder)
         collections = held.enter_context(_ingested(project, embedder))
-        model = _open_model(project)
-        store = _open_store(project)
+        model = layers.open_model(project)
+        store = layers.open_store(project)
         limits = project.stack.server.limits
         burst = limits.burst if shared else sys.maxsize
         bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
@@ -528,7 +525,7 @@ def _index_folder(project: Project) -> Path:
 
 
 def _library(project: Project) -> "Library":
-    _index_settings(project)
+    layers.index_settings(project)
     from shipmate.library import Library
 
     return Library(_index_folder(project), project.documents)
@@ -573,147 +570,6 @@ def _holds_passages(collections: Sequence[Collection]) -> bool:
     return any(collection.index.statistics.passage_count for collection in collections)
 
 
-async def _open_embedder(project: Project) -> Embedder | None:
-    """Open what `stack.yml` names; a model that a hub has is fetched when it is not here yet."""
-    settings = _embedder_settings(project)
-    match project.stack.layer("embedder").adapter:
-        case "static":
-            from shipmate.adapters.static_embedder import StaticEmbedder
-
-            return StaticEmbedder()
-        case "onnx":
-            from shipmate.adapters import onnx
-
-            folder = await _model_folder(project, "embedder", settings, onnx.FILES)
-            return onnx.OnnxEmbedder(folder, threads=settings.threads)
-        case "sentence_transformers":
-            from shipmate.adapters import sentence_transformer
-
-            folder = await _model_folder(project, "embedder", settings, sentence_transformer.FILES)
-            return sentence_transformer.TorchEmbedder(folder, threads=settings.threads)
-        case "openai_compatible":
-            from shipmate.adapters.openai_compatible import OpenAIEmbedder
-
-            return OpenAIEmbedder.opened(settings)
-    return None
-
-
-def _kept_folder(project: Project, settings: Any) -> Path:
-    """Return where a model lies: in the folder that is named, or where one of that name is kept when it is fetched."""
-    named: Path = project.folder / settings.model
-    kept = state_folder(project) / MODELS / settings.model.replace("/", "--") / settings.revision
-    return named if named.is_dir() else kept
-
-
-def _embedder_settings(project: Project) -> Any:
-    match project.stack.layer("embedder").adapter:
-        case "none" | "static":
-            return config.settings(project, "embedder", NoSettings)
-        case "onnx":
-            from shipmate.adapters.onnx import OnnxSettings
-
-            return config.settings(project, "embedder", OnnxSettings)
-        case "sentence_transformers":
-            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
-
-            return config.settings(project, "embedder", SentenceTransformersSettings)
-        case "openai_compatible":
-            from shipmate.adapters.openai_compatible import OpenAIEmbedderSettings
-
-            return config.settings(project, "embedder", OpenAIEmbedderSettings)
-    known = ["none", "onnx", "openai_compatible", "sentence_transformers", "static"]
-    raise config.unknown_adapter(project, "embedder", known)
-
-
-async def _open_reranker(project: Project) -> Reranker | None:
-    """Open what `stack.yml` names; the light one is a part of every search."""
-    settings = _reranker_settings(project)
-    match project.stack.layer("reranker").adapter:
-        case "cross_encoder":
-            from shipmate.adapters import onnx
-
-            folder = await _model_folder(project, "reranker", settings, onnx.FILES)
-            return onnx.OnnxCrossEncoder(folder, threads=settings.threads)
-        case "sentence_transformers":
-            from shipmate.adapters import sentence_transformer
-
-            folder = await _model_folder(project, "reranker", settings, sentence_transformer.FILES)
-            return sentence_transformer.TorchCrossEncoder(folder, threads=settings.threads)
-    return None
-
-
-def _reranker_settings(project: Project) -> Any:
-    match project.stack.layer("reranker").adapter:
-        case "light":
-            return config.settings(project, "reranker", NoSettings)
-        case "cross_encoder":
-            from shipmate.adapters.onnx import OnnxSettings
-
-            return config.settings(project, "reranker", OnnxSettings)
-        case "sentence_transformers":
-            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
-
-            return config.settings(project, "reranker", SentenceTransformersSettings)
-    raise config.unknown_adapter(project, "reranker", ["cross_encoder", "light", "sentence_transformers"])
-
-
-async def _model_folder(project: Project, layer: str, settings: Any, files: "Files") -> Path:
-    """Return the folder of a layer's model; one that only a hub has is fetched."""
-    folder = project.folder / settings.model
-    if not folder.is_dir():
-        try:
-            from shipmate.adapters.model_hub import fetch_model
-        except ImportError as error:
-            do = f"pip install 'shipmate[{files.extra}]'"
-            raise UsageError(f"fetching the model of `{layer}` needs {error.name}", do=do) from error
-        folder = await fetch_model(settings.model, state_folder(project) / MODELS, files, revision=settings.revision)
-    return Path(folder)
-
-
-def _index_settings(project: Project) -> NoSettings:
-    match project.stack.layer("index").adapter:
-        case "tantivy":
-            return config.settings(project, "index", NoSettings)
-    raise config.unknown_adapter(project, "index", ["tantivy"])
-
-
 def _using(project: Project) -> FolderLock:
     """Keep restore and upgrade away from a store that is open; everybody else may have it open too."""
     return FolderLock(state_folder(project) / "state.lock", "", is_shared=True)
-
-
-def _open_store(project: Project) -> SqliteStore:
-    return SqliteStore.open(state_folder(project) / "shipmate.db", durable=_store_settings(project).durable)
-
-
-def _store_settings(project: Project) -> SqliteSettings:
-    match project.stack.layer("store").adapter:
-        case "sqlite":
-            return config.settings(project, "store", SqliteSettings)
-    raise config.unknown_adapter(project, "store", ["sqlite"])
-
-
-def _open_model(project: Project) -> ChatModel | None:
-    match project.stack.layer("model").adapter:
-        case "extractive":
-            config.settings(project, "model", NoSettings)
-            return None
-        case "openai_compatible":
-            from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
-
-            return OpenAICompatible(config.settings(project, "model", OpenAICompatibleSettings))
-    raise config.unknown_adapter(project, "model", ["extractive", "openai_compatible"])
-
-
-def _releases(project: Project) -> dict[str, str]:
-    """Return the software that serves each layer, with its version."""
-    from importlib import metadata
-
-    # What a model's server runs cannot be seen from here.
-    software = {"tantivy": "tantivy"}
-    adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
-    return {
-        layer: f"{software[adapter]} {metadata.version(software[adapter])}"
-        for layer, adapter in adapters.items()
-        if adapter in software
-    }

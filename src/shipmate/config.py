@@ -25,6 +25,7 @@ from shipmate.stack import LAYERS, Lock, Stack
 from shipmate.yaml_source import MAX_BYTES, Source, parse
 
 __all__ = [
+    "STATE",
     "FaqEntry",
     "FaqFile",
     "Project",
@@ -45,6 +46,7 @@ __all__ = [
 T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
+STATE = ".shipmate"
 PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
@@ -101,6 +103,11 @@ class Project(Record, frozen=True, kw_only=True):
     def name(self) -> str:
         """Return what the assistant is called."""
         return (self.charter.name if self.charter else "") or self.folder.resolve().name
+
+    @property
+    def state(self) -> Path:
+        """Return where the assistant keeps what it makes itself; never in git."""
+        return self.folder / STATE
 
     @property
     def frozen_until(self) -> date | None:

@@ -22,7 +22,17 @@ if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ChatModel", "Clock", "Embedder", "Episodes", "GraphStore", "PassageIndex", "Reranker", "Store", "TermStatistics"]
+__all__ = [
+    "ChatModel",
+    "Clock",
+    "Embedder",
+    "Episodes",
+    "GraphStore",
+    "PassageIndex",
+    "Reranker",
+    "Store",
+    "TermStatistics",
+]
 
 
 class Clock(Protocol):

@@ -1,0 +1,178 @@
+"""The layers of the stack: which adapter serves each, opened with the settings that `stack.yml` gives it.
+
+A new system is one arm here, beside its file among the adapters.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shipmate import config
+from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
+from shipmate.config import Project
+from shipmate.errors import UsageError
+from shipmate.ports import ChatModel, Embedder, Reranker
+from shipmate.shape import Section
+
+if TYPE_CHECKING:
+    from shipmate.adapters.model_files import Files
+
+__all__ = [
+    "embedder_settings",
+    "index_settings",
+    "kept_folder",
+    "open_embedder",
+    "open_model",
+    "open_reranker",
+    "open_store",
+    "releases",
+    "reranker_settings",
+    "store_settings",
+]
+
+# Where models are kept that a hub has.
+MODELS = "models"
+
+
+class NoSettings(Section, frozen=True, kw_only=True):
+    """What an adapter takes that has nothing to be set."""
+
+
+async def open_embedder(project: Project) -> Embedder | None:
+    """Open what `stack.yml` names; a model that a hub has is fetched when it is not here yet."""
+    settings = embedder_settings(project)
+    match project.stack.layer("embedder").adapter:
+        case "static":
+            from shipmate.adapters.static_embedder import StaticEmbedder
+
+            return StaticEmbedder()
+        case "onnx":
+            from shipmate.adapters import onnx
+
+            folder = await _model_folder(project, "embedder", settings, onnx.FILES)
+            return onnx.OnnxEmbedder(folder, threads=settings.threads)
+        case "sentence_transformers":
+            from shipmate.adapters import sentence_transformer
+
+            folder = await _model_folder(project, "embedder", settings, sentence_transformer.FILES)
+            return sentence_transformer.TorchEmbedder(folder, threads=settings.threads)
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAIEmbedder
+
+            return OpenAIEmbedder.opened(settings)
+    return None
+
+
+def kept_folder(project: Project, settings: Any) -> Path:
+    """Return where a model lies: in the folder that is named, or where one of that name is kept when it is fetched."""
+    named: Path = project.folder / settings.model
+    kept = project.state / MODELS / settings.model.replace("/", "--") / settings.revision
+    return named if named.is_dir() else kept
+
+
+def embedder_settings(project: Project) -> Any:
+    match project.stack.layer("embedder").adapter:
+        case "none" | "static":
+            return config.settings(project, "embedder", NoSettings)
+        case "onnx":
+            from shipmate.adapters.onnx import OnnxSettings
+
+            return config.settings(project, "embedder", OnnxSettings)
+        case "sentence_transformers":
+            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
+
+            return config.settings(project, "embedder", SentenceTransformersSettings)
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAIEmbedderSettings
+
+            return config.settings(project, "embedder", OpenAIEmbedderSettings)
+    known = ["none", "onnx", "openai_compatible", "sentence_transformers", "static"]
+    raise config.unknown_adapter(project, "embedder", known)
+
+
+async def open_reranker(project: Project) -> Reranker | None:
+    """Open what `stack.yml` names; the light one is a part of every search."""
+    settings = reranker_settings(project)
+    match project.stack.layer("reranker").adapter:
+        case "cross_encoder":
+            from shipmate.adapters import onnx
+
+            folder = await _model_folder(project, "reranker", settings, onnx.FILES)
+            return onnx.OnnxCrossEncoder(folder, threads=settings.threads)
+        case "sentence_transformers":
+            from shipmate.adapters import sentence_transformer
+
+            folder = await _model_folder(project, "reranker", settings, sentence_transformer.FILES)
+            return sentence_transformer.TorchCrossEncoder(folder, threads=settings.threads)
+    return None
+
+
+def reranker_settings(project: Project) -> Any:
+    match project.stack.layer("reranker").adapter:
+        case "light":
+            return config.settings(project, "reranker", NoSettings)
+        case "cross_encoder":
+            from shipmate.adapters.onnx import OnnxSettings
+
+            return config.settings(project, "reranker", OnnxSettings)
+        case "sentence_transformers":
+            from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
+
+            return config.settings(project, "reranker", SentenceTransformersSettings)
+    raise config.unknown_adapter(project, "reranker", ["cross_encoder", "light", "sentence_transformers"])
+
+
+async def _model_folder(project: Project, layer: str, settings: Any, files: "Files") -> Path:
+    """Return the folder of a layer's model; one that only a hub has is fetched."""
+    folder = project.folder / settings.model
+    if not folder.is_dir():
+        try:
+            from shipmate.adapters.model_hub import fetch_model
+        except ImportError as error:
+            do = f"pip install 'shipmate[{files.extra}]'"
+            raise UsageError(f"fetching the model of `{layer}` needs {error.name}", do=do) from error
+        folder = await fetch_model(settings.model, project.state / MODELS, files, revision=settings.revision)
+    return Path(folder)
+
+
+def index_settings(project: Project) -> NoSettings:
+    match project.stack.layer("index").adapter:
+        case "tantivy":
+            return config.settings(project, "index", NoSettings)
+    raise config.unknown_adapter(project, "index", ["tantivy"])
+
+
+def open_store(project: Project) -> SqliteStore:
+    return SqliteStore.open(project.state / "shipmate.db", durable=store_settings(project).durable)
+
+
+def store_settings(project: Project) -> SqliteSettings:
+    match project.stack.layer("store").adapter:
+        case "sqlite":
+            return config.settings(project, "store", SqliteSettings)
+    raise config.unknown_adapter(project, "store", ["sqlite"])
+
+
+def open_model(project: Project) -> ChatModel | None:
+    match project.stack.layer("model").adapter:
+        case "extractive":
+            config.settings(project, "model", NoSettings)
+            return None
+        case "openai_compatible":
+            from shipmate.adapters.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+
+            return OpenAICompatible(config.settings(project, "model", OpenAICompatibleSettings))
+    raise config.unknown_adapter(project, "model", ["extractive", "openai_compatible"])
+
+
+def releases(project: Project) -> dict[str, str]:
+    """Return the software that serves each layer, with its version."""
+    from importlib import metadata
+
+    # What a model's server runs cannot be seen from here.
+    software = {"tantivy": "tantivy"}
+    adapters = {layer: project.stack.layer(layer).adapter for layer in ("model", "index", "store")}
+    return {
+        layer: f"{software[adapter]} {metadata.version(software[adapter])}"
+        for layer, adapter in adapters.items()
+        if adapter in software
+    }
