@@ -189,7 +189,8 @@ def ingest(project: Project, *, visits: bool = True, progress: "Callable[[Ingest
             visits=visits,
             progress=lambda page, done, total: progress(visiting(page, done, total)),
         )
-        return library.ingest(found, asyncio.run(layers.open_embedder(project)), progress=progress)
+        embedder = asyncio.run(layers.open_embedder(project))
+        return library.ingest(found, embedder, declared=project.relations, progress=progress)
 
 
 def changes(folder: Path) -> Iterator[bool]:

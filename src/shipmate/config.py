@@ -17,8 +17,9 @@ from shipmate import charter as charters
 from shipmate import stack as stacks
 from shipmate.charter import Charter
 from shipmate.errors import Problem, ProjectError, UsageError
-from shipmate.messages import Record
+from shipmate.messages import Record, Statement
 from shipmate.ports import Clock
+from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, origins
 from shipmate.stack import LAYERS, Lock, Stack
@@ -81,6 +82,7 @@ RECORDS: dict[str, type[Section]] = {
     "stack.yml": Stack,
     "faq.yml": FaqFile,
     "sources.yml": SourcesFile,
+    RELATIONS: RelationsFile,
 }
 
 
@@ -92,6 +94,8 @@ class Project(Record, frozen=True, kw_only=True):
     stack: Stack
     faq: tuple[FaqEntry, ...]
     documents: tuple[Origin, ...]
+    # What relations.yml declares.
+    relations: tuple[Statement, ...]
     # What the team tells its model, besides what Shipmate does.
     prompt: str
     # The YAML files that were read, by name, with the line of every value.
@@ -139,6 +143,7 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
         stack=reading.record("stack.yml", Stack, _adapters) or Stack(),
         faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
         documents=reading.documents(),
+        relations=reading.relations(),
         prompt=reading.prompt(),
         files=reading.files,
         digest=_digest(reading.contents),
@@ -299,6 +304,11 @@ class _Reading:
         self.problems += problems
         return tuple(found)
 
+    def relations(self) -> tuple[Statement, ...]:
+        """Return what `relations.yml` declares, with the line of each."""
+        file = self.record(RELATIONS, RelationsFile, _undeclared)
+        return statements(file.relations, self.files[RELATIONS], ("relations",)) if file else ()
+
     def prompt(self) -> str:
         """Return what `prompts/answer.md` says; empty when there is no such file."""
         for path in sorted((self._folder / PROMPTS).glob("*.md")):
@@ -377,6 +387,11 @@ def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
     for number, entry in enumerate(file.faq):
         if not entry.asked:
             yield source.problem(("faq", number), "This answer has no question.", "Add `question: ` beside it.")
+
+
+def _undeclared(file: RelationsFile, source: Source) -> Iterator[Problem]:
+    """Yield the lines that declare no relation."""
+    yield from undeclared(file.relations, source, ("relations",))
 
 
 def _is_folder(path: Path) -> bool:

@@ -20,6 +20,7 @@ from shipmate.adapters.tantivy_index import TantivyIndex, is_made, is_outdated
 from shipmate.errors import Damaged
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.vectors import Vectors
+from shipmate.messages import Statement
 from shipmate.ports import Embedder
 from shipmate.sources import Origin
 
@@ -69,10 +70,12 @@ class Library:
         listings: "Sequence[Listing]",
         embedder: Embedder | None,
         *,
+        declared: Sequence[Statement] = (),
         progress: "Callable[[IngestProgress], None]",
     ) -> "IngestReport":
         """Bring all collections in step with what the sources list, one listing for each of them.
 
+        What relations.yml has `declared` belongs to the documents that share one collection.
         What is damaged is made anew, and said in the log. Raises `DiskFull`, `FolderInUse`, `UsageError`, and what the
         embedder raises: then words and graph are in step, and the next run goes on with the vectors.
         """
@@ -85,7 +88,8 @@ class Library:
             index = _sound(home / INDEX, partial(TantivyIndex, home))
             reports.append(ingest(own, index, progress=progress))
             with closing(_sound(home / GRAPH, partial(Graph.open, home))) as graph:
-                follow_graph(index, graph, partial(_tell, progress, "Linking documents"))
+                lines = declared if home == self._folder else ()
+                follow_graph(index, graph, partial(_tell, progress, "Linking documents"), declared=lines)
             if embedder:
                 vectors = _sound(home / VECTORS, partial(_vectors, home, embedder))
                 follow_vectors(index, vectors, embedder, partial(_tell, progress, "Embedding passages"))

@@ -129,6 +129,16 @@ class Question(Record, frozen=True, kw_only=True):
     history: tuple[Message, ...] = ()
 
 
+class Statement(msgspec.Struct, frozen=True):
+    """A typed relation between two entities, such as `Contract requires Signature`."""
+
+    subject: str
+    relation: str
+    object: str
+    # Of what people declare, the line on which they do, from 1; of what a passage says, 0.
+    line: int = 0
+
+
 class Passage(Record, frozen=True, kw_only=True):
     """A retrievable piece of a document; `text` stands in the document at [start, end)."""
 
@@ -154,6 +164,8 @@ class Passage(Record, frozen=True, kw_only=True):
     page: int = 0
     # The day that the document gives for itself, such as 2026-11-22, or nothing.
     date: str = ""
+    # Of a document's first passage, what its front matter declares.
+    relations: tuple[Statement, ...] = ()
 
     @property
     def cited_as(self) -> str:
@@ -191,14 +203,6 @@ class Hit(Record, frozen=True, kw_only=True):
     score: float
     # Each leg's own score: "lexical", later "dense", "graph".
     legs: dict[str, float] = {}
-
-
-class Statement(msgspec.Struct, frozen=True):
-    """A typed relation between two entities, such as `Contract requires Signature`."""
-
-    subject: str
-    relation: str
-    object: str
 
 
 class Led(msgspec.Struct, frozen=True):

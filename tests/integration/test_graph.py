@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipmate.adapters.sqlite.graph import Graph, Place
-from shipmate.knowledge.graph.extract import declared
 from shipmate.knowledge.keys import passage_key
 from shipmate.messages import Hit, Passage
+from shipmate.relations import declared
 
 FILM = "The Long Tide is a drama directed by Anna Berg, with music by Otto Kern and starring Ida Holm."
 PAGES = {

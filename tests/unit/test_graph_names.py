@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipmate.knowledge.graph.edges import EdgeKind
-from shipmate.knowledge.graph.extract import declared, extract, place_key
+from shipmate.knowledge.graph.extract import extract, place_key
 from shipmate.knowledge.graph.names import called, name_key, runs, short_titles, symbol_key
 from shipmate.messages import Passage, Statement
 
@@ -90,23 +90,6 @@ def test_definitions_and_tables_state_relations() -> None:
 
 def test_pronouns_define_nothing() -> None:
     assert extract(passage("It is a majority. This is the end.")).statements == ()
-
-
-@pytest.mark.parametrize(
-    ("line", "statement"),
-    [
-        ("Contract requires Signature", Statement("Contract", "requires", "Signature")),
-        ("Signature signed_by Client", Statement("Signature", "signed_by", "Client")),
-        ("Service Contract is part of Frame Contract", Statement("Service Contract", "is_part_of", "Frame Contract")),
-        ('"night shift" belongs to "late work"', Statement("night shift", "belongs_to", "late work")),
-    ],
-)
-def test_a_line_declares_a_relation(line: str, statement: Statement) -> None:
-    assert declared(line) == statement
-
-
-def test_a_line_without_a_verb_declares_nothing() -> None:
-    assert declared("Contract Signature") is None
 
 
 @given(st.text(max_size=400))

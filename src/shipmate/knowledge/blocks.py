@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+from shipmate.errors import Problem
+from shipmate.messages import Statement
+
 __all__ = ["MOST_BLOCKS", "MOST_RUNS", "Block", "BlockKind", "Document", "Growing"]
 
 # A reader stops behind these: who has more blocks is no document, and would take gigabytes.
@@ -77,3 +80,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     # As in `Passage`.
     audience: tuple[str, ...] = ()
     date: str = ""
+    relations: tuple[Statement, ...] = ()
+    # What was passed over in it.
+    notes: tuple[Problem, ...] = ()

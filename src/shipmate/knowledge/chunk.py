@@ -35,11 +35,14 @@ class Section(msgspec.Struct, frozen=True):
 
 def chunk(document: Document) -> list[Passage]:
     """Return the passages in document order; together they hold every block that may be shown."""
-    return [
+    passages = [
         _passage(document, section, start, end)
         for section in _sections(document)
         for start, end in _packed([piece for block in section.blocks for piece in _pieces(document.text, block)])
     ]
+    if passages and document.relations:
+        passages[0] = msgspec.structs.replace(passages[0], relations=document.relations)
+    return passages
 
 
 def _sections(document: Document) -> Iterator[Section]:

@@ -6,15 +6,18 @@ is missing by comparing, and adds that.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.vectors import Added, Vectors
-from shipmate.messages import Passage
+from shipmate.messages import Passage, Statement
 from shipmate.ports import Embedder, GraphStore, PassageIndex
+from shipmate.relations import RELATIONS
 
 __all__ = ["embedded_text", "follow_graph", "follow_vectors"]
 
@@ -29,9 +32,13 @@ EMBEDDED_AT_ONCE = 256
 VECTORS_BATCH = 4096
 
 
-def follow_graph(index: PassageIndex, graph: GraphStore, told: Told = lambda *_: None) -> None:
-    """Write to the graph what has changed in the index, and publish it."""
-    now, known = index.sources(), graph.sources()
+def follow_graph(
+    index: PassageIndex, graph: GraphStore, told: Told = lambda *_: None, *, declared: Sequence[Statement] = ()
+) -> None:
+    """Write to the graph what has changed in the index, and publish it; `declared` is what relations.yml says."""
+    now, known = dict(index.sources()), graph.sources()
+    if declared:
+        now[RELATIONS] = blake2b(msgspec.json.encode(declared), digest_size=16).hexdigest()
     changed = [source for source, fingerprint in now.items() if known.get(source) != fingerprint]
     gone = sorted(known.keys() - now.keys())
     if gone:
@@ -39,7 +46,8 @@ def follow_graph(index: PassageIndex, graph: GraphStore, told: Told = lambda *_:
     done = 0
     for batch in _batches(changed, GRAPH_BATCH):
         told(done, len(changed))
-        graph.write([(source, now[source], index.passages(source)) for source in batch], [])
+        replaced = [(source, now[source], index.passages(source)) for source in batch]
+        graph.write(replaced, [], declared={RELATIONS: declared})
         done += len(batch)
     # Also what an earlier run wrote and was stopped before it could publish.
     graph.publish()

@@ -1,6 +1,7 @@
 """Make a document of a file's bytes, whatever its kind; what cannot be one says why."""
 
 import codecs
+import dataclasses
 import re
 from pathlib import PurePosixPath
 
@@ -101,7 +102,11 @@ def _markdown(entry: Entry, text: str) -> Document | Problem:
         return entry.problem(what, do, line=1, reason="audience")
     blocks = markdown_blocks(text, front.end)
     document = _document(entry, text, blocks, front.title or _first_heading(blocks))
-    return replace(document, audience=audience, date=front.date)
+    notes = tuple(
+        dataclasses.replace(entry.problem(what, do, line=line, reason="relation"), warning=True)
+        for line, what, do in front.misread
+    )
+    return replace(document, audience=audience, date=front.date, relations=front.relations, notes=notes)
 
 
 def _table(entry: Entry, text: str) -> Document | Problem:

@@ -1,11 +1,12 @@
-"""What a Markdown file says of itself between `---` or `+++`: its title, its day, and who may see it."""
+"""What a Markdown file says of itself between `---` or `+++`: its title, its day, its relations, and who may see it."""
 
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from shipmate.messages import Record
+from shipmate.messages import Record, Statement
+from shipmate.relations import statements, undeclared
 from shipmate.shape import did_you_mean
 from shipmate.yaml_source import TWICE, Source, parse
 
@@ -25,6 +26,7 @@ MEANT_CHARACTERS = 64 * 1024
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 TOML_LINE = re.compile(r"line (\d+)")
 AUDIENCE = "audience"
+RELATIONS = "relations"
 NEARLY = 0.8
 
 
@@ -36,6 +38,10 @@ class FrontMatter(Record, frozen=True, kw_only=True):
     # The groups that may see the document; None when it does not say.
     audience: tuple[str, ...] | None = None
     end: int = 0
+    # What it declares of things, such as `Contract requires Signature`.
+    relations: tuple[Statement, ...] = ()
+    # Lines that were meant to, and do not: where, why, and what to do. The document is read without them.
+    misread: tuple[tuple[int, str, str], ...] = ()
     # Why it cannot be trusted; then the document must not be shown, because this may restrict who may see it.
     flaw: tuple[int, str, str] | None = None
 
@@ -88,12 +94,15 @@ def _read(text: str, end: int, source: Source) -> FrontMatter:
     line = 0 if flaw or audience else misplaced_audience(text, end)
     if line:
         return FrontMatter(flaw=_misplaced(line))
+    lines, path = _relations(fields), (keys.get(RELATIONS, ""),)
     day = DAY.match(str(fields.get("date", "")))
     return FrontMatter(
         title=" ".join(str(fields.get("title") or "").split()),
         date=day[0] if day else "",
         audience=audience,
         end=end,
+        relations=statements(lines, source, path),
+        misread=tuple((found.line or 1, found.what, found.do) for found in undeclared(lines, source, path)),
         flaw=(source.line((keys[flaw[0]],)) or 1, *flaw[1:]) if flaw else None,
     )
 
@@ -135,6 +144,13 @@ def _source(mark: str, fields: str) -> Source:
                 unread.problem((), f"This is not valid TOML: {error}.", "Mend it, or write YAML between `---`."),
             ),
         )
+
+
+def _relations(fields: Mapping[str, Any]) -> list[str]:
+    """Return the lines that declare relations; other programs may mean something else by the word."""
+    lines = fields.get(RELATIONS)
+    lines = [lines] if isinstance(lines, str) else lines
+    return lines if isinstance(lines, list) and all(isinstance(line, str) for line in lines) else []
 
 
 def _audience(fields: Mapping[str, Any]) -> tuple[tuple[str, str, str] | None, tuple[str, ...] | None]:

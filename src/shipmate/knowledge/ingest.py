@@ -155,6 +155,8 @@ class _Ingest:
         if isinstance(document, Problem):
             self._skip(document)
             return
+        for note in document.notes:
+            self._skip(note)
         passages = chunk(document)
         self._present.add(source)
         self._batch.append((source, fingerprint, passages))

@@ -42,15 +42,18 @@ class GraphRows:
             self._connection.execute(QUERIES["remove_graph_source"], row)
 
     def add(self, source: str, fingerprint: str, passages: Sequence[Passage], declared: Sequence[Statement]) -> None:
-        """Add what a source says in its passages, and what it declares."""
+        """Add what a source says in its passages, and what it declares there and besides."""
         self._source_id += 1
         self._sources[source] = (self._source_id, source, fingerprint)
+        # What people declare comes first: names are shown as they are written first.
+        audience = passages[0].audience if passages else ()
+        stated = (*declared, *(statement for passage in passages for statement in passage.relations))
+        lines = {text_key(f"{source}\0{own.subject}\0{own.relation}\0{own.object}"): own for own in stated}
+        for key, statement in lines.items():
+            # An empty span, at the number of its line.
+            self._insert(key, (statement.line, statement.line), audience, declaration(statement))
         for key, passage in {passage_key(passage): passage for passage in passages}.items():
             self._insert(key, (passage.start, passage.end), passage.audience, extract(passage))
-        audience = passages[0].audience if passages else ()
-        for statement in dict.fromkeys(declared):
-            key = text_key(f"{source}\0{statement.subject}\0{statement.relation}\0{statement.object}")
-            self._insert(key, (0, 0), audience, declaration(statement))
         if len(self._edges) > MOST_WAITING:
             self.flush()
 

@@ -16,7 +16,7 @@ from shipmate.knowledge.graph.names import (
 from shipmate.knowledge.keys import text_key
 from shipmate.messages import Passage, Statement
 
-__all__ = ["declaration", "declared", "extract", "place_key"]
+__all__ = ["declaration", "extract", "place_key"]
 
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|\bhref=[\"']([^\"']+)")
 IS = re.compile(r" (?:is|are|means|refers to) (?:an?|the) ")
@@ -33,9 +33,6 @@ REACH = 160
 PRONOUNS = frozenset("it this that he she they there these those what which here one".split())
 ROW = re.compile(r"^[ \t]*\|?(?P<cells>[^\n|]+(?:\|[^\n|]*)+)$", re.MULTILINE)
 RULE = re.compile(r"[\s|:-]+")
-DECLARED = re.compile(
-    r"(?P<subject>\"[^\"]+\"|\S+(?: [A-Z0-9]\S*)*) (?P<relation>[a-z][\w-]*(?: [a-z][\w-]*)*) (?P<object>.+)"
-)
 # Of a table, so many rows are read for relations; cells and names that are longer say sentences.
 MOST_ROWS = 40
 LONGEST_NAME = 80
@@ -75,14 +72,6 @@ def extract(passage: Passage) -> Extract:
     return Extract(edges, names, statements)
 
 
-def declared(line: str) -> Statement | None:
-    """Return what a line such as `Contract requires Signature` declares; names of several words stand in quotes."""
-    match = DECLARED.fullmatch(line.strip())
-    if not match:
-        return None
-    return Statement(match["subject"].strip('"'), match["relation"].replace(" ", "_"), match["object"].strip('"'))
-
-
 def declaration(statement: Statement) -> Extract:
     """Return what a declared statement adds: both of its entities are there by that alone."""
     names = {name_key(name): name for name in (statement.subject, statement.object)}
@@ -99,12 +88,12 @@ def _add_runs(text: str, edges: dict[EdgeKind, set[int]], names: dict[int, str])
     sure: set[int] = set()
     within: set[int] = set()
     before, reached = "", 0
-    for run, start, end, (wholes, parts) in runs(text):
+    for run, start, end, (wholes, parts, written) in runs(text):
         # A single word with which a sentence begins is no name by its capital alone.
         if " " in run or not begins_sentence(text, start):
             sure.update(wholes)
-            if len(wholes) == 1:
-                names.setdefault(wholes[0], run[:LONGEST_SHOWN])
+            for key, name in zip(wholes, written, strict=True):
+                names.setdefault(key, name[:LONGEST_SHOWN])
         else:
             within.update(wholes)
         within.update(parts)

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,6 +19,7 @@ __all__ = [
     "called",
     "name_key",
     "name_words",
+    "nearest_names",
     "runs",
     "short_titles",
     "symbol_key",
@@ -34,6 +36,8 @@ MOST_WORDS = 12
 # Of a longer run of capitals, which is a headline, parts of so many words are tried.
 MOST_PART_WORDS = 6
 NAMES_KEPT = 1 << 17
+# How much two names are written alike, from where on one may be meant for the other.
+LIKENESS = 0.5
 
 
 def _capitals() -> str:
@@ -70,6 +74,8 @@ class Shape(NamedTuple):
 
     wholes: tuple[int, ...]
     parts: tuple[int, ...]
+    # How each of the wholes is written, without an article before it.
+    written: tuple[str, ...]
 
 
 class Run(NamedTuple):
@@ -146,14 +152,16 @@ def _shape_of(text: str) -> Shape:
     if len(written) == 1 and text.lower() in STOP_WORDS:
         return NOTHING
     # "In Paris" names Paris, and perhaps a film that is called so; "Bonn and Paris" two of them.
-    wholes = {name for name in map(_name, _pieces(written)) if name} if len(written) > 1 else {_name(written)} - {""}
-    parts = set(_parts(written)) - wholes if len(written) > 1 else ()
+    pieces = [written] if len(written) == 1 else _pieces(written)
+    wholes = {name: POSSESSIVE.sub("", " ".join(piece)) for piece in pieces if (name := _name(piece))}
+    parts = set(_parts(written)).difference(wholes) if len(written) > 1 else ()
     if not wholes and not parts:
         return NOTHING
-    return Shape(tuple(sorted(map(text_key, wholes))), tuple(sorted(map(text_key, parts))))
+    keys = {text_key(name): shown for name, shown in wholes.items()}
+    return Shape(tuple(sorted(keys)), tuple(sorted(map(text_key, parts))), tuple(keys[key] for key in sorted(keys)))
 
 
-NOTHING = Shape((), ())
+NOTHING = Shape((), (), ())
 _shape = Kept(_shape_of)
 
 
@@ -204,6 +212,15 @@ def short_titles(title: str) -> list[str]:
     if comma:
         found += [before, after]
     return [name for name in found if name_words(name)]
+
+
+def nearest_names(name: str, known: Iterable[str], limit: int) -> list[str]:
+    """Return the known names that are written most like this one, whatever their case and accents."""
+    written: dict[str, str] = {}
+    for own in sorted(known):
+        written.setdefault(" ".join(name_words(own)) or own, own)
+    wanted = " ".join(name_words(name)) or name
+    return [written[own] for own in get_close_matches(wanted, written, n=limit, cutoff=LIKENESS)]
 
 
 @lru_cache(maxsize=NAMES_KEPT)
