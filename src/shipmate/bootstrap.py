@@ -22,6 +22,7 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.memory.recall import Memory
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
+from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import ChatModel, Clock, Embedder, Reranker, Store
 from shipmate.router import Router, Topic
 from shipmate.turn import Assistant, Parts, Scope, Scopes
@@ -53,6 +54,7 @@ __all__ = [
     "init_from_tickets",
     "load",
     "lock_stack",
+    "neighbourhood",
     "open_assistant",
     "restore",
     "search",
@@ -62,6 +64,7 @@ __all__ = [
     "try_embedder",
     "try_model",
     "upgrade",
+    "way",
 ]
 
 log = logging.getLogger(__name__)
@@ -330,6 +333,24 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
     finally:
         await _close(embedder)
         await _close(reranker)
+
+
+def neighbourhood(project: Project, name: str, most_entities: int) -> Neighbourhood:
+    """Return what stands around a name, as far as who sits at this machine may see it."""
+    from shipmate.knowledge.graph.around import around
+
+    groups = _groups(project, shared=False).get(LOCAL, frozenset())
+    with _ingested(project, None) as collections:
+        return around(collections, Centre(name=name), groups, most_entities=most_entities)
+
+
+def way(project: Project, name: str, other: str) -> Way:
+    """Return how one name leads to another, as far as who sits at this machine may see it."""
+    from shipmate.knowledge.graph import around
+
+    groups = _groups(project, shared=False).get(LOCAL, frozenset())
+    with _ingested(project, None) as collections:
+        return around.way(collections, name, other, groups)
 
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:

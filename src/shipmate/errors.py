@@ -12,7 +12,8 @@
     ├── Missing               what was named does not exist
     │   ├── NoIndex           nothing was ingested yet
     │   ├── NoConversation    unknown, or somebody else's
-    │   └── NoTurn            unknown, or somebody else's
+    │   ├── NoTurn            unknown, or somebody else's
+    │   └── NoEntity          a name that no document knows
     ├── StorageError          the disk or database refuses
     │   ├── DiskFull
     │   ├── SchemaTooNew      written by a later version
@@ -52,6 +53,7 @@ __all__ = [
     "ModelTimeout",
     "ModelUnavailable",
     "NoConversation",
+    "NoEntity",
     "NoIndex",
     "NoTurn",
     "NotReady",
@@ -168,6 +170,15 @@ class NoConversation(Missing):
 
 class NoTurn(Missing):
     """No such turn for this caller."""
+
+
+class NoEntity(Missing):
+    """No document that the caller may see knows such a name."""
+
+    def __init__(self, name: str, alike: Sequence[str]) -> None:
+        do = f"Did you mean {', '.join(f'`{known}`' for known in alike)}?" if alike else "Write it as a document does."
+        super().__init__(f"No document knows the name `{name}`.", do=do)
+        self.alike = tuple(alike)
 
 
 class StorageError(ShipmateError):

@@ -17,6 +17,7 @@ from shipmate.messages import (
     TurnOpening,
     Usage,
 )
+from shipmate.neighbourhood import Edge, Place, Stated, Step
 
 if TYPE_CHECKING:  # numpy takes its time to import, and a port only names it
     import numpy as np
@@ -178,6 +179,30 @@ class GraphStore(Protocol):
 
     def refresh(self) -> bool:
         """Look for what was published since, and read from it from now on; return whether there was anything."""
+
+    def place(self, passage: int) -> Place | None:
+        """Return where a passage stands, or nothing for one that the graph does not hold."""
+
+    def named_in(self, passages: Sequence[int], groups: frozenset[str] = frozenset()) -> list[Edge]:
+        """Return how these passages name their entities; like all below, within what these groups may see."""
+
+    def naming(self, name: str, groups: frozenset[str] = frozenset()) -> list[Edge]:
+        """Return how an entity is named, passage by passage."""
+
+    def stated_in(self, passages: Sequence[int], groups: frozenset[str] = frozenset()) -> list[Stated]:
+        """Return the typed relations that these passages state."""
+
+    def show(self, name: str, groups: frozenset[str] = frozenset()) -> list[Stated]:
+        """Return the typed relations that are stated of an entity."""
+
+    def neighbours(self, name: str, groups: frozenset[str] = frozenset(), limit: int = 20) -> list[Step]:
+        """Return the entities that stand in one passage with this one, the most telling first."""
+
+    def path(self, name: str, other: str, groups: frozenset[str] = frozenset()) -> list[Step]:
+        """Return the shortest way from one entity to another, passage by passage; empty where there is none."""
+
+    def alike(self, name: str, groups: frozenset[str] = frozenset(), limit: int = 5) -> list[str]:
+        """Return the names of entities that are written much like this one, the nearest first."""
 
     def close(self) -> None:
         """Give back what is open; idempotent."""

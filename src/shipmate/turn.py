@@ -17,6 +17,7 @@ from shipmate.answer.followup import standalone
 from shipmate.errors import Malformed, TooLarge
 from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.graph.around import around
 from shipmate.knowledge.search import Search
 from shipmate.knowledge.telling import telling_by
 from shipmate.memory.favour import favoured
@@ -48,6 +49,7 @@ from shipmate.messages import (
     TurnOpening,
     Usage,
 )
+from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock, Store
 from shipmate.router import Router
 
@@ -206,6 +208,15 @@ class Assistant:
             for passage in collection.index.passages(source)
             if passage.start < end and start < passage.end and passage.is_for(groups)
         ]
+
+    async def neighbourhood(self, centre: Centre, caller: str) -> Neighbourhood:
+        """Return what stands around an answer, a name or a passage, as far as the caller may see it.
+
+        Raises `NoTurn`, `NoEntity` or `Missing` for what is not there for this caller, and `NoIndex` without a graph.
+        """
+        trace = await self.trace(centre.turn_id, caller) if centre.turn_id else None
+        parts = self._parts
+        return await asyncio.to_thread(around, parts.scopes.collections, centre, parts.groups_of(caller), trace)
 
     async def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         """Run one turn. Closing the iterator ends it early; what was said until then is kept.

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipmate.adapters.sqlite.graph import Graph, Place
+from shipmate.adapters.sqlite.graph import Graph
 from shipmate.knowledge.keys import passage_key
 from shipmate.messages import Hit, Passage
+from shipmate.neighbourhood import Place
 from shipmate.relations import declared
 
 FILM = "The Long Tide is a drama directed by Anna Berg, with music by Otto Kern and starring Ida Holm."
@@ -77,7 +78,10 @@ def told(graph: Graph, question: str, seeds: Sequence[Passage], groups: frozense
     walked = graph.walk(question, [(passage_key(seed), 1.0) for seed in seeds], groups)
     around = [(graph.neighbours(name, groups), graph.show(name, groups)) for name in NAMES]
     ways = [graph.path(NAMES[0], name, groups) for name in NAMES]
-    return [found, walked, around, ways]
+    named = graph.named_in([passage_key(seed) for seed in seeds], groups)
+    stated = graph.stated_in([passage_key(seed) for seed in seeds], groups)
+    alike = [graph.alike(name.lower().replace("o", "a"), groups) for name in NAMES]
+    return [found, walked, around, ways, named, stated, alike, [graph.naming(name, groups) for name in NAMES]]
 
 
 @pytest.mark.parametrize(

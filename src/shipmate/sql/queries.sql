@@ -185,3 +185,17 @@ SELECT passage, audience, subject, relation, object
 FROM statements JOIN passages USING (passage_id)
 WHERE subject = :entity OR object = :entity
 ORDER BY relation, subject, object, passage;
+
+-- name: graph_statements_in
+SELECT passage, audience, subject, relation, object
+FROM statements JOIN passages USING (passage_id)
+WHERE passage IN (SELECT value FROM json_each(:passages))
+ORDER BY relation, subject, object, passage;
+
+-- name: graph_alike
+-- The names first: a word in them is looked for, and only then who may see them.
+SELECT DISTINCT name, entity
+FROM names CROSS JOIN passages USING (source_id) CROSS JOIN edges USING (passage_id, entity)
+WHERE EXISTS (SELECT 1 FROM json_each(:patterns) WHERE name LIKE value)
+AND audience IN (SELECT value FROM json_each(:audiences))
+LIMIT :most;

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,29 +13,26 @@ from shipmate.adapters.sqlite.database import connect, fault, roll_back
 from shipmate.adapters.sqlite.graph_rows import GraphRows
 from shipmate.adapters.sqlite.schema import ensure_schema
 from shipmate.errors import Damaged
-from shipmate.knowledge.graph.explore import Stated, Step, path_between, related
-from shipmate.knowledge.graph.names import name_key
+from shipmate.knowledge.graph.explore import named_in, naming, path_between, related
+from shipmate.knowledge.graph.extract import place_key
+from shipmate.knowledge.graph.names import name_key, name_words, nearest_names, symbol_key
 from shipmate.knowledge.graph.network import EMPTY, IS_OWNING, Edges, Network, assemble
 from shipmate.knowledge.graph.seek import seek
 from shipmate.knowledge.graph.view import View
 from shipmate.messages import Hit, Led, Passage, Statement
+from shipmate.neighbourhood import Edge, Place, Stated, Step
 from shipmate.sql import GRAPH_MIGRATIONS, QUERIES
 
-__all__ = ["FORMAT", "Graph", "Place"]
+__all__ = ["FORMAT", "Graph"]
 
 FORMAT = "graph-1"
 EDGE = np.dtype([("passage", np.int64), ("kind", np.uint8), ("entity", np.int64)])
 # Callers fall into few sets of audiences; a view of each costs some bytes an entity.
 MOST_VIEWS = 32
+# Names are compared with what was typed where one of its words begins so; of so many, the nearest are told.
+ALIKE_LETTERS = 3
+MOST_ALIKE = 2000
 Replacement = tuple[str, str, Sequence[Passage]]
-
-
-class Place(NamedTuple):
-    """Where a passage stands."""
-
-    source: str
-    start: int
-    end: int
 
 
 class Graph:
@@ -153,30 +149,60 @@ class Graph:
 
     def show(self, name: str, groups: frozenset[str] = frozenset()) -> list[Stated]:
         """Return what is stated of an entity, each with the passage that says so."""
-        visible = self._visible(groups)
-        rows = self._connection.execute(QUERIES["graph_statements"], {"entity": name_key(name)}).fetchall()
-        return [
-            Stated(self._name(passage, subject), relation, self._name(passage, object_), passage)
-            for passage, audience, subject, relation, object_ in rows
-            if audience < len(visible) and visible[audience]
-        ]
+        return self._stated(QUERIES["graph_statements"], {"entity": name_key(name)}, groups)
+
+    def stated_in(self, passages: Sequence[int], groups: frozenset[str] = frozenset()) -> list[Stated]:
+        """Return what these passages state."""
+        return self._stated(QUERIES["graph_statements_in"], {"passages": json.dumps(list(passages))}, groups)
+
+    def named_in(self, passages: Sequence[int], groups: frozenset[str] = frozenset()) -> list[Edge]:
+        """Return how these passages name their entities."""
+        view = self._view(groups)
+        return [self._written(view, edge) for edge in named_in(view, passages)]
+
+    def naming(self, name: str, groups: frozenset[str] = frozenset()) -> list[Edge]:
+        """Return how an entity is named, passage by passage; its own name is left to `named_in`."""
+        view = self._view(groups)
+        return naming(view, _key(view, name))
+
+    def alike(self, name: str, groups: frozenset[str] = frozenset(), limit: int = 5) -> list[str]:
+        """Return the names of entities that are written much like this one, the nearest first."""
+        view = self._view(groups)
+        visible = np.flatnonzero(self._visible(groups)).tolist()
+        patterns = [f"%{word[:ALIKE_LETTERS]}%" for word in name_words(name)] or [f"%{name}%"]
+        found = self._connection.execute(
+            QUERIES["graph_alike"],
+            {"audiences": json.dumps(visible), "patterns": json.dumps(patterns), "most": MOST_ALIKE},
+        )
+        return nearest_names(name, (written for written, entity in found if view.entity(entity) >= 0), limit)
 
     def neighbours(self, name: str, groups: frozenset[str] = frozenset(), limit: int = 20) -> list[Step]:
         """Return the entities that stand in one passage with this one, the most telling first."""
         view = self._view(groups)
-        return [self._named(view, step) for step in related(view, name_key(name), limit)]
+        return [self._named(view, step) for step in related(view, _key(view, name), limit)]
 
     def path(self, name: str, other: str, groups: frozenset[str] = frozenset()) -> list[Step]:
         """Return the shortest way from one entity to another, passage by passage; empty where there is none."""
         view = self._view(groups)
-        return [self._named(view, step) for step in path_between(view, name_key(name), name_key(other))]
+        return [self._named(view, step) for step in path_between(view, _key(view, name), _key(view, other))]
+
+    def _stated(self, query: str, sought: Mapping[str, object], groups: frozenset[str]) -> list[Stated]:
+        visible = self._visible(groups)
+        return [
+            Stated(self._name(passage, subject), relation, self._name(passage, object_), passage)
+            for passage, audience, subject, relation, object_ in self._connection.execute(query, sought).fetchall()
+            if audience < len(visible) and visible[audience]
+        ]
+
+    def _written(self, view: View, edge: Edge) -> Edge:
+        return edge._replace(name=self._named(view, Step(edge.passage, edge.entity)).name)
 
     def _named(self, view: View, step: Step) -> Step:
         """Name the entity of a step: as its passage writes it, or else a page that is about it."""
         name = self._name(step.passage, step.entity)
         owners = view.owners(view.entity(step.entity), IS_OWNING) if not name else ()
         for row, _ in owners:
-            name = name or self._name(int(self._network.passages[row]), step.entity)
+            name = name or self._name(int(view.network.passages[row]), step.entity)
         return step._replace(name=name)
 
     def _name(self, passage: int, entity: int) -> str:
@@ -224,3 +250,9 @@ class Graph:
                 self._views.pop(next(iter(self._views)))
             view = self._views[visible.tobytes()] = View(self._network, visible)
         return view
+
+
+def _key(view: View, name: str) -> int:
+    """Return the key of what a person calls so: a name, a symbol of code, or a document's place."""
+    keys = (name_key(name), symbol_key(name.strip("` ")), place_key(name))
+    return next((key for key in keys if view.entity(key) >= 0), keys[0])

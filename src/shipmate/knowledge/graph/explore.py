@@ -1,35 +1,51 @@
 """Look around in the graph: what stands beside an entity, and how one leads to another."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
+from shipmate.knowledge.graph.edges import EdgeKind
 from shipmate.knowledge.graph.network import Keys, neighbours_of
 from shipmate.knowledge.graph.view import View
+from shipmate.neighbourhood import Edge, Step
 
-__all__ = ["Stated", "Step", "path_between", "related"]
+__all__ = ["named_in", "naming", "path_between", "related"]
 
 # A way that is longer says nothing to a person.
 MOST_STEPS = 6
 
 
-class Step(NamedTuple):
-    """From an entity, through a passage that names both, to the next one."""
+def named_in(view: View, passages: Sequence[int]) -> list[Edge]:
+    """Return how these passages name their entities, as far as both may be seen."""
+    network = view.network
+    rows = [row for row in map(network.row, passages) if row >= 0 and view.sees(row)]
+    return [
+        edge
+        for row in rows
+        for at in range(network.passage_starts[row], network.passage_starts[row + 1])
+        if (edge := _edge(view, row, int(network.passage_entity[at]), int(network.passage_kind[at])))
+    ]
 
-    passage: int
-    entity: int
-    # As the passage's document writes it; filled in by who knows.
-    name: str = ""
-    weight: float = 0.0
+
+def naming(view: View, key: int) -> list[Edge]:
+    """Return how an entity is named, passage by passage, as far as they may be seen."""
+    network = view.network
+    entity = view.entity(key)
+    if entity < 0:
+        return []
+    return [
+        edge
+        for at in range(network.entity_starts[entity], network.entity_starts[entity + 1])
+        if (edge := _edge(view, int(network.entity_passage[at]), entity, int(network.entity_kind[at])))
+    ]
 
 
-class Stated(NamedTuple):
-    """A typed relation, and the passage that says so."""
-
-    subject: str
-    relation: str
-    object: str
-    passage: int
+def _edge(view: View, row: int, entity: int, kind: int) -> Edge | None:
+    if not view.counts(row, entity, kind):
+        return None
+    network = view.network
+    weight = float(view.idf[entity])
+    return Edge(int(network.passages[row]), EdgeKind(kind).name.lower(), int(network.entities[entity]), weight)
 
 
 def related(view: View, key: int, limit: int) -> list[Step]:

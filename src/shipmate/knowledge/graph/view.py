@@ -54,6 +54,11 @@ class View:
         """Tell whether a passage, by its number, may be seen."""
         return bool(self._may_see[passage])
 
+    def counts(self, passage: int, entity: int, kind: int) -> bool:
+        """Tell whether an edge is there: its passage may be seen, its entity exists, and a part of a name is one."""
+        is_one = kind != EdgeKind.MENTIONS_WITHIN or self._owned[entity]
+        return bool(self._may_see[passage] and self.idf[entity] > 0 and is_one)
+
     def entity(self, key: int) -> int:
         """Return the number of an entity, or -1 where there is none, or none that may be seen."""
         return self._places([key])[0]
