@@ -79,9 +79,16 @@ def commands() -> str:
     )
     root = click.Context(app, info_name="shipmate", **app.context_settings)
     for command in COMMANDS:
-        with click.Context(command, parent=root, info_name=command.name, terminal_width=COLUMNS) as context:
-            text += f"\n## {command.name}\n\n```text\n{command.get_help(context)}\n```\n"
+        text += _help(command, root, "##")
     return text + "\n## Exit codes\n\n" + _table(("code", "meaning"), EXIT_CODES.items())
+
+
+def _help(command: click.Command, parent: click.Context, mark: str) -> str:
+    """Return a command's help, and below it those of the commands in it."""
+    with click.Context(command, parent=parent, info_name=command.name, terminal_width=COLUMNS) as context:
+        text = f"\n{mark} {command.name}\n\n```text\n{command.get_help(context)}\n```\n"
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        return text + "".join(_help(one, context, f"{mark}#") for one in inner)
 
 
 def configuration() -> str:

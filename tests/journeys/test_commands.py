@@ -233,6 +233,50 @@ def test_search_shows_passages_with_scores(garden: Path) -> None:
     assert shipmate("search", "submarine", garden).out == "Nothing found.\n"
 
 
+def test_the_graph_is_shown_with_the_sentence_behind_every_edge(tmp_path: Path) -> None:
+    documents = {
+        "roses.md": "# Roses\n\nThe roses grow beside the Old Wall. Anna Berg prunes them.\n",
+        "wall.md": "# Wall\n\nAnna Berg mends the Old Wall in May.\n",
+    }
+    folder = make_garden(tmp_path, documents)
+    (folder / "relations.yml").write_text("version: 1\nrelations:\n  - Old Wall needs Mortar\n")
+    shown = shipmate("graph", "show", "old wall", folder)
+    assert shown.out.startswith("Old Wall\nOld Wall needs Mortar\n   relations.yml, line 3\n")
+    assert "wall.md, characters " in shown.out
+    beside = shipmate("graph", "neighbours", "Old Wall", folder).out
+    assert re.search(
+        r"^Anna Berg  mentions\n   \w+\.md, characters \d+-\d+\n   (Anna Berg|The roses)", beside, re.MULTILINE
+    )
+    way = shipmate("graph", "path", "Anna Berg", "Mortar", folder).out
+    assert re.findall(r"^(.*) → (.*)$", way, re.MULTILINE) == [("Anna Berg", "Old Wall"), ("Old Wall", "Mortar")]
+    record = json.loads(shipmate("graph", "show", "--json", "--limit", "1", "Anna Berg", folder).out)
+    assert record["about"] == "Anna Berg"
+    assert len(record["entities"]) == 1
+    assert json.loads(shipmate("graph", "path", "--json", "Mortar", "Anna Berg", folder).out)["legs"]
+
+
+def test_a_name_that_no_document_knows_is_answered_with_those_that_come_near(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path, {"a.md": "# Roses\n\nThey bloom.\n", "b.md": "# Tulips\n\nThey too.\n"})
+    unknown = shipmate("graph", "show", "Rosses", folder)
+    assert unknown.code == 5
+    assert "Did you mean `Roses`?" in unknown.err
+    assert shipmate("graph", "path", "Roses", "Tulips", folder).out == "No way leads from one to the other.\n"
+
+
+def test_a_line_that_declares_nothing_is_named(tmp_path: Path) -> None:
+    folder = make_garden(tmp_path)
+    (folder / "relations.yml").write_text("version: 1\nrelations:\n  - Roses Sun\n")
+    checked = shipmate("check", folder)
+    assert checked.code == 3
+    assert "relations.yml:3: This is no relation: `Roses Sun`." in checked.err
+    (folder / "relations.yml").unlink()
+    (folder / "knowledge" / "sun.md").write_text("---\nrelations:\n  - Roses Sun\n---\n# Sun\n\nIt shines.\n")
+    read = shipmate("ingest", folder)
+    assert read.code == 0
+    assert "knowledge/sun.md:3: This is no relation: `Roses Sun`." in read.err
+    assert "2 added" in read.out
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(garden: Path) -> None:
     for words in (("ask", QUESTION), ("ask", "--json", QUESTION), ("search", "sun")):
         with begun(*words, garden) as process:

@@ -10,6 +10,7 @@ from shipmate import __version__
 from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.chat import chat
 from shipmate.cli.folder import check, ingest, init
+from shipmate.cli.graph import graph
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
 from shipmate.cli.state import backup, doctor, forget, restore, upgrade
@@ -18,7 +19,7 @@ from shipmate.errors import ShipmateError, StorageError
 __all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
 
 # In the order in which a newcomer meets them.
-COMMANDS = (init, ask, chat, serve, ingest, search, check, explain, backup, restore, upgrade, forget, doctor)
+COMMANDS = (init, ask, chat, serve, ingest, search, graph, check, explain, backup, restore, upgrade, forget, doctor)
 
 # What each exit code means; the reference page is made of this.
 EXIT_CODES = {

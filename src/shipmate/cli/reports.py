@@ -1,12 +1,13 @@
-"""What search and explain print."""
+"""What search, graph and explain print."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
 
 from shipmate.cli.screen import say, terminal
 from shipmate.messages import Hit, Scored, Trace
+from shipmate.neighbourhood import Neighbourhood, Way, Where
 
-__all__ = ["show_hits", "show_trace"]
+__all__ = ["show_hits", "show_neighbours", "show_relations", "show_trace", "show_way"]
 
 EXCERPT_CHARS = 300
 INDENT = "   "
@@ -31,6 +32,44 @@ def _excerpt(text: str) -> str:
     console = terminal()
     width = console.width if console else EXCERPT_CHARS + len(INDENT)
     return textwrap.fill(excerpt, width, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def show_relations(found: Neighbourhood, limit: int) -> None:
+    """Print what is said of a name, and the passages about it."""
+    say((found.about, "bold"))
+    for relation in found.relations[:limit]:
+        say((relation.subject, "cyan"), f" {relation.relation} ", (relation.object, "cyan"))
+        _say_where(relation.where)
+    for near in found.passages[:limit]:
+        if not near.where.line:
+            path = " > ".join((near.where.title, *near.headings))
+            say((f"{near.number}.", "cyan"), f" {path}  ", (", ".join(near.kinds), "dim"))
+            _say_where(near.where)
+
+
+def show_neighbours(found: Neighbourhood) -> None:
+    """Print the names beside a name, each with a sentence that names it."""
+    if not found.entities:
+        say("No other name stands beside it.")
+    for entity in found.entities:
+        mention = entity.mentions[0]
+        say((entity.name, "cyan"), (f"  {', '.join(mention.kinds)}", "dim"))
+        _say_where(mention.where)
+
+
+def show_way(way: Way) -> None:
+    """Print a way, one step after the other."""
+    if not way.legs:
+        say("No way leads from one to the other.")
+    for leg in way.legs:
+        say((leg.start, "cyan"), " → ", (leg.end, "cyan"))
+        _say_where(leg.where)
+
+
+def _say_where(where: Where) -> None:
+    place = f"line {where.line}" if where.line else f"characters {where.start}-{where.end}"
+    say((f"{INDENT}{where.source}, {place}", "dim"))
+    say(_excerpt(where.quote))
 
 
 def show_trace(trace: Trace) -> None:
