@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from shipmate.errors import ConversationBusy, Malformed, NoConversation, NoTurn, StorageError, TooLarge
+from shipmate.errors import (
+    ConversationBusy,
+    Malformed,
+    Missing,
+    NoConversation,
+    NoEntity,
+    NoIndex,
+    NoTurn,
+    StorageError,
+    TooLarge,
+)
 from shipmate.messages import (
     Ask,
     Card,
@@ -21,6 +31,7 @@ from shipmate.messages import (
     Trace,
     Usage,
 )
+from shipmate.neighbourhood import Centre, Entity, Mention, Near, Neighbourhood, Relation, Where
 
 PASSAGE = Passage(
     source="harbour/mooring.md",
@@ -33,6 +44,7 @@ PASSAGE = Passage(
 )
 QUOTE = "A berth costs 24 euros a night, and water is included."
 CITATION = Citation(source=PASSAGE.source, title=PASSAGE.title, quote=QUOTE, start=170, end=170 + len(QUOTE))
+NAMES = ("Harbour Office", "Berth <b>24</b>")
 SENTENCES = ("From the documents: ", "**A berth costs 24 euros a night**, and water is included. [1]")
 WAIT_TEXT = "I am thinking about other questions right now. Please wait a moment and ask again."
 
@@ -112,6 +124,37 @@ class FakeAssistant:
     def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
         overlaps = source == PASSAGE.source and start < PASSAGE.end and end > PASSAGE.start
         return [PASSAGE] if overlaps and caller else []
+
+    async def neighbourhood(self, centre: Centre, caller: str) -> Neighbourhood:
+        about = (await self.trace(centre.turn_id, caller)).question if centre.turn_id else PASSAGE.title
+        if centre.name not in ("", *NAMES):
+            raise NoEntity(centre.name, NAMES)
+        if centre.source not in ("", PASSAGE.source):
+            raise Missing("No passage overlaps it.", do="Ask again.")
+        if self.unready:
+            raise NoIndex(self.unready, do="Run `shipmate ingest`.")
+        where = Where(source=PASSAGE.source, title=PASSAGE.title, start=120, end=178, quote=PASSAGE.text[:58])
+        line = Where(
+            source="relations.yml", title="relations.yml", line=3, quote=" ".join((NAMES[0], "lets", NAMES[1]))
+        )
+        spot = PASSAGE.text.index(QUOTE)
+        near = Near(
+            number=1,
+            headings=PASSAGE.headings,
+            text=PASSAGE.text,
+            marked=(spot, spot + len(QUOTE)),
+            kinds=("cited",) if centre.turn_id else ("mentions",),
+            where=where,
+        )
+        return Neighbourhood(
+            centre=centre,
+            about=centre.name or about,
+            passages=(near,),
+            entities=tuple(
+                Entity(name=name, mentions=(Mention(passage=1, kinds=("mentions",), where=where),)) for name in NAMES
+            ),
+            relations=(Relation(subject=NAMES[0], relation="lets", object=NAMES[1], where=line),),
+        )
 
     def _admit(self, ask: Ask) -> None:
         if not ask.text.strip():

@@ -190,6 +190,7 @@ def test_the_description_has_every_door_and_every_reference_resolves(house: Hous
         "/v1/models",
         "/v1/models/{model}",
         "/turns/{turn_id}",
+        "/neighbourhood",
         "/passages",
         "/metrics",
         "/healthz",

@@ -24,8 +24,8 @@ __all__ = [
     "language_in",
 ]
 
-# What tells nothing of anybody needs no key.
-PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
+# What tells nothing of anybody needs no key; the graph's page then asks for one itself, because a link carries none.
+PUBLIC_PATHS = frozenset({"/", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz"})
 PUBLIC_FOLDER = "/static/"
 COOKIE = "shipmate_device"
 COOKIE_DAYS = 400

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from shipmate.errors import NotReady, StorageError
 from shipmate.messages import Ask, Card, Finished, Passage, Reply, ReplyKind, StreamEvent, Trace
+from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock
 from shipmate.server.access import Access
 from shipmate.server.metrics import CountedTurn, Metrics
@@ -49,6 +50,12 @@ class Assistant(Protocol):
 
     def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
         """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
+
+    async def neighbourhood(self, centre: Centre, caller: str) -> Neighbourhood:
+        """Return what stands around an answer, a name or a passage, as far as the caller may see it.
+
+        Raises `NoTurn`, `NoEntity` or `Missing`, and `NoIndex` without a graph.
+        """
 
 
 class Lobby:

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from shipmate import __version__
 from shipmate.messages import Card, Cited, Finished, Passage, Reply, Started, Token, Trace
+from shipmate.neighbourhood import Neighbourhood
 from shipmate.server.access import is_public
 from shipmate.server.chat import ChatRequest
 from shipmate.server.openai_door import Chunk, Completion, CompletionRequest, Model, ModelList
@@ -35,6 +36,7 @@ RECORDS = (
     ModelList,
     Trace,
     Passage,
+    Neighbourhood,
     ProblemDetails,
     OpenAIError,
 )

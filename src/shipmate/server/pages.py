@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader
 
 from shipmate.errors import Missing
 from shipmate.server.access import device_cookie
+from shipmate.server.graph_page import GraphPage
 from shipmate.server.lobby import Lobby
 from shipmate.server.wire import ENCODER
 
@@ -47,6 +48,7 @@ class Pages:
             loader=PackageLoader("shipmate.server"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
         self._needs_key = lobby.access.needs_key
+        self.graph = GraphPage(lobby, self._templates, PAGE_HEADERS)
 
     async def home(self, request: Request) -> Response:
         """Return the chat, and give the browser an identity that its conversations belong to."""

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from shipmate.errors import Invalid, Missing, ShipmateError
+from shipmate.server.graph_page import centre
 from shipmate.server.lobby import Lobby
 from shipmate.server.openai_door import Model, ModelList
 from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems
@@ -22,6 +23,7 @@ NAME_CHARACTERS = 1024
 OFFSET_LIMIT = 2**53
 Name = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 Source = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a citation names it.")]
+Word = Annotated[str, Query(max_length=NAME_CHARACTERS, description="One of `turn`, `name` and `source` is needed.")]
 Offset = Annotated[int, Query(ge=0, le=OFFSET_LIMIT, description="In characters, as a citation has it.")]
 QUIET = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
@@ -57,6 +59,22 @@ class Quiet:
             )
         return _json(found)
 
+    async def neighbourhood(
+        self,
+        request: Request,
+        *,
+        turn: Word = "",
+        name: Word = "",
+        source: Word = "",
+        start: Offset = 0,
+        end: Offset = 0,
+    ) -> Response:
+        """Return what stands around a turn's answer, a name, or a passage: its names, relations and where each is said."""
+        asked = centre(turn, name, source, start, end)
+        if asked is None:
+            raise Invalid("Nothing was asked for.", do="Send `turn`, `name`, or `source` with `start` and `end`.")
+        return _json(await self._lobby.assistant.neighbourhood(asked, request.scope["caller"]))
+
 
 def create_routes(lobby: Lobby) -> FastAPI:
     """Return every door that is not hot; whatever breaks in there is answered in there."""
@@ -64,10 +82,16 @@ def create_routes(lobby: Lobby) -> FastAPI:
     quiet = Quiet(lobby)
     _get(app, "/turns/{turn_id}", quiet.trace, json_of("Trace"), problems(401, 404, 422))
     _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
+    _get(app, "/neighbourhood", quiet.neighbourhood, json_of("Neighbourhood"), problems(401, 404, 422, 503))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
     pages = Pages(lobby, lambda: describe(app, title=lobby.assistant.name, needs_key=lobby.access.needs_key))
-    for path, page in (("/", pages.home), ("/docs", pages.docs), ("/openapi.json", pages.openapi)):
+    for path, page in (
+        ("/", pages.home),
+        ("/docs", pages.docs),
+        ("/graph", pages.graph.show),
+        ("/openapi.json", pages.openapi),
+    ):
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
     _answer_errors(app, lobby)

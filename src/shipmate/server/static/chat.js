@@ -143,6 +143,9 @@ function showAnswer() {
       showSources(item.querySelector(".sources"), view.citations);
       item.querySelector(".tail").hidden = false;
       item.querySelector(".copy").hidden = !view.text;
+      const around = item.querySelector(".around");
+      around.hidden = !view.reply?.citations.length;
+      if (!around.hidden) around.href = `/graph?${new URLSearchParams({ turn: view.reply.turn_id })}`;
       stamp(item.querySelector(".tail time"), answeredAt);
     },
     note(words) {

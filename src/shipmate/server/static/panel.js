@@ -18,6 +18,8 @@ export async function openPanel(citation, number, from, key) {
   write("panel-title", citation.title || citation.source);
   write("panel-path", "");
   write("panel-source", citation.source);
+  const { source, start, end } = citation;
+  document.getElementById("panel-around").href = `/graph?${new URLSearchParams({ source, start, end })}`;
   body.replaceChildren();
   if (narrow.matches) panel.showModal();
   else panel.show();
