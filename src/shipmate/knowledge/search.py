@@ -13,6 +13,7 @@ from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
 from shipmate.knowledge.fusion import fuse
 from shipmate.knowledge.keys import passage_key
+from shipmate.knowledge.rerank import DOCUMENT, rerank
 from shipmate.knowledge.reranked import RERANKED, reranked
 from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Led, Passage, Question
@@ -23,8 +24,9 @@ __all__ = ["Search"]
 
 log = logging.getLogger(__name__)
 
-# How many of the best by words are looked at closely, and how many of the other legs count.
-DEPTH = 30
+# How many of the best by words count, how many of them are looked at closely, and how many of the other legs count.
+DEPTH = 80
+CLOSELY = 30
 LEG_DEPTH = 30
 # What is less like the question, and shares no word with it, has nothing to do with it.
 LEAST_LIKENESS = 0.1
@@ -71,14 +73,15 @@ class Search:
         if question.history:
             terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
         hits = self._by_words(terms, max(DEPTH, limit), groups)
-        scores = self._scores(hits, text, asked)
+        scores = self._scores(hits[:CLOSELY], text, asked) + [hit.score / hits[0].score for hit in hits[CLOSELY:]]
         ranked = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
         said = {passage_key(hit.passage): (score, hit) for score, hit in ranked}
         cosine = await self._likenesses(text, said, groups)
-        led = self._led(text, [hit for _, hit in ranked], groups)
+        led = self._led(text, [hit for _, hit in ranked[:CLOSELY]], groups)
         fused = fuse(
             lexical={key: score for key, (score, _) in said.items()}, cosine=cosine, graph=led.scores, trust=led.trust
         )
+        fused = rerank(fused, {key: hit.passage for key, (_, hit) in said.items()})
         legs = {
             "lexical": {key: hit.score for key, (_, hit) in said.items()},
             "dense": cosine,
@@ -91,6 +94,8 @@ class Search:
             passage = known[1].passage if known else self._passage(best.key, groups)
             if passage and passage.text not in distinct:
                 shares = {leg: scores[best.key] for leg, scores in legs.items() if best.key in scores}
+                if DOCUMENT in best.legs:
+                    shares[DOCUMENT] = best.legs[DOCUMENT]
                 distinct[passage.text] = Hit(passage=passage, score=best.score, legs=shares)
                 if len(distinct) == depth:
                     break
