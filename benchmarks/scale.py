@@ -146,7 +146,7 @@ def _cut(document: Document) -> Written:
 
 
 def ask(collection: Collection, embedder: Embedder, questions: Sequence[Question]) -> dict[str, Figures]:
-    """Return what each leg takes for a question; the first half of them warms up."""
+    """Return what each leg takes for a question, the first half of which warm up; then close the collection."""
     legs = Legs(collection, embedder)
     cpu_ms: dict[str, list[float]] = {}
     for number, question in enumerate(questions):
@@ -154,6 +154,7 @@ def ask(collection: Collection, embedder: Embedder, questions: Sequence[Question
         if 2 * number >= len(questions):
             for leg, took_ms in legs.cpu_ms.items():
                 cpu_ms.setdefault(leg, []).append(took_ms)
+    legs.close()
     return {leg: _spread(took_ms) for leg, took_ms in cpu_ms.items()}
 
 
@@ -213,11 +214,10 @@ def measure(data: Path, count: int) -> dict[str, object]:
         took, text_bytes = ingest(folder, embedder, documents(parts, count))
         ingested = {**took, **sizes(folder, text_bytes), "open_s": open_s(folder, embedder)}
         collection = opened(folder, embedder)
+        vector = nearest(collection, embedder, questions[len(questions) // 2 :])
         legs = ask(collection, embedder, questions)
-        legs["vector"] = nearest(collection, embedder, questions[len(questions) // 2 :])
-        collection.close()
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"passages": count, "legs": legs, "ingest": ingested, "rss_mb_max": rss_mb}
+    return {"passages": count, "legs": {**legs, "vector": vector}, "ingest": ingested, "rss_mb_max": rss_mb}
 
 
 def _rounded(value: object) -> object:

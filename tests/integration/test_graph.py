@@ -170,6 +170,13 @@ def test_a_changed_source_says_only_what_it_says_now() -> None:
         assert [step.name for step in graph.path("The Long Tide", "Otto Kern")] == ["Otto Kern"]
 
 
+def test_of_a_source_that_comes_twice_in_a_write_the_last_one_counts() -> None:
+    with graph_of() as graph:
+        write(graph, passage("a.md", "", "Otto Kern met Ida Holm."), passage("a.md", "Otto Kern", "He met Anna Berg."))
+        assert graph.sources() == {"a.md": "1"}
+        assert [step.name for step in graph.neighbours("Otto Kern")] == ["a.md"]
+
+
 def test_what_people_declare_leads_on_and_is_no_passage() -> None:
     lines = ("Contract requires Signature", "Signature signed_by Client")
     statements = [statement for line in lines if (statement := declared(line))]

@@ -5,11 +5,12 @@ import json
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import retrieval
+from benchmarks import retrieval, scale
 from benchmarks.ranking_measures import ndcg, recall
 
 DOCUMENTS = st.permutations("abcdefgh")
@@ -79,3 +80,13 @@ def test_the_hybrid_finds_the_page_behind_the_one_that_is_named(
     retrieval.main()
     legs = json.loads(capsys.readouterr().out)["legs"]
     assert legs["hybrid"]["recall@2"] == 100
+
+
+def test_passages_at_scale_are_the_same_in_every_run_and_each_leg_is_measured(small_set: Path) -> None:
+    parts = scale.read_parts(small_set)
+    assert list(scale.documents(parts, 5)) == list(scale.documents(parts, 5))
+    measured = json.loads(msgspec.json.encode(scale.measure(small_set, 40)))
+    assert measured["passages"] == 40
+    assert set(measured["legs"]) == {"lexical", "dense", "graph", "hybrid", "vector"}
+    assert measured["legs"]["vector"]["recall@10"] == 1
+    assert measured["ingest"]["docs_per_cpu_s"] > 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shipmate.adapters.static_embedder import WEIGHTS, StaticEmbedder, WordPieces
 from shipmate.errors import Damaged
+from shipmate.text import fold
 
 ALIKE = (
     (
@@ -48,6 +49,13 @@ def test_words_are_taken_apart_from_the_left_by_the_longest_piece() -> None:
 @given(st.text())
 def test_every_text_has_its_places(text: str) -> None:
     assert all(0 <= place < 3 for place in WordPieces(["a", "##a", "b"]).places(text))
+
+
+@given(st.text(), st.text())
+def test_the_pieces_of_a_text_are_those_of_its_words(text: str, more: str) -> None:
+    pieces = WordPieces(["a", "##a", "b", "0", "##1", "don", "t"])
+    assert pieces.places(f"{text} {more}") == pieces.places(text) + pieces.places(more)
+    assert pieces.places(text) == pieces.places(fold(text))
 
 
 async def test_company_changes_nothing_to_the_last_bit() -> None:

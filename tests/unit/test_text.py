@@ -109,6 +109,13 @@ def test_a_verb_with_its_particle_is_also_one_word() -> None:
     assert stems("a blog in time zones") == ["blog", "time", "zone"]
 
 
+@given(st.text(max_size=60))
+@example("ﷺ")
+def test_no_stem_has_a_space_in_it(text: str) -> None:
+    """An index parts its terms by spaces."""
+    assert not any(char.isspace() for found in stems(text) for char in found)
+
+
 @example("𝑨")
 @example("İ")
 @given(st.text(max_size=60))
