@@ -87,6 +87,6 @@ def test_passages_at_scale_are_the_same_in_every_run_and_each_leg_is_measured(sm
     assert list(scale.documents(parts, 5)) == list(scale.documents(parts, 5))
     measured = json.loads(msgspec.json.encode(scale.measure(small_set, 40)))
     assert measured["passages"] == 40
-    assert set(measured["legs"]) == {"lexical", "dense", "graph", "hybrid", "vector"}
+    assert {"lexical", "dense", "graph", "hybrid", "vector"} <= set(measured["legs"])
     assert measured["legs"]["vector"]["recall@10"] == 1
     assert measured["ingest"]["docs_per_cpu_s"] > 0
