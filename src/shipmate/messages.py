@@ -402,6 +402,8 @@ class Recalled(Record, frozen=True, kw_only=True):
     exchange: Exchange
     # How much its question has in common with the present one, 0-1.
     likeness: float
+    # Where what it cites stands now.
+    passages: tuple[Passage, ...] = ()
 
 
 class Event(Record, frozen=True, kw_only=True, omit_defaults=True):

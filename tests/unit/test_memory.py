@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -257,15 +258,61 @@ def test_a_caller_recalls_exactly_what_there_would_be_without_the_rest(
     assert asyncio.run(recalled(all_of_them=True)) == asyncio.run(recalled(all_of_them=False))
 
 
-async def test_a_passage_that_was_cited_where_the_like_was_asked_gains_a_little() -> None:
+async def recalled_tulips() -> tuple[Recalled, ...]:
     house = House()
     await house.say("When are tulips planted?", "tulips.md")
     await house.rest()
-    recalled = house.memory.recall("When should tulips be planted?", "", NOBODY, TELLING)
-    hits = [Hit(passage=passage("roses.md"), score=1.0), Hit(passage=passage("tulips.md"), score=0.9)]
-    better = favoured(hits, recalled)
-    assert [hit.passage.source for hit in better] == ["tulips.md", "roses.md"]
+    return house.memory.recall("When should tulips be planted?", "", NOBODY, TELLING)
+
+
+def hit(source: str, score: float) -> Hit:
+    return Hit(passage=passage(source), score=score)
+
+
+def order(hits: Sequence[Hit]) -> list[str]:
+    return [hit.passage.source for hit in hits]
+
+
+async def test_a_passage_that_was_cited_where_nearly_the_same_was_asked_gains_a_little() -> None:
+    recalled = await recalled_tulips()
+    better = favoured([hit("roses.md", 1.0), hit("tulips.md", 0.9)], recalled)
+    assert order(better) == ["tulips.md", "roses.md"]
     assert better[0].legs["recalled"] == recalled[0].likeness
-    far = [Hit(passage=passage("roses.md"), score=1.0), Hit(passage=passage("tulips.md"), score=0.5)]
-    assert [hit.passage.source for hit in favoured(far, recalled)] == ["roses.md", "tulips.md"]
+    assert order(favoured([hit("roses.md", 1.0), hit("tulips.md", 0.5)], recalled)) == ["roses.md", "tulips.md"]
+
+
+async def test_a_passage_that_the_search_did_not_find_is_added_as_if_found_last() -> None:
+    recalled = await recalled_tulips()
+    more = favoured([hit("roses.md", 1.0), hit("wages.md", 0.4)], recalled)
+    assert order(more) == ["roses.md", "tulips.md", "wages.md"]
+    assert favoured([], recalled) == []
+
+
+async def test_what_was_asked_must_be_nearly_the_same() -> None:
+    (recalled,) = await recalled_tulips()
+    hits = [hit("roses.md", 1.0), hit("tulips.md", 0.9)]
+    assert favoured(hits, [msgspec.structs.replace(recalled, likeness=0.44)]) is hits
     assert favoured(hits, ()) is hits
+
+
+async def test_in_an_index_that_hides_a_passage_nothing_that_cites_it_is_recalled() -> None:
+    """As when a passage is blocked: the documents are the same, and the index shows less of them."""
+
+    class Hiding(MemoryIndex):
+        def passages(self, source: str) -> list[Passage]:
+            return [] if source == "tulips.md" else super().passages(source)
+
+    house = House()
+    await house.say("When are tulips planted?", "tulips.md")
+    await house.say("When are roses pruned?", "roses.md")
+    await house.rest()
+    assert len(house.recall("tulips planted, roses pruned")) == 2
+    shown, house.index = house.index, Hiding()
+    house.ingest(**dict.fromkeys(("roses", "tulips", "wages"), ()))
+    house.memory.follow([house.index])
+    assert house.recall("tulips planted, roses pruned") == []
+    await house.rest(1)
+    assert house.recall("tulips planted, roses pruned") == ["When are roses pruned?"]
+    house.index = shown
+    await house.rest(1)
+    assert len(house.recall("tulips planted, roses pruned")) == 2

@@ -1,6 +1,6 @@
-"""What past conversations do for the ranking: passages that were cited where the like was asked gain a little."""
+"""What past conversations do for the ranking: passages that were cited where nearly the same was asked come forward."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -12,30 +12,47 @@ __all__ = ["favoured"]
 FAVOUR = 0.3
 # Where less than nearly the same was asked, other passages answer.
 NEARLY_SAME = 0.45
+# So many passages at most are added to those that were found.
+ADDED = 3
+
+Place = tuple[str, int, int]
 
 
 def favoured(hits: Sequence[Hit], recalled: Sequence[Recalled]) -> Sequence[Hit]:
-    """Return the same hits in the order that past conversations suggest."""
-    gains = [_gain(hit.passage, recalled) for hit in hits]
-    if not any(gains):
+    """Return the hits in the order that past conversations suggest, with what those cited and the search did not find.
+
+    Where the search has found nothing, there is nothing to add to.
+    """
+    gains: dict[Place, float] = {}
+    cited: dict[Place, Passage] = {}
+    for passage, likeness in _cited(recalled):
+        place = _place(passage)
+        gains[place] = max(likeness, gains.get(place, 0.0))
+        cited[place] = passage
+    if not gains or not hits:
         return hits
+    known = {_place(hit.passage) for hit in hits}
+    new = [passage for place, passage in cited.items() if place not in known][:ADDED]
+    last = hits[-1].score
+    joined = [*hits, *(Hit(passage=passage, score=last) for passage in new)]
     best = hits[0].score
-    better = [
-        msgspec.structs.replace(hit, score=hit.score + FAVOUR * gain * best, legs={**hit.legs, "recalled": gain})
-        if gain
-        else hit
-        for hit, gain in zip(hits, gains, strict=True)
-    ]
-    return sorted(better, key=lambda hit: hit.score, reverse=True)
+    ranked = [_raised(hit, gains.get(_place(hit.passage), 0.0), best) for hit in joined]
+    return sorted(ranked, key=lambda hit: hit.score, reverse=True)
 
 
-def _gain(passage: Passage, recalled: Sequence[Recalled]) -> float:
-    """Return how like the present question the most similar one is whose answer cites this passage."""
-    near = [example for example in recalled if example.likeness >= NEARLY_SAME]
-    return max([example.likeness for example in near if _cites(example, passage)], default=0.0)
+def _cited(recalled: Sequence[Recalled]) -> Iterator[tuple[Passage, float]]:
+    """Yield each passage that an answer to nearly the same question cites, with how alike the questions are."""
+    for example in recalled:
+        if example.likeness >= NEARLY_SAME:
+            for passage in example.passages:
+                yield passage, example.likeness
 
 
-def _cites(example: Recalled, passage: Passage) -> bool:
-    return any(
-        citation.source == passage.source and citation.quote in passage.text for citation in example.exchange.citations
-    )
+def _raised(hit: Hit, gain: float, best: float) -> Hit:
+    if not gain:
+        return hit
+    return msgspec.structs.replace(hit, score=hit.score + FAVOUR * gain * best, legs={**hit.legs, "recalled": gain})
+
+
+def _place(passage: Passage) -> Place:
+    return passage.source, passage.start, passage.end

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from operator import is_not
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
-from shipmate.memory.standing import Audiences, Standing
+from shipmate.memory.standing import Standing
 from shipmate.messages import Citation, Episode, Exchange, Passage, Recalled
 from shipmate.ports import Clock, Episodes, PassageIndex
 from shipmate.text import asked_stems, stems
@@ -47,8 +48,8 @@ class Kept:
     solved: tuple[Exchange, ...]
     # Those of the solved whose citations all stand: its thread in the index holds them, with two turns each.
     standing: tuple[Exchange, ...] = ()
-    # Whom its passages are for.
-    audiences: Audiences = frozenset()
+    # Whom its passages are for, by group; of one that everyone may see, no group.
+    audiences: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def citations(self) -> list[Citation]:
@@ -71,6 +72,7 @@ class Memory:
         self._of_conversation: dict[str, set[str]] = defaultdict(set)
         self._index = SpokenIndex()
         self._standing = Standing()
+        self._indexes: tuple[PassageIndex, ...] = ()
         # The rows of the index that may be seen by those who are in these groups.
         self._views: dict[frozenset[str], Mask] = {}
         self._erasures = 0
@@ -98,8 +100,12 @@ class Memory:
             for kept, number in ((self._kept[issue_id], number) for issue_id, number in found)
             if kept.episode.conversation_id != conversation_id
         ]
-        alike = (Recalled(exchange=exchange, likeness=_likeness(asked, exchange, telling)) for exchange in exchanges)
-        return tuple(islice((recalled for recalled in alike if recalled.likeness >= LEAST_LIKENESS), RECALLED))
+        alike = ((exchange, _likeness(asked, exchange, telling)) for exchange in exchanges)
+        near = ((exchange, likeness) for exchange, likeness in alike if likeness >= LEAST_LIKENESS)
+        return tuple(
+            Recalled(exchange=exchange, likeness=likeness, passages=self._passages(exchange))
+            for exchange, likeness in islice(near, RECALLED)
+        )
 
     async def refresh(self, indexes: Sequence[PassageIndex]) -> None:
         """Take up what has come to rest; let go what has expired, was withdrawn, or whose caller was forgotten."""
@@ -117,16 +123,21 @@ class Memory:
                 for episode in await self._store.episodes(new[start : start + READ_AT_ONCE]):
                     self._take(episode)
         self.follow(indexes)
-        fingerprints = _fingerprints(indexes)
         touched: set[str] = set()
         for source in self._standing.unread():
-            passages = await asyncio.to_thread(_passages, indexes, source)
-            touched |= self._standing.read(source, fingerprints.get(source, ""), passages)
+            passages = await asyncio.to_thread(_of_source, indexes, source)
+            touched |= self._standing.read(source, passages)
         self._settle(touched)
 
     def follow(self, indexes: Sequence[PassageIndex]) -> None:
-        """Recall nothing any more that stands on a document which has changed, until it was read again."""
-        self._settle(self._standing.changed(_fingerprints(indexes)))
+        """Recall nothing any more that stands on a document which has changed, until it was read again.
+
+        In other indexes than before, every document may be another one.
+        """
+        fingerprints = {source: own for index in indexes for source, own in index.sources().items()}
+        others = len(indexes) != len(self._indexes) or any(map(is_not, indexes, self._indexes))
+        self._indexes = tuple(indexes)
+        self._settle(self._standing.changed(fingerprints, all_of_them=others))
 
     def _take(self, episode: Episode) -> None:
         for issue_id in self._of_caller[episode.caller]:
@@ -160,12 +171,11 @@ class Memory:
         """Bring the index in step with what stands of these episodes."""
         for issue_id in issue_ids:
             kept = self._kept[issue_id]
-            known = [self._standing.audiences(citation) for citation in kept.citations]
-            kept.audiences = frozenset[tuple[str, ...]]().union(*filter(None, known))
+            kept.audiences = frozenset(
+                passage.audience for citation in kept.citations for passage in self._standing.passages(citation)
+            )
             standing = tuple(
-                exchange
-                for exchange in kept.solved
-                if all(self._standing.audiences(citation) is not None for citation in exchange.citations)
+                exchange for exchange in kept.solved if all(map(self._standing.passages, exchange.citations))
             )
             if standing != kept.standing:
                 if kept.standing:
@@ -175,6 +185,11 @@ class Memory:
                 kept.standing = standing
         if issue_ids:
             self._views.clear()
+
+    def _passages(self, exchange: Exchange) -> tuple[Passage, ...]:
+        """Return where what an exchange cites stands."""
+        found = (passage for citation in exchange.citations for passage in self._standing.passages(citation))
+        return tuple({(passage.source, passage.start, passage.end): passage for passage in found}.values())
 
     def _view(self, groups: frozenset[str]) -> Mask:
         if groups not in self._views:
@@ -198,11 +213,7 @@ class Memory:
         )
 
 
-def _fingerprints(indexes: Sequence[PassageIndex]) -> dict[str, str]:
-    return {source: fingerprint for index in indexes for source, fingerprint in index.sources().items()}
-
-
-def _passages(indexes: Sequence[PassageIndex], source: str) -> list[Passage]:
+def _of_source(indexes: Sequence[PassageIndex], source: str) -> list[Passage]:
     return [passage for index in indexes for passage in index.passages(source)]
 
 

@@ -1,24 +1,22 @@
-"""Whether what past replies cited still stands in the documents, and who may see it."""
+"""Where what past replies cited still stands in the documents."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shipmate.messages import Citation, Passage
 
-__all__ = ["Audiences", "Standing"]
-
-# The groups that each passage with a quote is for; of one that everyone may see, none.
-Audiences = frozenset[tuple[str, ...]]
+__all__ = ["Standing"]
 
 
 @dataclass(slots=True)
 class Source:
     """A document that was cited."""
 
-    # Under which it was read; None: it has changed since, and nothing stands in it until it is read.
-    fingerprint: str | None = None
-    # Of each quote that stands in it.
-    audiences: dict[str, Audiences] = field(default_factory=dict)
+    # Under which it was read; empty for one that is not there.
+    fingerprint: str = ""
+    is_unread: bool = True
+    # The passages with each quote that was found in it then.
+    passages: dict[str, tuple[Passage, ...]] = field(default_factory=dict)
     # Which episodes cite what of it.
     quotes: dict[str, set[str]] = field(default_factory=dict)
 
@@ -34,8 +32,7 @@ class Standing:
         for citation in citations:
             source = self._sources.setdefault(citation.source, Source())
             source.quotes.setdefault(issue_id, set()).add(citation.quote)
-            if citation.quote not in source.audiences:
-                source.fingerprint = None
+            source.is_unread |= citation.quote not in source.passages
 
     def let_go(self, issue_id: str, citations: Iterable[Citation]) -> None:
         """Forget the citations of an episode."""
@@ -43,39 +40,36 @@ class Standing:
             source = self._sources[name]
             del source.quotes[issue_id]
             left = set().union(*source.quotes.values())
-            source.audiences = {quote: groups for quote, groups in source.audiences.items() if quote in left}
+            source.passages = {quote: passages for quote, passages in source.passages.items() if quote in left}
             if not source.quotes:
                 del self._sources[name]
 
-    def changed(self, fingerprints: Mapping[str, str]) -> set[str]:
+    def changed(self, fingerprints: Mapping[str, str], *, all_of_them: bool = False) -> set[str]:
         """Let nothing stand in documents that are not as they were read; return the episodes that cite them."""
         touched: set[str] = set()
         for name, source in self._sources.items():
-            if source.fingerprint is not None and source.fingerprint != fingerprints.get(name, ""):
-                source.fingerprint = None
-                source.audiences = {}
+            now = fingerprints.get(name, "")
+            if source.fingerprint != now or all_of_them:
+                source.fingerprint = now
+                source.is_unread = True
+                source.passages = {}
                 touched.update(source.quotes)
         return touched
 
     def unread(self) -> list[str]:
         """Return the documents that have to be read."""
-        return [name for name, source in self._sources.items() if source.fingerprint is None]
+        return [name for name, source in self._sources.items() if source.is_unread]
 
-    def read(self, name: str, fingerprint: str, passages: Sequence[Passage]) -> set[str]:
-        """Hold the quotes against a document as it is now; return the episodes that cite it.
-
-        The fingerprint of one that is gone is empty.
-        """
-        source = self._sources.get(name)
-        if source is None:
-            return set()
-        source.fingerprint = fingerprint
+    def read(self, name: str, passages: Sequence[Passage]) -> set[str]:
+        """Hold the quotes against a document as `changed` has met it last; return the episodes that cite it."""
+        source = self._sources[name]
+        source.is_unread = False
         quotes = set().union(*source.quotes.values())
-        found = {quote: frozenset(p.audience for p in passages if quote in p.text) for quote in quotes}
-        source.audiences = {quote: audiences for quote, audiences in found.items() if audiences}
+        found = {quote: tuple(passage for passage in passages if quote in passage.text) for quote in quotes}
+        source.passages = {quote: holding for quote, holding in found.items() if holding}
         return set(source.quotes)
 
-    def audiences(self, citation: Citation) -> Audiences | None:
-        """Return whom the passages with a quote are for; None where it does not stand."""
+    def passages(self, citation: Citation) -> tuple[Passage, ...]:
+        """Return the passages with a quote; none where it does not stand."""
         source = self._sources.get(citation.source)
-        return source.audiences.get(citation.quote) if source else None
+        return source.passages.get(citation.quote, ()) if source else ()
