@@ -30,13 +30,11 @@ from shipmate.turn import Assistant, Parts, Scope, Scopes
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.library import Library
-    from shipmate.tickets.draft import Draft
-    from shipmate.tickets.export import Export, Progress
-    from shipmate.tickets.study import Study
+    from shipmate.tickets.begin import Begun
+    from shipmate.tickets.export import Progress
     from shipmate.upkeep import Upgrade
 
 __all__ = [
-    "Begun",
     "IndexState",
     "abandoned",
     "backup",
@@ -104,34 +102,14 @@ def init(folder: Path) -> Sequence[Path]:
     return config.init(folder, SystemClock())
 
 
-class Begun(NamedTuple):
-    """What past tickets have come to."""
-
-    export: "Export"
-    study: "Study"
-    draft: "Draft"
-
-
 def init_from_tickets(
     folder: Path, tickets: Path, columns: Sequence[str], *, reading: "Progress", sorting: "Progress"
-) -> Begun:
-    """Make a new assistant whose charter, FAQ and documents are drafts from past tickets.
-
-    Raises `UsageError` when a file exists, `ProjectError` with the line of the export that does not read.
-    """
+) -> "Begun":
+    """Make a new assistant from drafts of past tickets."""
     from shipmate.adapters.static_embedder import StaticEmbedder
-    from shipmate.tickets import draft as drafting
-    from shipmate.tickets.columns import chosen_columns
-    from shipmate.tickets.export import read_export
-    from shipmate.tickets.study import study
+    from shipmate.tickets.begin import begin
 
-    starter = config.starter(folder, SystemClock())
-    config.refuse_existing(folder, starter)
-    export = read_export(tickets, chosen_columns(columns), reading)
-    found = asyncio.run(study(export, StaticEmbedder(), sorting))
-    drafted = drafting.draft(found, export, starter)
-    config.init(folder, SystemClock(), drafted.files)
-    return Begun(export, found, drafted)
+    return asyncio.run(begin(folder, tickets, columns, SystemClock(), StaticEmbedder(), reading=reading, sorting=sorting))
 
 
 def check(folder: Path) -> list[Problem]:

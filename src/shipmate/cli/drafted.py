@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from shipmate.bootstrap import Begun
 from shipmate.cli.screen import say
+from shipmate.tickets.begin import Begun
 from shipmate.tickets.draft import Draft
 from shipmate.tickets.export import Export
 from shipmate.tickets.study import Study
