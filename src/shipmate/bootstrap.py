@@ -30,8 +30,7 @@ from shipmate.turn import Assistant, Parts, Scope, Scopes
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
     from shipmate.library import Library
-    from shipmate.tickets.begin import Begun
-    from shipmate.tickets.export import Progress
+    from shipmate.tickets.begin import Begun, Progress
     from shipmate.upkeep import Upgrade
 
 __all__ = [
@@ -102,14 +101,12 @@ def init(folder: Path) -> Sequence[Path]:
     return config.init(folder, SystemClock())
 
 
-def init_from_tickets(
-    folder: Path, tickets: Path, columns: Sequence[str], *, reading: "Progress", sorting: "Progress"
-) -> "Begun":
-    """Make a new assistant from drafts of past tickets."""
+def init_from_tickets(folder: Path, tickets: Path, columns: Sequence[str], **shown: "Progress") -> "Begun":
+    """Make a new assistant from drafts of past tickets; `shown` are the progress of `reading` and of `sorting`."""
     from shipmate.adapters.static_embedder import StaticEmbedder
     from shipmate.tickets.begin import begin
 
-    return asyncio.run(begin(folder, tickets, columns, SystemClock(), StaticEmbedder(), reading=reading, sorting=sorting))
+    return asyncio.run(begin(folder, tickets, columns, SystemClock(), StaticEmbedder(), **shown))
 
 
 def check(folder: Path) -> list[Problem]:

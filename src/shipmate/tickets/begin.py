@@ -11,7 +11,7 @@ from shipmate.tickets.draft import Draft, draft
 from shipmate.tickets.export import Export, Progress, read_export
 from shipmate.tickets.study import Study, study
 
-__all__ = ["Begun", "begin"]
+__all__ = ["Begun", "Progress", "begin"]
 
 
 class Begun(Record, frozen=True, kw_only=True):
