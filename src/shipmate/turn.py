@@ -216,7 +216,8 @@ class Assistant:
         """
         trace = await self.trace(centre.turn_id, caller) if centre.turn_id else None
         parts = self._parts
-        return await asyncio.to_thread(around, parts.scopes.collections, centre, parts.groups_of(caller), trace)
+        groups = parts.groups_of(caller)
+        return await asyncio.to_thread(around, parts.scopes.seen_by(groups), centre, groups, trace)
 
     async def turn(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         """Run one turn. Closing the iterator ends it early; what was said until then is kept.
