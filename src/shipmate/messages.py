@@ -172,6 +172,11 @@ class Passage(Record, frozen=True, kw_only=True):
         """Return the title that a citation shows, with the page on which the words are found."""
         return f"{self.title}, p. {self.page}" if self.page else self.title
 
+    @property
+    def in_full(self) -> str:
+        """Return the text below what stands above it: that is a part of what it says."""
+        return " ".join((self.title, *self.headings, self.text))
+
     def is_for(self, groups: frozenset[str]) -> bool:
         """Return whether somebody in these groups may see it."""
         return not self.audience or not groups.isdisjoint(self.audience)

@@ -19,7 +19,7 @@ from shipmate.messages import Passage, Statement
 from shipmate.ports import Embedder, GraphStore, PassageIndex
 from shipmate.relations import RELATIONS
 
-__all__ = ["embedded_text", "follow_graph", "follow_vectors"]
+__all__ = ["follow_graph", "follow_vectors"]
 
 T = TypeVar("T")
 # How far it is: done, and of how many.
@@ -81,15 +81,9 @@ def follow_vectors(index: PassageIndex, vectors: Vectors, embedder: Embedder, to
             vectors.write(runner.run(_embedded(batch, embedder)))
 
 
-def embedded_text(passage: Passage) -> str:
-    """Return what of a passage is embedded: what stands above it is a part of what it says."""
-    return " ".join((passage.title, *passage.headings, passage.text))
-
-
 async def _embedded(passages: Sequence[Passage], embedder: Embedder) -> Added:
     rows = [
-        await embedder.embed([embedded_text(passage) for passage in part])
-        for part in _batches(passages, EMBEDDED_AT_ONCE)
+        await embedder.embed([passage.in_full for passage in part]) for part in _batches(passages, EMBEDDED_AT_ONCE)
     ]
     keys = [passage_key(passage) for passage in passages]
     return Added(keys, [passage.audience for passage in passages], np.concatenate(rows))

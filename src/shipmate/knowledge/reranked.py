@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shipmate.knowledge.follow import embedded_text
 from shipmate.messages import Hit
 from shipmate.ports import Reranker
 
@@ -19,7 +18,7 @@ async def reranked(question: str, hits: Sequence[Hit], reranker: Reranker) -> li
 
     What the reranker sees as equal stays as it was.
     """
-    scores = await reranker.scores(question, [embedded_text(hit.passage) for hit in hits])
+    scores = await reranker.scores(question, [hit.passage.in_full for hit in hits])
     scored = [
         msgspec.structs.replace(hit, legs={**hit.legs, "reranker": score})
         for hit, score in zip(hits, scores, strict=True)
