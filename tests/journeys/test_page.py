@@ -77,6 +77,16 @@ def test_people_are_told_that_they_talk_to_an_ai_before_and_after_asking(page: P
     assert page.page.get_by_text(page.house.assistant.disclosure).is_visible()
 
 
+def test_what_people_are_told_is_kept_for_others_only_while_they_tick_the_box(page: Page) -> None:
+    box = page.page.get_by_label("What I am told may help to answer others.")
+    for number, ticked in enumerate((False, True, False), start=1):
+        box.set_checked(ticked)
+        page.page.locator("#question").fill(QUESTION)
+        page.page.keyboard.press("Enter")
+        page.page.locator(".answer .tail:not([hidden])").nth(number - 1).wait_for()
+    assert [ask.consent_id for ask in page.house.assistant.asks] == ["", "page", ""]
+
+
 def test_a_suggestion_asks(page: Page) -> None:
     page.page.click(".suggestion >> nth=0")
     page.page.locator(".answer .tail:not([hidden])").wait_for()
