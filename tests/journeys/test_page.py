@@ -78,7 +78,7 @@ def test_people_are_told_that_they_talk_to_an_ai_before_and_after_asking(page: P
 
 
 def test_what_people_are_told_is_kept_for_others_only_while_they_tick_the_box(page: Page) -> None:
-    box = page.page.get_by_label("What I am told may help to answer others.")
+    box = page.page.get_by_label("What I ask and am told may help to answer others.")
     for number, ticked in enumerate((False, True, False), start=1):
         box.set_checked(ticked)
         page.page.locator("#question").fill(QUESTION)
