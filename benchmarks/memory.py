@@ -7,6 +7,7 @@ thread. Questions of category 5 ask for what was never said, and are left out, a
 
 recall@5, recall@10     percent: the share of a question's evidence turns among the first so many, mean over questions
 tokens@5, tokens@10     words and signs in the turns that are handed over, mean over questions
+tokens_all              the same if the whole conversation were handed over, which finds all evidence
 cpu_ms_p50, cpu_ms_p95  CPU milliseconds of a question
 add_ms                  CPU milliseconds to take in a turn, mean
 """
@@ -55,6 +56,7 @@ class Recalled(msgspec.Struct, frozen=True):
 
     gold: dict[str, int]
     turns: tuple[Line, ...]
+    tokens_all: int
     cpu_ms: float
 
 
@@ -99,6 +101,7 @@ def _answers(index: SpokenIndex, said: Sequence[Line], asked: Iterator[Asked]) -
     sessions: dict[str, list[Line]] = defaultdict(list)
     for line in said:
         sessions[line.session].append(line)
+    tokens_all = _tokens(said)
     for question in asked:
         if question.category == NEVER_SAID or not question.gold:
             continue
@@ -106,7 +109,7 @@ def _answers(index: SpokenIndex, said: Sequence[Line], asked: Iterator[Asked]) -
         started_ns = time.process_time_ns()
         found = index.search(question.text, max(DEPTHS))
         cpu_ms = (time.process_time_ns() - started_ns) / 1e6
-        yield Recalled(question.gold, tuple(sessions[turn.thread][turn.place] for turn in found), cpu_ms)
+        yield Recalled(question.gold, tuple(sessions[turn.thread][turn.place] for turn in found), tokens_all, cpu_ms)
 
 
 def _figures(results: Sequence[Recalled]) -> dict[str, float]:
@@ -115,9 +118,13 @@ def _figures(results: Sequence[Recalled]) -> dict[str, float]:
         shares = [recall([turn.id for turn in result.turns], result.gold, depth) for result in results]
         figures[f"recall@{depth}"] = round(100 * mean(shares), 1)
     for depth in DEPTHS:
-        tokens = [sum(len(TOKEN.findall(turn.text)) for turn in result.turns[:depth]) for result in results]
-        figures[f"tokens@{depth}"] = round(mean(tokens))
+        figures[f"tokens@{depth}"] = round(mean([_tokens(result.turns[:depth]) for result in results]))
+    figures["tokens_all"] = round(mean([result.tokens_all for result in results]))
     return figures
+
+
+def _tokens(turns: Sequence[Line]) -> int:
+    return sum(len(TOKEN.findall(turn.text)) for turn in turns)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def test_evidence_is_counted_over_questions_that_have_some(tmp_path: Path) -> No
     assert (figures["questions"], figures["turns"]) == (2, 3)
     assert (figures["recall@5"], figures["recall@10"]) == (50.0, 50.0)
     # "Where is the blue parcel ?" and "With the courier ." to the first, nothing to the second.
-    assert figures["tokens@5"] == 5
+    assert (figures["tokens@5"], figures["tokens_all"]) == (5, 15)
 
 
 def test_a_difference_comes_with_its_interval_over_paired_turns() -> None:
