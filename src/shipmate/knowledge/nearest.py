@@ -19,8 +19,8 @@ Places = NDArray[np.intp]
 # So many vectors are compared in less than a millisecond.
 COMPARED_ALL = 10_000
 # By all signs so many are kept, then by those of the query's large entries so many.
-COUNTED_AGAIN = 4000
-COMPARED = 700
+COUNTED_AGAIN = 6000
+COMPARED = 1400
 # Among many vectors more are like the query by chance: one of so many is counted again, and one of so many compared.
 COUNTED_AGAIN_PER, COMPARED_PER = 50, 500
 # Where there are more than so many, the bound is found on one count in so many.
