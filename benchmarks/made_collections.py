@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shipmate.adapters.onnx import OnnxEmbedder
+from shipmate.adapters.sentence_transformer import TorchEmbedder
 from shipmate.adapters.sqlite.graph import Graph
 from shipmate.adapters.static_embedder import StaticEmbedder
 from shipmate.adapters.tantivy_index import TantivyIndex
@@ -24,9 +25,11 @@ BATCH = 2000
 
 
 def embedder_named(name: str) -> Embedder | None:
-    """Return `static`, nothing for `none`, or the ONNX encoder in a folder."""
+    """Return `static`, nothing for `none`, the ONNX encoder in a folder, or sentence-transformers' in `torch:FOLDER`."""
     if name == "none":
         return None
+    if name.startswith("torch:"):
+        return TorchEmbedder(Path(name.removeprefix("torch:")))
     return StaticEmbedder() if name == "static" else OnnxEmbedder(Path(name))
 
 
