@@ -1,6 +1,6 @@
 """Measure what the search finds, leg by leg, through the indexes that an ingest makes.
 
-    python -m benchmarks.retrieval --data DIR [--field text|last_turn|history] [--embedder NAME] [--json]
+    python -m benchmarks.retrieval --data DIR [--field text|last_turn|history] [--embedder NAME] [--keep DIR] [--json]
 
 Each document of DIR goes through the house's own chunking (a short one is one passage), into each index; a document
 stands where its first passage stands. Percent: recall@k is the share of a question's gold documents among the first k,
@@ -10,6 +10,7 @@ ndcg@10 is graded. Questions without gold documents in the set, and those with `
 --field last_turn  the last thing said, with what was said before as its history: as an assistant gets it
 --field history    everything said, glued together as one question
 --embedder NAME    of the dense leg: `static` (default), `none`, or the folder of an ONNX encoder
+--keep DIR         leave what was ingested below DIR, and embed nothing twice: `ingest` then tells of no whole one
 
 `legs`: lexical (BM25 and the closer look at the best), dense, graph (seeded by the lexical leg, and alone), hybrid (all
 of them, weighted and gated), reranked (hybrid, looked at once more: what an assistant gets). lexical and hybrid are the
@@ -123,7 +124,7 @@ def _keys(hits: Sequence[Hit]) -> list[int]:
     return [passage_key(hit.passage) for hit in hits]
 
 
-def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, object]:
+def measure(folder: Path, field: str, embedder: Embedder | None, keep: Path | None = None) -> dict[str, object]:
     """Return the figures of one set."""
     rows = list(lines(folder / "corpus.jsonl.gz", Row))
     documents = [(row.id, row.id, _passages(row)) for row in rows]
@@ -134,9 +135,10 @@ def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, ob
         if own.gold_complete
     ]
     judged = [(question, gold) for question, gold in asked if gold]
-    with tempfile.TemporaryDirectory() as place:
-        ingest = _ingest(Path(place), documents, embedder)
-        collection = opened(Path(place), embedder)
+    with tempfile.TemporaryDirectory() as passing:
+        place = _place(keep or Path(passing), folder, embedder)
+        ingest = _ingest(place, documents, embedder)
+        collection = opened(place, embedder)
         sources = {passage_key(passage): source for source, _, passages in documents for passage in passages}
         with closing(Legs(collection, embedder)) as asking:
             legs = _legs(asking, judged, sources)
@@ -153,6 +155,13 @@ def measure(folder: Path, field: str, embedder: Embedder | None) -> dict[str, ob
         },
         "ingest": ingest | {"text_bytes": float(sum(len(text.encode()) for text in texts))},
     }
+
+
+def _place(root: Path, folder: Path, embedder: Embedder | None) -> Path:
+    """Return where the collection of a set lies, of one embedder."""
+    place = root.joinpath(*folder.resolve().parts[-2:], embedder.name if embedder else "none")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _passages(row: Row) -> list[Passage]:
@@ -247,9 +256,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--field", choices=FIELDS, default="text")
     parser.add_argument("--embedder", default="static")
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    result = _rounded(measure(chosen.data, chosen.field, embedder_named(chosen.embedder)))
+    result = _rounded(measure(chosen.data, chosen.field, embedder_named(chosen.embedder), chosen.keep))
     if chosen.json:
         print(msgspec.json.encode(result).decode())
     else:
