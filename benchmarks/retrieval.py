@@ -41,7 +41,7 @@ from shipmate.knowledge.chunk import chunk
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.markdown import markdown_blocks
-from shipmate.knowledge.rerank import DOCUMENT
+from shipmate.knowledge.siblings import SIBLINGS
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder
 
@@ -117,7 +117,7 @@ class Legs:
 
 def _as_fused(hits: Sequence[Hit]) -> list[Hit]:
     """Return hits in the order that they had before the reranker."""
-    return sorted(hits, key=lambda hit: hit.legs.get(DOCUMENT, 0.0) - hit.score)
+    return sorted(hits, key=lambda hit: hit.legs.get(SIBLINGS, 0.0) - hit.score)
 
 
 def _keys(hits: Sequence[Hit]) -> list[int]:

@@ -1,10 +1,13 @@
 """Make one ranking of the legs of a search: words lead, likeness helps, and the graph speaks where it may."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 
-import msgspec
+from shipmate.messages import Led
 
-__all__ = ["Fused", "fuse"]
+__all__ = ["fuse", "hinted", "ranked"]
+
+Scores = Mapping[int, float]
 
 # How much of the score is the dense leg's, where there is one.
 DENSE_WEIGHT = 0.5
@@ -13,45 +16,32 @@ DENSE_WEIGHT = 0.5
 GRAPH_HINT, GRAPH_TRUSTED = 0.7, 14.0
 
 
-class Fused(msgspec.Struct, frozen=True):
-    """A passage by its key, with its score and each leg's share of it."""
+def fuse(lexical: Scores, cosine: Scores) -> dict[int, float]:
+    """Return the passages that words or likeness found, each with its score, at most 1.
 
-    key: int
-    score: float
-    legs: dict[str, float]
-
-
-def fuse(
-    *,
-    lexical: Mapping[int, float],
-    cosine: Mapping[int, float] | None = None,
-    graph: Mapping[int, float] | None = None,
-    trust: float = 0.0,
-    dense_weight: float = DENSE_WEIGHT,
-) -> list[Fused]:
-    """Return all passages that a leg found, best first.
-
-    `lexical` is positive, `cosine` any likeness, `graph` 0-1; a leg that was not asked is left out, and then the others
-    are as they were. Equal scores are ordered by key.
+    `lexical` is positive, `cosine` any likeness; where one of them found nothing, the other counts in full.
     """
-    best = max(lexical.values(), default=0.0) or 1.0
-    shares = {"lexical": {key: score / best for key, score in lexical.items()}}
-    if cosine:
-        shares["lexical"] = {key: (1 - dense_weight) * score for key, score in shares["lexical"].items()}
-        shares["dense"] = {key: dense_weight * score for key, score in _stretched(cosine).items()}
-    if graph:
-        weight = GRAPH_HINT + (GRAPH_TRUSTED - GRAPH_HINT) * trust
-        shares["graph"] = {key: weight * score for key, score in graph.items()}
-    legs: dict[int, dict[str, float]] = {}
-    for leg, found in shares.items():
-        for key, share in found.items():
-            legs.setdefault(key, {})[leg] = share
-    fused = [Fused(key, sum(own.values()), own) for key, own in legs.items()]
-    return sorted(fused, key=lambda passage: (-passage.score, passage.key))
+    weight = DENSE_WEIGHT if lexical else 1.0
+    scale = (1 - DENSE_WEIGHT if cosine else 1.0) / max(lexical.values(), default=1.0)
+    scores = {key: score * scale for key, score in lexical.items()}
+    least = min(cosine.values(), default=0.0)
+    width = max(cosine.values(), default=0.0) - least
+    for key, value in cosine.items():
+        scores[key] = scores.get(key, 0.0) + weight * ((value - least) / width if width else 1.0)
+    return scores
 
 
-def _stretched(cosine: Mapping[int, float]) -> dict[int, float]:
-    """Return likenesses from 0 for the least to 1 for the greatest; of a single one, 1."""
-    least, greatest = min(cosine.values()), max(cosine.values())
-    width = greatest - least
-    return {key: (value - least) / width if width else 1.0 for key, value in cosine.items()}
+def hinted(led: Led) -> dict[int, float]:
+    """Return what passages gain because the graph leads to them: the more, the more it is trusted."""
+    weight = GRAPH_HINT + (GRAPH_TRUSTED - GRAPH_HINT) * led.trust
+    return {key: weight * score for key, score in led.scores.items()}
+
+
+def ranked(*shares: Scores) -> list[tuple[int, float]]:
+    """Return the passages with the sums of their shares, best first; equal ones are ordered by key."""
+    sums = dict(shares[0])
+    for share in shares[1:]:
+        for key, score in share.items():
+            sums[key] = sums.get(key, 0.0) + score
+    # Two sorts by plain keys take half as long as one by both.
+    return sorted(sorted(sums.items()), key=itemgetter(1), reverse=True)

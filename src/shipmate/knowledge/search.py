@@ -11,10 +11,10 @@ import msgspec
 from shipmate.errors import ModelError
 from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
-from shipmate.knowledge.fusion import fuse
+from shipmate.knowledge.fusion import fuse, hinted, ranked
 from shipmate.knowledge.keys import passage_key
-from shipmate.knowledge.rerank import DOCUMENT, rerank
-from shipmate.knowledge.reranked import RERANKED, reranked
+from shipmate.knowledge.rerank import RERANKED, rerank
+from shipmate.knowledge.siblings import SIBLINGS, siblings
 from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Led, Passage, Question
 from shipmate.ports import Embedder, Reranker
@@ -25,7 +25,7 @@ __all__ = ["Search"]
 log = logging.getLogger(__name__)
 
 # How many of the best by words count, how many of them are looked at closely, and how many of the other legs count.
-DEPTH = 80
+DEPTH = 50
 CLOSELY = 30
 LEG_DEPTH = 30
 # What is less like the question, and shares no word with it, has nothing to do with it.
@@ -74,33 +74,30 @@ class Search:
             terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
         hits = self._by_words(terms, max(DEPTH, limit), groups)
         scores = self._scores(hits[:CLOSELY], text, asked) + [hit.score / hits[0].score for hit in hits[CLOSELY:]]
-        ranked = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
-        said = {passage_key(hit.passage): (score, hit) for score, hit in ranked}
+        worded = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
+        said = {passage_key(hit.passage): (score, hit) for score, hit in worded}
         cosine = await self._likenesses(text, said, groups)
-        led = self._led(text, [hit for _, hit in ranked[:CLOSELY]], groups)
-        fused = fuse(
-            lexical={key: score for key, (score, _) in said.items()}, cosine=cosine, graph=led.scores, trust=led.trust
-        )
-        fused = rerank(fused, {key: hit.passage for key, (_, hit) in said.items()})
+        led = self._led(text, [hit for _, hit in worded[:CLOSELY]], groups)
+        own = fuse({key: score for key, (score, _) in said.items()}, cosine)
+        gained = siblings(own, {key: hit.passage.source for key, (_, hit) in said.items()})
         legs = {
             "lexical": {key: hit.score for key, (_, hit) in said.items()},
             "dense": cosine,
             "graph": led.scores,
+            SIBLINGS: gained,
         }
         depth = max(limit, RERANKED) if self._reranker else limit
         distinct: dict[str, Hit] = {}
-        for best in fused:
-            known = said.get(best.key)
-            passage = known[1].passage if known else self._passage(best.key, groups)
+        for key, score in ranked(own, gained, hinted(led)):
+            known = said.get(key)
+            passage = known[1].passage if known else self._passage(key, groups)
             if passage and passage.text not in distinct:
-                shares = {leg: scores[best.key] for leg, scores in legs.items() if best.key in scores}
-                if DOCUMENT in best.legs:
-                    shares[DOCUMENT] = best.legs[DOCUMENT]
-                distinct[passage.text] = Hit(passage=passage, score=best.score, legs=shares)
+                shares = {leg: scores[key] for leg, scores in legs.items() if key in scores}
+                distinct[passage.text] = Hit(passage=passage, score=score, legs=shares)
                 if len(distinct) == depth:
                     break
         found = list(distinct.values())
-        return (await reranked(text, found, self._reranker))[:limit] if self._reranker else found
+        return (await rerank(text, found, self._reranker))[:limit] if self._reranker else found
 
     def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         if len(self._collections) == 1:

@@ -2,12 +2,14 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from shipmate.knowledge.graph.names import name_words, runs
 from shipmate.text import STOP_WORDS, sentence_spans, stem, words
 
-__all__ = ["Reading", "sought"]
+__all__ = ["Cue", "Reading", "pointed", "reading", "sought"]
 
 # What a passage says where a question asks: kinship is told from the other side, a song is by its singer.
 TOLD = {
@@ -37,6 +39,7 @@ HALF_WORDS = 6
 BEHIND_WORDS = 3
 # and counts less beyond its own sentence.
 BEYOND = 0.4
+READINGS_KEPT = 512
 
 
 def sought(question: str, named: frozenset[str]) -> dict[str, float]:
@@ -55,16 +58,25 @@ def sought(question: str, named: frozenset[str]) -> dict[str, float]:
     return terms
 
 
-class Reading:
-    """A passage read for the cues of one question."""
+class Cue(NamedTuple):
+    """A word of a passage to which the question points: the how manieth it is, in which sentence, and its weight."""
 
-    def __init__(self, text: str, terms: Mapping[str, float]) -> None:
+    word: int
+    sentence: int
+    weight: float
+
+
+class Reading:
+    """A passage as far as any question may look for cues in it."""
+
+    def __init__(self, text: str) -> None:
         self._text = text
         said = list(WORD.finditer(text))
         self._starts = [match.start() for match in said]
         self._sentences = [start for start, _ in sentence_spans(text)]
-        roots = (stem(match[0]) for match in said)
-        self._cues = [(at, terms[root]) for at, root in enumerate(roots) if root in terms]
+        self._places: dict[str, list[int]] = {}
+        for at, match in enumerate(said):
+            self._places.setdefault(stem(match[0]), []).append(at)
 
     def names(self) -> Iterator[tuple[str, int]]:
         """Yield each name and where it begins; names that a comma joins may be one, "Louis, Count of Évreux"."""
@@ -79,16 +91,34 @@ class Reading:
         if end:
             yield self._text[start:end], start
 
-    def cue(self, start: int, skipped: int, length: int) -> float:
-        """Return how much the question's words point to the name so many words behind `start`, 0-1."""
-        first = bisect_right(self._starts, start) - 1 + skipped
-        sentence = bisect_right(self._sentences, start)
-        return max((self._weight(at, first, length, sentence) * weight for at, weight in self._cues), default=0.0)
+    def place(self, start: int) -> tuple[int, int]:
+        """Return which word and which sentence stands at an offset of the text."""
+        return bisect_right(self._starts, start) - 1, bisect_right(self._sentences, start)
 
-    def _weight(self, at: int, first: int, length: int, sentence: int) -> float:
-        """Return what a cue at one word is worth for a name at others; within the name it is none."""
-        if first <= at < first + length:
-            return 0.0
-        distance = first - at if at < first else at - (first + length - 1) + BEHIND_WORDS
-        beyond = abs(bisect_right(self._sentences, self._starts[at]) - sentence)
-        return BEYOND**beyond / (1 + distance / HALF_WORDS)
+    def cues(self, terms: Mapping[str, float]) -> list[Cue]:
+        """Return the words that a question looks for."""
+        return [
+            Cue(at, bisect_right(self._sentences, self._starts[at]), terms[root])
+            for root in self._places.keys() & terms
+            for at in self._places[root]
+        ]
+
+
+@lru_cache(maxsize=READINGS_KEPT)
+def reading(text: str) -> Reading:
+    """Return a passage's reading, which many questions share."""
+    return Reading(text)
+
+
+def pointed(cues: Iterable[Cue], first: int, length: int, sentence: int) -> float:
+    """Return how much the cues point to the name that begins with the passage's word `first`, 0-1."""
+    return max((_weight(cue, first, length, sentence) for cue in cues), default=0.0)
+
+
+def _weight(cue: Cue, first: int, length: int, sentence: int) -> float:
+    """Return what a cue at one word is worth for a name at others; within the name it is none."""
+    at = cue.word
+    if first <= at < first + length:
+        return 0.0
+    distance = first - at if at < first else at - (first + length - 1) + BEHIND_WORDS
+    return cue.weight * BEYOND ** abs(cue.sentence - sentence) / (1 + distance / HALF_WORDS)

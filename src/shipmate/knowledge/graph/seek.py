@@ -3,9 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from shipmate.knowledge.graph.cues import Reading, sought
-from shipmate.knowledge.graph.edges import EdgeKind
-from shipmate.knowledge.graph.network import table_of
+from shipmate.knowledge.graph.cues import pointed, reading, sought
 from shipmate.knowledge.graph.view import View
 from shipmate.knowledge.keys import passage_key
 from shipmate.messages import Hit, Led
@@ -19,11 +17,6 @@ DEPTH = 20
 # So many passages are read for cues, and counted as pages that the question names.
 MOST_ANCHORS = 4
 UNNAMED_ANCHOR = 0.8
-# A name that stands for more pages than these names none.
-MOST_OWNERS = 50
-# What a page's title is worth as its name, in full and in short.
-AS_TITLE = {EdgeKind.TITLED: 1.0, EdgeKind.DECLARES: 1.0, EdgeKind.TITLED_IN_SHORT: 0.7}
-IS_TITLE = table_of(AS_TITLE)
 # How the walk, the cues and the names make one score, 0-1.
 WALKED, CUED, NAMED = 2 / 7, 3 / 7, 2 / 7
 
@@ -35,8 +28,8 @@ def seek(question: str, hits: Sequence[Hit], view: View) -> Led:
     beside them stands the name of the page that is meant.
     """
     network = view.network
-    rows = [network.row(passage_key(hit.passage)) for hit in hits]
-    known = [(row, hit) for row, hit in zip(rows, hits, strict=True) if row >= 0 and view.sees(row)]
+    rows = view.rows([passage_key(hit.passage) for hit in hits])
+    known = [(row, hit) for row, hit in zip(rows, hits, strict=True) if row >= 0]
     (names,) = view.names([question])
     walked = _walked(view, [entity for _, entity in names], [row for row, _ in known[:1]])
     named = _named(view, [entity for _, entity in names])
@@ -47,7 +40,7 @@ def seek(question: str, hits: Sequence[Hit], view: View) -> Led:
     terms = sought(question, frozenset(word for name, _ in names for word in name.words))
     cued: dict[int, float] = {}
     for row, hit, weight in anchors:
-        for page, score in _cued(view, row, Reading(hit.passage.text, terms)).items():
+        for page, score in _cued(view, row, hit.passage.text, terms).items():
             cued[page] = max(cued.get(page, 0.0), weight * score)
     scores = {
         int(network.passages[row]): WALKED * walked.get(row, 0.0)
@@ -72,26 +65,19 @@ def _named(view: View, entities: Sequence[int]) -> dict[int, float]:
     """Return the passages that are about what the question names; a name of many pages says little of each."""
     named: dict[int, float] = {}
     for entity in entities:
-        owners = dict(view.owners(entity, IS_TITLE))
-        for row in owners if len(owners) <= MOST_OWNERS else ():
-            named[row] = max(named.get(row, 0.0), 1 / len(owners))
+        pages = view.pages(entity)
+        for row in pages:
+            named[row] = max(named.get(row, 0.0), 1 / len(pages))
     return named
 
 
-def _cued(view: View, anchor: int, reading: Reading) -> dict[int, float]:
-    """Return the pages whose names stand in a passage beside what the question looks for."""
+def _cued(view: View, anchor: int, text: str, terms: Mapping[str, float]) -> dict[int, float]:
+    """Return the pages whose names stand in a passage beside what the question looks for, but not its own page."""
+    cues = reading(text).cues(terms)
     cued: dict[int, float] = {}
-    runs = list(reading.names())
-    for (_, start), names in zip(runs, view.names([text for text, _ in runs]), strict=True):
-        for name, entity in names:
-            owners = _pages(view, entity, anchor)
-            cue = reading.cue(start, name.first, len(name.words)) if owners else 0.0
-            for row, worth in owners.items():
-                cued[row] = max(cued.get(row, 0.0), cue * worth / math.sqrt(len(owners)))
+    for spot in view.spots(text) if cues else ():
+        if anchor not in spot.pages:
+            cue = pointed(cues, spot.first, spot.length, spot.sentence) / math.sqrt(len(spot.pages))
+            for row, worth in spot.pages.items():
+                cued[row] = max(cued.get(row, 0.0), cue * worth)
     return cued
-
-
-def _pages(view: View, entity: int, anchor: int) -> Mapping[int, float]:
-    """Return the pages with this title; none for the name of the page where it stands."""
-    owners = {row: AS_TITLE[kind] for row, kind in view.owners(entity, IS_TITLE)}
-    return {} if anchor in owners or len(owners) > MOST_OWNERS else owners

@@ -1,16 +1,26 @@
 """The graph as one caller may see it: what is hidden is neither walked through nor counted."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shipmate.knowledge.graph.cues import reading
 from shipmate.knowledge.graph.edges import WEIGHTS, EdgeKind
 from shipmate.knowledge.graph.names import Called, called
-from shipmate.knowledge.graph.network import IS_OWNING, LEAST_PASSAGES, Flags, Keys, Network, neighbours_of
+from shipmate.knowledge.graph.network import (
+    IS_OWNING,
+    LEAST_PASSAGES,
+    Flags,
+    Keys,
+    Network,
+    neighbours_of,
+    table_of,
+)
 
-__all__ = ["Sparse", "View"]
+__all__ = ["Sparse", "Spot", "View"]
 
 Floats = NDArray[np.float64]
 # Numbers, ascending, and what each holds.
@@ -27,6 +37,22 @@ DENSE = 64
 # Of what a passage or entity holds, this share goes on in each round; the rest begins anew.
 DAMPING = 0.5
 ROUNDS = 3
+# What a page's title is worth as its name, in full and in short.
+AS_TITLE = {EdgeKind.TITLED: 1.0, EdgeKind.DECLARES: 1.0, EdgeKind.TITLED_IN_SHORT: 0.7}
+IS_TITLE = table_of(AS_TITLE)
+# A name that stands for more pages than these names none.
+MOST_OWNERS = 50
+PAGES_KEPT = 8192
+TEXTS_KEPT = 512
+
+
+class Spot(NamedTuple):
+    """Where a passage names pages: with its word `first` begins the name, of so many words, in which sentence."""
+
+    first: int
+    length: int
+    sentence: int
+    pages: Mapping[int, float]
 
 
 class View:
@@ -49,10 +75,23 @@ class View:
         leads = self._owned | (named >= LEAST_PASSAGES)
         # How telling an entity is; 0 for one that does not exist here.
         self.idf: Floats = np.where(leads, np.log1p(self._may_see.sum() / np.maximum(found, 1)), 0.0)
+        self.pages = lru_cache(maxsize=PAGES_KEPT)(self._titled)
+        self.spots = lru_cache(maxsize=TEXTS_KEPT)(self._named_pages)
 
     def sees(self, passage: int) -> bool:
         """Tell whether a passage, by its number, may be seen."""
         return bool(self._may_see[passage])
+
+    def rows(self, passages: Sequence[int]) -> list[int]:
+        """Return the numbers of passages by their keys, and -1 for each that is not there or may not be seen."""
+        known = self.network.passages
+        if not passages or not len(known):
+            return [-1] * len(passages)
+        wanted = np.array(passages, np.int64)
+        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        places[(known[places] != wanted) | ~self._may_see[places]] = -1
+        found: list[int] = places.tolist()
+        return found
 
     def counts(self, passage: int, entity: int, kind: int) -> bool:
         """Tell whether an edge is there: its passage may be seen, its entity exists, and a part of a name is one."""
@@ -105,6 +144,24 @@ class View:
             at_passages = _summed(home_passages, to_passages)
             at_entities = _summed(home_entities, to_entities)
         return at_passages
+
+    def _titled(self, entity: int) -> dict[int, float]:
+        """Return the pages with this title, and what it is worth as their name; none where it names too many."""
+        owners = {row: AS_TITLE[kind] for row, kind in self.owners(entity, IS_TITLE)}
+        return {} if len(owners) > MOST_OWNERS else owners
+
+    def _named_pages(self, text: str) -> tuple[Spot, ...]:
+        """Return where a passage names pages."""
+        return tuple(self._found_spots(text))
+
+    def _found_spots(self, text: str) -> Iterator[Spot]:
+        read = reading(text)
+        runs = list(read.names())
+        for (_, start), names in zip(runs, self.names([run for run, _ in runs]), strict=True):
+            word, sentence = read.place(start)
+            for name, entity in names:
+                if pages := self.pages(entity):
+                    yield Spot(word + name.first, len(name.words), sentence, pages)
 
     def _places(self, keys: Sequence[int]) -> list[int]:
         """Return where each key's entity stands; -1 where there is none, or none that may be seen."""
