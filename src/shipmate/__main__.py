@@ -1,6 +1,10 @@
 """`shipmate` and `python -m shipmate`."""
 
+import os
 import sys
+
+# One process serves one core: threads of numpy's own would only wait for each other. It reads this when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __all__ = ["main"]
 

@@ -1,10 +1,12 @@
 """The command line as a newcomer meets it: through real processes, in pipes and on a terminal."""
 
 import json
+import os
 import re
 import resource
 import signal
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from shipmate.cli.app import COMMANDS, EXIT_CODES, app
 from shipmate.cli.prose import unmarked
 from shipmate.errors import ShipmateError
-from tests.journeys.process import Terminal, begun, make_garden, shipmate
+from tests.journeys.process import Terminal, begun, environment, make_garden, shipmate
 
 QUESTION = "When are roses pruned?"
 KEYS = "kind text citations confidence intent conversation_id turn_id usage latency_ms release".split()
@@ -432,6 +434,14 @@ def test_ask_imports_only_what_it_needs(garden: Path) -> None:
     code += f"try: main()\nfinally: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     ran = shipmate(before=(sys.executable, "-c", code, "#"))
     assert ran.err == "[]\n"
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has one thread anyway")
+def test_numpy_starts_no_threads_of_its_own() -> None:
+    code = "import os, shipmate.__main__, numpy; print(len(os.listdir('/proc/self/task')))"
+    bare = {name: value for name, value in environment().items() if not name.endswith("_NUM_THREADS")}
+    ran = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True)
+    assert ran.stdout == "1\n"
 
 
 @pytest.mark.real

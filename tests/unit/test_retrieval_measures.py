@@ -67,7 +67,7 @@ def test_the_benchmark_prints_each_leg_peer_and_the_ingest(
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == ["set", "passages", "queries", "legs", "peers", "ingest"]
     assert (printed["passages"], printed["queries"]) == (3, 2)
-    assert list(printed["legs"]) == ["lexical", "graph", "hybrid"]
+    assert list(printed["legs"]) == ["lexical", "graph", "hybrid", "reranked"]
     assert list(printed["peers"]) == ["bm25s", "rank_bm25"]
     assert all(set(figures) == LEG for figures in (*printed["legs"].values(), *printed["peers"].values()))
     assert set(printed["ingest"]) == {"docs_per_cpu_s", "index_bytes", "text_bytes", "open_s"}
