@@ -90,3 +90,20 @@ def test_passages_at_scale_are_the_same_in_every_run_and_each_leg_is_measured(sm
     assert {"lexical", "dense", "graph", "hybrid", "vector"} <= set(measured["legs"])
     assert measured["legs"]["vector"]["recall@10"] == 1
     assert measured["ingest"]["docs_per_cpu_s"] > 0
+
+
+def test_what_was_kept_gives_the_same_figures_again(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["retrieval", "--data", str(small_set), "--keep", str(tmp_path / "kept"), "--json"]
+    monkeypatch.setattr("sys.argv", command)
+    found = []
+    for _ in range(2):
+        retrieval.main()
+        legs = json.loads(capsys.readouterr().out)["legs"]
+        found.append({leg: [figures["recall@5"], figures["ndcg@10"]] for leg, figures in legs.items()})
+    assert found[0] == found[1]
+    assert list(found[0]) == ["lexical", "dense", "graph", "hybrid", "reranked"]
+    kept = retrieval.opened(retrieval._place(tmp_path / "kept", small_set, retrieval.embedder_named("static")), None)
+    assert kept.index.statistics.passage_count == 3
+    kept.close()

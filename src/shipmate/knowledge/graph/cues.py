@@ -46,7 +46,7 @@ def sought(question: str, named: frozenset[str]) -> dict[str, float]:
     """Return the stems that the question looks for, with their weights: what it says beside the names in it."""
     terms: dict[str, float] = {}
     for word in words(question):
-        if word.lower() in STOP_WORDS or not named.isdisjoint(name_words(word)):
+        if word.lower() in STOP_WORDS or (named and not named.isdisjoint(name_words(word))):
             continue
         root = stem(word)
         terms[root] = 1.0

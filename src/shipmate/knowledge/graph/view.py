@@ -138,11 +138,13 @@ class View:
             return np.empty(0, np.int64), np.empty(0)
         home_entities, home_passages = _sparse(entities, whole), _sparse(passages, whole)
         at_entities, at_passages = home_entities, home_passages
-        for _ in range(ROUNDS):
+        # Without a name the last round reaches nothing new.
+        for rest in reversed(range(ROUNDS if entities else ROUNDS - 1)):
             to_passages = self._to_passages(*_most(at_entities))
-            to_entities = self._to_entities(*_most(at_passages))
+            # Where it ends, nobody asks for entities.
+            if rest:
+                at_entities = _summed(home_entities, self._to_entities(*_most(at_passages)))
             at_passages = _summed(home_passages, to_passages)
-            at_entities = _summed(home_entities, to_entities)
         return at_passages
 
     def _titled(self, entity: int) -> dict[int, float]:
