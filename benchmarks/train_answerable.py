@@ -80,14 +80,15 @@ class Weights(NamedTuple):
 
     spread: float = 0.0
     likeness: float = 0.0
+    agreement: float = 0.0
     offset: float = 0.0
 
     def score(self, example: Example) -> float:
         """Return the formula's value before it is squeezed into 0-1."""
-        return self.spread * example.signals.spread + self.likeness * example.signals.likeness + self.offset
+        return sum([weight * value for weight, value in zip(self, (*example.signals, 1.0), strict=True)])
 
     def __str__(self) -> str:
-        return f"spread {self.spread:.2f}, likeness {self.likeness:.2f}, offset {self.offset:.2f}"
+        return ", ".join(f"{name} {weight:.2f}" for name, weight in self._asdict().items())
 
 
 class Documents:
@@ -132,7 +133,7 @@ def fit(examples: Sequence[Example]) -> Weights:
     share = {True: 0.5 / answerable, False: 0.5 / (len(examples) - answerable)}
     weights = Weights()
     for _ in range(ROUNDS):
-        slope = [0.0, 0.0, 0.0]
+        slope = [0.0] * len(weights)
         for example in examples:
             error = 1 / (1 + math.exp(-weights.score(example))) - example.answerable
             for at, value in enumerate((*example.signals, 1.0)):

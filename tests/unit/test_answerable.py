@@ -127,7 +127,34 @@ def test_the_lexical_score_counts_where_a_hit_has_several() -> None:
     question = Question(text="", standalone="berth cost")
     hits = [Hit(passage=p, score=0.5, legs={"lexical": 3.0 / (n + 1), "dense": 0.9}) for n, p in enumerate(PASSAGES)]
     lexical = [Hit(passage=p, score=3.0 / (n + 1)) for n, p in enumerate(PASSAGES)]
-    assert signals(question, hits, WORDS) == signals(question, lexical, WORDS)
+    assert signals(question, hits, WORDS)._replace(agreement=0.0) == signals(question, lexical, WORDS)
+
+
+def judged(likenesses: Sequence[float]) -> list[Hit]:
+    """Return passages whose lexical scores fall, with these likenesses."""
+    scored = zip(PASSAGES, likenesses, strict=False)
+    return [Hit(passage=p, score=1.0, legs={"lexical": 8.0 - n, "dense": near}) for n, (p, near) in enumerate(scored)]
+
+
+def agreement(hits: Sequence[Hit]) -> float:
+    return signals(Question(text="", standalone="harbour office"), hits, WORDS).agreement
+
+
+def test_words_and_meaning_that_prefer_the_same_passages_speak_for_an_answer() -> None:
+    question = Question(text="", standalone="harbour office")
+    agreeing, arguing = judged([0.8, 0.5, 0.3, 0.2]), judged([0.2, 0.3, 0.5, 0.8])
+    assert agreement(agreeing) > 0 > agreement(arguing)
+    assert confidence(question, agreeing, WORDS) > confidence(question, arguing, WORDS)
+
+
+@pytest.mark.parametrize("hits", [found("harbour office"), judged([0.7]), judged([0.4, 0.4, 0.4]), judged([0.0, -0.1])])
+def test_without_vectors_or_where_they_tell_nothing_apart_meaning_is_silent(hits: list[Hit]) -> None:
+    assert agreement(hits) == pytest.approx(0.0, abs=1e-6)
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=8), st.floats(0.1, 10))
+def test_it_does_not_matter_how_great_the_likenesses_of_an_embedder_are(near: list[float], scale: float) -> None:
+    assert agreement(judged([scale * one for one in near])) == pytest.approx(agreement(judged(near)), abs=1e-6)
 
 
 @given(

@@ -1,8 +1,9 @@
 """Know when the documents do not answer.
 
-Two things speak for an answer, and each is measured against what a question with these words could reach at best:
-that a few passages stand out from the others that share words with the question, and that a line of the best one
-says what the question says, and little else.
+Three things speak for an answer: that a few passages stand out from the others that share words with the question, that
+a line of the best one says what the question says, and little else, and that the passages that have its words are those
+that mean the same. The first two are measured against what a question with these words could reach at best. The third
+one needs vectors; it is measured against the greatest likeness, so that it does not matter whose vectors they are.
 """
 
 import math
@@ -22,9 +23,10 @@ __all__ = ["ANSWER_THRESHOLD", "Signals", "confidence", "signals"]
 ANSWER_THRESHOLD = 0.28
 
 # The logistic formula, as `benchmarks/train_answerable.py` fits it, rounded.
-SPREAD = 3.0
-LIKENESS = 3.5
-OFFSET = -2.8
+SPREAD = 1.9
+LIKENESS = 3.1
+AGREEMENT = 3.9
+OFFSET = -2.4
 # The best hits that are compared with each other; where fewer are found, the others score nothing.
 COMPARED = 8
 # An index of fewer passages than that: they share a word with a question by chance less often than many do, and rare
@@ -35,21 +37,24 @@ HEADS_KEPT = 4096
 
 
 class Signals(NamedTuple):
-    """What speaks for an answer; both are 0 when nothing does."""
+    """What speaks for an answer; all are 0 when nothing does."""
 
     # How far the best scores lie apart, in units of what as many unrelated words would bring about.
     spread: float
     # How near a line of the best passage comes to saying what is asked and nothing else, 0-1.
     likeness: float
+    # How far words and meaning prefer the same passages; below 0 when they prefer different ones, 0 without vectors.
+    agreement: float
 
 
 def confidence(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> float:
     """Return how likely it is that the passages answer the question, 0-1; `hits` are the best ones, best first."""
-    spread, likeness = signals(question, hits, statistics)
+    spread, likeness, agreement = signals(question, hits, statistics)
     if not likeness:
         return 0.0
     fewness = FEW * max(0.0, math.log(COMPARED / max(1, statistics.passage_count)))
-    return 1 / (1 + math.exp(-(SPREAD * spread + LIKENESS * likeness + fewness + OFFSET)))
+    score = SPREAD * spread + LIKENESS * likeness + AGREEMENT * agreement + fewness + OFFSET
+    return 1 / (1 + math.exp(-score))
 
 
 def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics) -> Signals:
@@ -57,15 +62,32 @@ def signals(question: Question, hits: Sequence[Hit], statistics: TermStatistics)
     telling = telling_by(statistics)
     asked = {stem: telling[stem] for stem in asked_stems(question.standalone)}
     if not hits or not asked:
-        return Signals(spread=0.0, likeness=0.0)
-    return Signals(spread=_spread(hits, asked), likeness=_likeness(hits[0].passage, asked, telling))
+        return Signals(spread=0.0, likeness=0.0, agreement=0.0)
+    # A word's telling is what it adds to a score where it stands once; unrelated words add up as the root of their number.
+    unit = sum(asked.values()) / math.sqrt(len(asked))
+    return Signals(
+        spread=_spread(hits, unit),
+        likeness=_likeness(hits[0].passage, asked, telling),
+        agreement=_agreement(hits, unit),
+    )
 
 
-def _spread(hits: Sequence[Hit], asked: Mapping[str, float]) -> float:
+def _spread(hits: Sequence[Hit], unit: float) -> float:
     scores = [hit.legs.get("lexical", hit.score) for hit in hits[:COMPARED]]
     mean = sum(scores) / COMPARED
     squares = sum([(score - mean) ** 2 for score in scores]) + (COMPARED - len(scores)) * mean**2
-    return math.sqrt(squares / COMPARED * len(asked)) / sum(asked.values())
+    return math.sqrt(squares / COMPARED) / unit
+
+
+def _agreement(hits: Sequence[Hit], unit: float) -> float:
+    """Return the root of the covariance of words and meaning over the best hits, with its sign."""
+    both = [(hit.legs.get("lexical", 0.0), hit.legs["dense"]) for hit in hits[:COMPARED] if "dense" in hit.legs]
+    nearest = max([likeness for _, likeness in both], default=0.0)
+    if nearest <= 0:
+        return 0.0
+    mean = sum([likeness for _, likeness in both]) / len(both)
+    together = sum([score * (likeness - mean) for score, likeness in both]) / (COMPARED * unit * nearest)
+    return math.copysign(math.sqrt(abs(together)), together)
 
 
 def _likeness(passage: Passage, asked: Mapping[str, float], telling: Telling) -> float:
