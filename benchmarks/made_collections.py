@@ -57,7 +57,7 @@ def follow(collection: Collection, embedder: Embedder | None) -> None:
     """Bring graph and vectors in step with the index."""
     if collection.graph is not None:
         follow_graph(collection.index, collection.graph)
-    if collection.vectors is not None and embedder:
+    if isinstance(collection.vectors, Vectors) and embedder:
         follow_vectors(collection.index, collection.vectors, embedder)
 
 

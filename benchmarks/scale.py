@@ -36,6 +36,7 @@ from shipmate.knowledge.blocks import Document
 from shipmate.knowledge.chunk import chunk
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.markdown import markdown_blocks
+from shipmate.knowledge.vectors import Vectors
 from shipmate.messages import Passage, Question
 from shipmate.ports import Embedder
 
@@ -161,7 +162,7 @@ def ask(collection: Collection, embedder: Embedder, questions: Sequence[Question
 def nearest(collection: Collection, embedder: Embedder, questions: Sequence[Question]) -> Figures:
     """Return what the look for the nearest vectors takes, and what share of them it finds."""
     vectors = collection.vectors
-    if vectors is None:
+    if not isinstance(vectors, Vectors):
         return {}
     keys = vectors.keys
     took_ms, found = [], []

@@ -5,27 +5,31 @@ import hashlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from shipmate import config, layers
 from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.admission import TokenBucket
-from shipmate.answer import draft
-from shipmate.answer.faq import Faq
 from shipmate.config import Project
+from shipmate.curation import CURATION, Curation, Followed
+from shipmate.curator import Curator
 from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, ShipmateError, UsageError
 from shipmate.journal import Journal
+from shipmate.knowledge import repair
 from shipmate.knowledge.collection import Collection
-from shipmate.knowledge.search import Search
 from shipmate.memory.recall import Memory
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
-from shipmate.ports import ChatModel, Clock, Embedder, Reranker, Store
-from shipmate.router import Router, Topic
-from shipmate.turn import Assistant, Parts, Scope, Scopes
+from shipmate.ports import ChatModel, Clock, Embedder, PassageIndex, Reranker, Store
+from shipmate.router import Router
+from shipmate.scopes import scopes_of, topics_of
+from shipmate.turn import Assistant, Parts
 
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IndexState",
     "abandoned",
+    "adrift",
     "backup",
     "changes",
     "check",
@@ -53,6 +58,7 @@ __all__ = [
     "lock_stack",
     "neighbourhood",
     "open_assistant",
+    "open_house",
     "restore",
     "search",
     "serving",
@@ -127,7 +133,18 @@ def check(folder: Path) -> list[Problem]:
         except UsageError as error:
             # A key that is not here may be where the assistant is served.
             problems.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
+    problems += adrift(project)
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
+
+
+def adrift(project: Project) -> list[Problem]:
+    """Return a warning for each pin and block whose passage the index does not hold any more."""
+    if not (project.curation.pins or project.curation.blocks):
+        return []
+    with suppress(Damaged), _opened(project) as collections:
+        if _holds_passages(collections):
+            return list(repair.adrift(project.curation, project.source(CURATION), collections))
+    return []
 
 
 def lock_stack(folder: Path) -> None:
@@ -302,9 +319,9 @@ async def search(project: Project, words: str, limit: int) -> list[Hit]:
     await _mend(project, embedder)
     try:
         with _ingested(project, embedder) as collections:
-            seen = [collection for collection in collections if collection.is_for(groups)]
             question = Question(text=words, standalone=words)
-            return await Search(*seen, embedder=embedder, reranker=reranker).passages(question, limit, groups)
+            scope = scopes_of(project, collections, embedder, None, reranker).of(groups)
+            return await scope.search.passages(question, limit, groups)
     finally:
         await _close(embedder)
         await _close(reranker)
@@ -316,7 +333,9 @@ def neighbourhood(project: Project, name: str, most_entities: int) -> Neighbourh
 
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
     with _ingested(project, None) as collections:
-        return around(collections, Centre(name=name), groups, most_entities=most_entities)
+        return around(
+            repair.unblocked(collections, project.curation), Centre(name=name), groups, most_entities=most_entities
+        )
 
 
 def way(project: Project, name: str, other: str) -> Way:
@@ -325,7 +344,7 @@ def way(project: Project, name: str, other: str) -> Way:
 
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
     with _ingested(project, None) as collections:
-        return around.way(collections, name, other, groups)
+        return around.way(repair.unblocked(collections, project.curation), name, other, groups)
 
 
 async def trace(project: Project, turn_id: str, caller: str) -> Trace:
@@ -360,7 +379,16 @@ async def forget(project: Project, whom: str) -> int:
 async def open_assistant(
     project: Project, *, clock: Clock | None = None, shared: bool = True
 ) -> AsyncIterator[Assistant]:
-    """Open everything that a turn needs, and give it back at the end.
+    """Open everything that a turn needs, and give it back at the end; raises what `open_house` raises."""
+    async with open_house(project, clock=clock, shared=shared) as (assistant, _):
+        yield assistant
+
+
+@asynccontextmanager
+async def open_house(
+    project: Project, *, clock: Clock | None = None, shared: bool = True
+) -> AsyncIterator[tuple[Assistant, Curator]]:
+    """Open an assistant, and beside it what repairs its search.
 
     Who does not share it may ask as often and as fast as they like. A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
     `ProjectError` where settings do not fit.
@@ -379,15 +407,20 @@ async def open_assistant(
         bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
         groups = _groups(project, shared=shared)
-        indexes = [collection.index for collection in collections]
+        followed = Followed(project.folder, project.curation)
+
+        @lru_cache(maxsize=1)
+        def shown(curation: Curation) -> list[PassageIndex]:
+            return [collection.index for collection in repair.unblocked(collections, curation)]
+
         memory = Memory(store, clock, lambda caller: groups.get(caller, frozenset()), days=project.stack.memory.days)
-        await memory.refresh(indexes)
-        intents, refused = _topics(project)
+        await memory.refresh(shown(followed.curation))
+        intents, refused = topics_of(project)
         router = Router(intents, refused, embedder)
 
         def parts() -> Parts:
             return _parts(
-                project,
+                msgspec.structs.replace(project, curation=followed.curation),
                 clock=clock,
                 collections=collections,
                 embedder=embedder,
@@ -400,11 +433,33 @@ async def open_assistant(
                 groups=groups,
             )
 
+        def renewed() -> Parts | None:
+            if not followed.changed():
+                return None
+            memory.follow(shown(followed.curation))
+            return parts()
+
         suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
-        assistant = Assistant(parts(), name=project.name, suggestions=suggestions)
-        following = asyncio.create_task(_follow(collections, memory, lambda: assistant.adopt(parts())))
+        assistant = Assistant(
+            parts(),
+            name=project.name,
+            suggestions=suggestions,
+            renewed=renewed,
+        )
+        curator = Curator(
+            project.folder,
+            past=store,
+            router=router,
+            scopes=lambda curation: scopes_of(
+                msgspec.structs.replace(project, curation=curation), collections, embedder, None, reranker
+            ),
+            groups_of=lambda caller: groups.get(caller, frozenset()),
+        )
+        following = asyncio.create_task(
+            _follow(collections, lambda: shown(followed.curation), memory, lambda: assistant.adopt(parts()))
+        )
         try:
-            yield assistant
+            yield assistant, curator
         finally:
             following.cancel()
             await store.close()
@@ -413,16 +468,20 @@ async def open_assistant(
             await _close(reranker)
 
 
-async def _follow(collections: Sequence[Collection], memory: Memory, changed: Callable[[], None]) -> None:
-    indexes = [collection.index for collection in collections]
+async def _follow(
+    collections: Sequence[Collection],
+    shown: Callable[[], Sequence[PassageIndex]],
+    memory: Memory,
+    changed: Callable[[], None],
+) -> None:
     while True:
         await asyncio.sleep(FOLLOW_S)
         refreshed = [collection.refresh() for collection in collections]
         if any(refreshed):
-            memory.follow(indexes)
+            memory.follow(shown())
             changed()
         try:
-            await memory.refresh(indexes)
+            await memory.refresh(shown())
         except ShipmateError as error:
             log.warning("Past conversations are not brought up to date: %s", error.what)
 
@@ -459,27 +518,13 @@ def _parts(
     bucket: TokenBucket,
     groups: dict[str, frozenset[str]],
 ) -> Parts:
-    limits = project.stack.server.limits
     digest = index_digest(collections)
-    faq = Faq(_faq(project))
-
-    def scope(seen: Sequence[Collection]) -> Scope:
-        search = Search(*seen, embedder=embedder, reranker=reranker)
-        drafter = draft.Drafter(
-            faq=faq,
-            statistics=search.statistics,
-            model=model,
-            prompt=_prompt(project),
-            limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
-        )
-        return Scope(search=search, drafter=drafter)
-
     return Parts(
         clock=clock,
         bucket=bucket,
         store=store,
         router=router,
-        scopes=Scopes(collections, scope),
+        scopes=scopes_of(project, collections, embedder, model, reranker),
         memory=memory,
         journal=Journal(
             clock=clock,
@@ -488,28 +533,9 @@ def _parts(
             index_sha=digest[:12],
         ),
         release=f"dev-{config.content_hash(project, digest)[:12]}",
-        message_chars=limits.message_chars,
+        message_chars=project.stack.server.limits.message_chars,
         groups=groups,
     )
-
-
-def _topics(project: Project) -> tuple[list[Topic], list[Topic]]:
-    if project.charter is None:
-        return [], []
-    intents = [Topic(name=intent.id, examples=intent.examples) for intent in project.charter.intents]
-    refused = [
-        Topic(name=topic.topic, examples=topic.examples or (topic.topic,), reply=topic.reply)
-        for topic in project.charter.out_of_scope
-    ]
-    return intents, refused
-
-
-def _faq(project: Project) -> list[Topic]:
-    return [Topic(name="faq", examples=entry.asked, reply=entry.answer) for entry in project.faq]
-
-
-def _prompt(project: Project) -> str:
-    return f"You are the assistant “{project.name}”.\n\n{project.prompt}".strip()
 
 
 def _charter_digest(project: Project) -> str:

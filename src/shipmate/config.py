@@ -16,6 +16,7 @@ from msgspec import Meta
 from shipmate import charter as charters
 from shipmate import stack as stacks
 from shipmate.charter import Charter
+from shipmate.curation import CURATION, Curation, CurationFile, curation_of, unfit
 from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.messages import Record, Statement
 from shipmate.ports import Clock
@@ -83,6 +84,7 @@ RECORDS: dict[str, type[Section]] = {
     "faq.yml": FaqFile,
     "sources.yml": SourcesFile,
     RELATIONS: RelationsFile,
+    CURATION: CurationFile,
 }
 
 
@@ -96,11 +98,12 @@ class Project(Record, frozen=True, kw_only=True):
     documents: tuple[Origin, ...]
     # What relations.yml declares.
     relations: tuple[Statement, ...]
+    curation: Curation
     # What the team tells its model, besides what Shipmate does.
     prompt: str
     # The YAML files that were read, by name, with the line of every value.
     files: dict[str, Source]
-    # SHA-256 of all that was read.
+    # SHA-256 of all that was read, save for the curation, which has one of its own.
     digest: str
 
     @property
@@ -144,9 +147,10 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
         faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
         documents=reading.documents(),
         relations=reading.relations(),
+        curation=reading.curation(),
         prompt=reading.prompt(),
         files=reading.files,
-        digest=_digest(reading.contents),
+        digest=_digest({name: content for name, content in reading.contents.items() if name != CURATION}),
     )
     if reading.problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
@@ -160,7 +164,8 @@ def watched(folder: Path) -> list[Path]:
 
 def content_hash(project: Project, index_digest: str) -> str:
     """Return one hash of all that answers depend on; `index_digest` stands for the documents."""
-    return _digest({"files": project.digest.encode(), "index": index_digest.encode()})
+    parts = {"files": project.digest, "index": index_digest, CURATION: project.curation.digest}
+    return _digest({name: part.encode() for name, part in parts.items() if part})
 
 
 def settings(project: Project, layer: str, record: type[T]) -> T:
@@ -308,6 +313,11 @@ class _Reading:
         """Return what `relations.yml` declares, with the line of each."""
         file = self.record(RELATIONS, RelationsFile, _undeclared)
         return statements(file.relations, self.files[RELATIONS], ("relations",)) if file else ()
+
+    def curation(self) -> Curation:
+        """Return the repairs of `curation.yml`; none without that file."""
+        file = self.record(CURATION, CurationFile, unfit)
+        return curation_of(file, self.contents[CURATION]) if file else Curation()
 
     def prompt(self) -> str:
         """Return what `prompts/answer.md` says; empty when there is no such file."""

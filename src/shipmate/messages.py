@@ -10,6 +10,7 @@ import msgspec
 __all__ = [
     "LOCAL",
     "Ask",
+    "Asked",
     "Card",
     "Citation",
     "Cited",
@@ -137,6 +138,14 @@ class Statement(msgspec.Struct, frozen=True):
     object: str
     # Of what people declare, the line on which they do, from 1; of what a passage says, 0.
     line: int = 0
+
+
+class Asked(Record, frozen=True, kw_only=True):
+    """A question of the past."""
+
+    question: Question
+    # Its words may be shown to whoever looks for it: it is their own, or was asked with consent.
+    may_be_shown: bool
 
 
 class Passage(Record, frozen=True, kw_only=True):

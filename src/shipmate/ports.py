@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequen
 from typing import TYPE_CHECKING, Protocol
 
 from shipmate.messages import (
+    Asked,
     Conversation,
     Episode,
     Event,
@@ -30,6 +31,7 @@ __all__ = [
     "Episodes",
     "GraphStore",
     "PassageIndex",
+    "PastQuestions",
     "Reranker",
     "Store",
     "TermStatistics",
@@ -263,3 +265,10 @@ class Episodes(Protocol):
         When it returns, none of their words stands in any of the store's files. The journal, which holds nobody's
         words, stays. Raises `Busy` while another program keeps the last of them in its hands.
         """
+
+
+class PastQuestions(Protocol):
+    """What was asked before, in a store of conversations: to tell what a repair would change."""
+
+    async def asked(self, limit: int, caller: str) -> list[Asked]:
+        """Return the last questions that were answered, newest first; the caller's own may be shown to them."""

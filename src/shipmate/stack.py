@@ -68,6 +68,12 @@ class Server(Section, frozen=True, kw_only=True):
         str, Meta(min_length=1, description="The environment variable with the keys: name=key,other-name=other-key.")
     ] = "SHIPMATE_API_KEYS"
     allowed_origins: Annotated[tuple[str, ...], Meta(description="Sites whose pages may call this server.")] = ()
+    admins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The names of the keys with which the search may be repaired; without keys, this machine's user may."
+        ),
+    ] = ()
     limits: Limits = Limits()
 
 

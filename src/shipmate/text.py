@@ -13,6 +13,7 @@ __all__ = [
     "FENCES",
     "LINE_MARK",
     "STOP_WORDS",
+    "WORD",
     "Kept",
     "asked_stems",
     "content_stems",

@@ -169,11 +169,20 @@ class Turn:
 class Assistant:
     """An opened project: what every door talks to."""
 
-    def __init__(self, parts: Parts, *, name: str, suggestions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        name: str,
+        suggestions: Sequence[str] = (),
+        renewed: Callable[[], Parts | None] = lambda: None,
+    ) -> None:
+        """Begin with these parts; `renewed` is asked before each turn whether there are others by now."""
         self.name = name
         self.disclosure = phrases.DISCLOSURE
         self.suggestions = tuple(suggestions)
         self._parts = parts
+        self._renewed = renewed
         self._queue = ConversationQueue()
 
     @property
@@ -190,6 +199,11 @@ class Assistant:
         """Answer from now on with these parts; running turns end with the ones they began with."""
         self._parts = parts
 
+    def newest_parts(self) -> Parts:
+        """Return what the next turn works with."""
+        self._parts = self._renewed() or self._parts
+        return self._parts
+
     def ready(self) -> str:
         """Return why it cannot answer now; empty when it can."""
         counts = [collection.index.statistics.passage_count for collection in self._parts.scopes.collections]
@@ -201,10 +215,11 @@ class Assistant:
 
     def passages_around(self, source: str, start: int, end: int, caller: str) -> list[Passage]:
         """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
-        groups = self._parts.groups_of(caller)
+        parts = self.newest_parts()
+        groups = parts.groups_of(caller)
         return [
             passage
-            for collection in self._parts.scopes.seen_by(groups)
+            for collection in parts.scopes.seen_by(groups)
             for passage in collection.index.passages(source)
             if passage.start < end and start < passage.end and passage.is_for(groups)
         ]
@@ -215,7 +230,7 @@ class Assistant:
         Raises `NoTurn`, `NoEntity` or `Missing` for what is not there for this caller, and `NoIndex` without a graph.
         """
         trace = await self.trace(centre.turn_id, caller) if centre.turn_id else None
-        parts = self._parts
+        parts = self.newest_parts()
         groups = parts.groups_of(caller)
         return await asyncio.to_thread(around, parts.scopes.seen_by(groups), centre, groups, trace)
 
@@ -225,7 +240,7 @@ class Assistant:
         A reply that needs no waiting is committed with its question before any of it leaves.
         Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
         """
-        parts = self._parts
+        parts = self.newest_parts()
         started_s = parts.clock.elapsed()
         wait = _admit(ask, parts)  # 1 admit
         if wait:

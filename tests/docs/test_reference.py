@@ -97,7 +97,7 @@ def test_every_door_that_the_server_opens_is_there(made: dict[str, str]) -> None
     app = create_app(FakeAssistant(), ServerSettings(), clock=bootstrap.clock())
     quiet = {route.path for route in create_routes(app.lobby).routes if isinstance(route, APIRoute)}
     listed = re.findall(r"^\| `(?:GET|POST) ([^`]+)` ", made["doors.md"], re.MULTILINE)
-    assert sorted(listed) == sorted({*app._doors, SOCKET_PATH, *quiet})
+    assert sorted(set(listed)) == sorted({*app._doors, SOCKET_PATH, *quiet})
 
 
 def test_errors_in_the_folder_name_keys_of_the_reference(tmp_path: Path, made: dict[str, str]) -> None:

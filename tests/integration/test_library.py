@@ -121,7 +121,7 @@ def test_a_removed_document_is_gone_from_every_leg(house: House, tmp_path: Path)
             assert collection.index.found([key]) == {}
             assert collection.index.passages("kern.md") == []
             assert collection.index.statistics.document_frequency("okapi") == 0
-            assert collection.vectors is not None
+            assert isinstance(collection.vectors, Vectors)
             assert key not in collection.vectors.keys
             assert isinstance(collection.graph, Graph)
             assert "kern.md" not in collection.graph.sources()

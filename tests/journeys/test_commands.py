@@ -453,3 +453,26 @@ def test_ask_takes_at_most_half_a_second_of_cpu(garden: Path) -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert statistics.median(cpu_s() for _ in range(7)) <= 0.5
+
+
+def test_a_block_hides_and_is_taken_back(tmp_path: Path) -> None:
+    """The effect is told first and saves nothing; then the passage is gone from the next answer, and comes back."""
+    folder = make_garden(tmp_path / "garden")
+    assert shipmate("ingest", folder).code == 0
+    reply = json.loads(shipmate("ask", QUESTION, folder, "--json").out)
+    source = reply["citations"][0]["source"]
+    foreseen = shipmate("block", source, folder, "--dry-run")
+    assert foreseen.code == 0
+    assert "1 of the last 1 questions would change." in foreseen.out
+    assert not (folder / "curation.yml").exists()
+    effect = json.loads(shipmate("block", source, folder, "--reason", "Old: out of date.", "--json").out)
+    assert effect["changed"][0]["before"]["answer"] == reply["text"]
+    assert f'{{passage: {source}, reason: "Old: out of date."}}' in (folder / "curation.yml").read_text()
+    hidden = json.loads(shipmate("ask", QUESTION, folder, "--json").out)
+    assert hidden["text"] == effect["changed"][0]["after"]["answer"]
+    assert source not in {citation["source"] for citation in hidden["citations"]}
+    assert shipmate("block", source, folder).code == 2
+    assert shipmate("block", "no-such.md", folder).code == 5
+    assert shipmate("unblock", source, folder).code == 0
+    assert json.loads(shipmate("ask", QUESTION, folder, "--json").out)["text"] == reply["text"]
+    assert shipmate("unblock", source, folder).code == 2

@@ -9,8 +9,9 @@ from shipmate.answer import phrases
 from shipmate.answer.faq import Faq
 from shipmate.answer.model import checked_answer
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
-from shipmate.answer.quotes.extractive import Extractive
+from shipmate.answer.quotes.extractive import Extractive, opening
 from shipmate.errors import ModelError
+from shipmate.knowledge.repair import PIN
 from shipmate.messages import Cut, Hit, Question, Recalled, ReplyKind, Route, Sentence, Usage
 from shipmate.ports import ChatModel, TermStatistics
 from shipmate.text import stems
@@ -68,6 +69,9 @@ class Drafter:
         """
         verbatim = self._faq.same(question.text)
         sure = confidence(question, hits, self._statistics)
+        if hits and PIN in hits[0].legs:
+            # A person has said that this passage answers.
+            sure = max(sure, ANSWER_THRESHOLD)
         if verbatim:
             parts = _say(ReplyKind.ANSWER, verbatim, 1.0)
         elif route.out_of_scope:
@@ -86,15 +90,19 @@ class Drafter:
         self, kind: ReplyKind, question: Question, hits: Sequence[Hit], sure: float, lead: str
     ) -> Iterator[DraftPart]:
         limits = self._limits
+        pinned = [hit for hit in hits if PIN in hit.legs]
         quotes = self._extractive.draft(
-            question, hits, confidence=sure, max_sentences=limits.sentences, max_citations=limits.citations
+            question, pinned or hits, confidence=sure, max_sentences=limits.sentences, max_citations=limits.citations
         )
-        if not quotes.sentences:
+        said = quotes.sentences
+        if pinned and not said:
+            said = opening(pinned[0].passage, limits.sentences)
+        if not said:
             yield from _say(ReplyKind.REFUSE, phrases.NOT_IN_DOCUMENTS, sure)
             return
         yield Chosen(kind=kind, confidence=sure)
         yield Sentence(text=lead, factual=False)
-        yield from quotes.sentences
+        yield from said
         yield from quotes.cuts
 
     async def _generate(

@@ -9,6 +9,7 @@ import click
 from shipmate import __version__
 from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.chat import chat
+from shipmate.cli.curate import block, unblock
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
 from shipmate.cli.screen import complain
@@ -19,7 +20,24 @@ from shipmate.errors import ShipmateError, StorageError
 __all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
 
 # In the order in which a newcomer meets them.
-COMMANDS = (init, ask, chat, serve, ingest, search, graph, check, explain, backup, restore, upgrade, forget, doctor)
+COMMANDS = (
+    init,
+    ask,
+    chat,
+    serve,
+    ingest,
+    search,
+    graph,
+    check,
+    explain,
+    block,
+    unblock,
+    backup,
+    restore,
+    upgrade,
+    forget,
+    doctor,
+)
 
 # What each exit code means; the reference page is made of this.
 EXIT_CODES = {

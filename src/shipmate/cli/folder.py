@@ -113,6 +113,7 @@ def _ingest(project: Project, *, visits: bool = True) -> None:
         f"{report.unchanged} unchanged, {len(report.skipped)} skipped{f' ({reasons})' if reasons else ''}; "
         f"{report.passages} new passages."
     )
+    complain(ProjectError(bootstrap.adrift(project)))
 
 
 def _ingest_when_free(folder: Path, *, visits: bool) -> None:

@@ -1,15 +1,34 @@
 """Documents that are searched together: their index, and beside it the graph and the vectors that follow it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shipmate.ports import GraphStore, PassageIndex, TermStatistics
 
 if TYPE_CHECKING:  # numpy takes its time to import, and a search that has no vectors needs none
-    from shipmate.knowledge.vectors import Vectors
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["Collection", "statistics_of"]
+__all__ = ["Collection", "Nearness", "statistics_of"]
+
+
+class Nearness(Protocol):
+    """What a search asks of vectors."""
+
+    def search(
+        self, vector: "NDArray[np.float32]", limit: int, groups: frozenset[str] = frozenset()
+    ) -> dict[int, float]:
+        """Return the cosines of the nearest passages that these groups may see, best first."""
+
+    def cosines(self, vector: "NDArray[np.float32]", keys: Iterable[int]) -> dict[int, float]:
+        """Return how near these passages are, as far as they have a vector."""
+
+    def refresh(self) -> bool:
+        """Look for a newer commit and read from it from now on; return whether there was one."""
+
+    def __len__(self) -> int:
+        """Return the number of vectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +37,7 @@ class Collection:
 
     index: PassageIndex
     graph: GraphStore | None = None
-    vectors: "Vectors | None" = None
+    vectors: Nearness | None = None
     # The groups that may know of it at all; empty: everyone.
     audience: tuple[str, ...] = ()
 

@@ -8,11 +8,13 @@ from operator import itemgetter
 
 import msgspec
 
+from shipmate.curation import Place
 from shipmate.errors import ModelError
 from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
 from shipmate.knowledge.fusion import fuse, hinted, ranked
 from shipmate.knowledge.keys import passage_key
+from shipmate.knowledge.repair import PIN, Repair
 from shipmate.knowledge.rerank import RERANKED, rerank
 from shipmate.knowledge.siblings import SIBLINGS, siblings
 from shipmate.knowledge.telling import telling_by
@@ -51,11 +53,16 @@ class Search:
     """Search over one commit of each collection; made anew when one of them has a newer one."""
 
     def __init__(
-        self, *collections: Collection, embedder: Embedder | None = None, reranker: Reranker | None = None
+        self,
+        *collections: Collection,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+        repair: Repair | None = None,
     ) -> None:
         self._collections = collections
         self._embedder = embedder
         self._reranker = reranker
+        self._repair = repair
         self.statistics = statistics_of(collections)
         self._telling = telling_by(self.statistics)
         self._head = lru_cache(maxsize=HEADS_KEPT)(self._weighed_head)
@@ -65,6 +72,10 @@ class Search:
 
         Of passages that say the same, one.
         """
+        hits = await self._found(question, limit, groups)
+        return self._pinned_first(hits, question, groups)[:limit] if self._repair else hits
+
+    async def _found(self, question: Question, limit: int, groups: frozenset[str]) -> list[Hit]:
         text = question.standalone
         asked = {stem: self._telling[stem] for stem in asked_stems(text)}
         if not asked:
@@ -72,6 +83,8 @@ class Search:
         terms = dict.fromkeys(asked, 1.0)
         if question.history:
             terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
+        if self._repair:
+            terms = {**self._repair.kin(tuple(asked)), **terms}
         hits = self._by_words(terms, max(DEPTH, limit), groups)
         scores = self._scores(hits[:CLOSELY], text, asked) + [hit.score / hits[0].score for hit in hits[CLOSELY:]]
         worded = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
@@ -98,6 +111,28 @@ class Search:
                     break
         found = list(distinct.values())
         return (await rerank(text, found, self._reranker))[:limit] if self._reranker else found
+
+    def _pinned_first(self, hits: list[Hit], question: Question, groups: frozenset[str]) -> list[Hit]:
+        """Put before the hits what is pinned to the question, as far as these groups may see it."""
+        places = self._repair.pinned(question.standalone) if self._repair else ()
+        legs = {passage_key(hit.passage): hit.legs for hit in hits}
+        pinned = {passage.text: passage for place in places for passage in self._at(place, hits, groups)}
+        if not pinned:
+            return hits
+        score = max((hit.score for hit in hits), default=0.0) + 1
+        first = [
+            Hit(passage=passage, score=score, legs={**legs.get(passage_key(passage), {}), PIN: 1.0})
+            for passage in pinned.values()
+        ]
+        return [*first, *(hit for hit in hits if hit.passage.text not in pinned)]
+
+    def _at(self, place: Place, hits: Sequence[Hit], groups: frozenset[str]) -> list[Passage]:
+        """Return the passages at a place; of a whole document, the one that the question finds first, or its first."""
+        own = [passage for collection in self._collections for passage in collection.index.passages(place.source)]
+        seen = [passage for passage in own if passage.is_for(groups) and place.touches(passage.start, passage.end)]
+        if place.end:
+            return seen
+        return [*(hit.passage for hit in hits if hit.passage.source == place.source), *seen][:1]
 
     def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         if len(self._collections) == 1:

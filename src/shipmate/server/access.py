@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from shipmate.errors import Forbidden, Invalid, Malformed, Unauthorised
 from shipmate.messages import LOCAL
-from shipmate.server.settings import ORIGINS_KEY, ServerSettings, is_loopback
+from shipmate.server.settings import ADMINS_KEY, ORIGINS_KEY, ServerSettings, is_loopback
 from shipmate.server.wire import Headers, RawHeaders
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "language_in",
 ]
 
-# What tells nothing of anybody needs no key; the graph's page then asks for one itself, because a link carries none.
-PUBLIC_PATHS = frozenset({"/", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz"})
+# What tells nothing of anybody needs no key; the pages for graph and search then ask for one themselves, because a link carries none.
+PUBLIC_PATHS = frozenset({"/", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"})
 PUBLIC_FOLDER = "/static/"
 COOKIE = "shipmate_device"
 COOKIE_DAYS = 400
@@ -52,6 +52,7 @@ class Access:
         self._variable = settings.api_keys_env
         self._keys = [(_digest(key.encode()), name) for name, key in settings.api_keys.items()]
         self._origins = frozenset(origin.encode() for origin in settings.allowed_origins)
+        self._admins = frozenset(settings.admins)
         self._hosts: frozenset[bytes] | None = None
         if is_loopback(settings.host):
             own = {b"localhost", b"127.0.0.1", b"[::1]", _bracketed(settings.host)}
@@ -82,6 +83,19 @@ class Access:
         cookie = headers.get(b"cookie")
         device = DEVICE.search(cookie) if cookie else None
         return _device_name(device[1]) if device else LOCAL
+
+    def may_repair(self, caller: str) -> bool:
+        """Return whether a caller may repair the search: with keys, who has an admin's; else whoever is at this machine.
+
+        A server without keys that lets other pages call it stands for more people than one, so nobody may there.
+        """
+        return caller in self._admins if self.needs_key else not self._origins
+
+    def check_repairs(self, caller: str) -> None:
+        """Refuse a repair by somebody who may not make it."""
+        if not self.may_repair(caller):
+            do = f"Put the name of your key into {ADMINS_KEY}, or run `shipmate block` beside the assistant's folder."
+            raise Forbidden("Only an admin may repair the search.", do=do)
 
     def key_name(self, key: bytes) -> str:
         """Return the name of a key, in constant time; raise `Unauthorised` for an unknown one."""

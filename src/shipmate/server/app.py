@@ -11,7 +11,7 @@ from shipmate.errors import Missing, ShipmateError
 from shipmate.ports import Clock
 from shipmate.server.access import PREFLIGHT, check_single, is_public
 from shipmate.server.chat import ChatForm
-from shipmate.server.lobby import Assistant, Lobby
+from shipmate.server.lobby import Assistant, Curator, Lobby
 from shipmate.server.openai_door import CompletionForm
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
 from shipmate.server.settings import ServerSettings
@@ -84,6 +84,8 @@ class Application:
         elif path in self._doors or path == SOCKET_PATH:
             await self._wrong_method(path, method, send)
         else:
+            if method == "POST":
+                self._access.check_origin(headers)
             caller = "" if is_public(path) else self._access.caller(headers)
             await self._routes({**scope, "caller": caller}, receive, send)
 
@@ -143,9 +145,11 @@ class LateRoutes:
         return create_routes(self._lobby)
 
 
-def create_app(assistant: Assistant, settings: ServerSettings, *, clock: Clock) -> Application:
-    """Return the ASGI application with every door of one assistant."""
-    lobby = Lobby(assistant, settings, clock=clock)
+def create_app(
+    assistant: Assistant, settings: ServerSettings, *, clock: Clock, curator: Curator | None = None
+) -> Application:
+    """Return the ASGI application with every door of one assistant, and of what repairs its search."""
+    lobby = Lobby(assistant, settings, clock=clock, curator=curator)
     doors: dict[str, Door] = {
         "/chat": TurnDoor(lobby, ChatForm()),
         "/v1/chat/completions": TurnDoor(lobby, CompletionForm(lobby)),

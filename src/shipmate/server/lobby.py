@@ -4,8 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from shipmate.errors import NotReady, StorageError
-from shipmate.messages import Ask, Card, Finished, Passage, Reply, ReplyKind, StreamEvent, Trace
+from shipmate.curation import Change, Curation
+from shipmate.curator import Effect
+from shipmate.errors import Missing, NotReady, StorageError
+from shipmate.messages import Ask, Card, Finished, Hit, Passage, Reply, ReplyKind, StreamEvent, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock
 from shipmate.server.access import Access
@@ -13,7 +15,7 @@ from shipmate.server.metrics import CountedTurn, Metrics
 from shipmate.server.problems import ProblemDetails, problem, problem_of
 from shipmate.server.settings import ServerSettings
 
-__all__ = ["Assistant", "Lobby"]
+__all__ = ["Assistant", "Curator", "Lobby"]
 
 
 class Assistant(Protocol):
@@ -58,17 +60,43 @@ class Assistant(Protocol):
         """
 
 
+class Curator(Protocol):
+    """What the search page needs: to look into the search, and to repair it."""
+
+    def curation(self) -> Curation:
+        """Return the repairs that hold."""
+
+    async def search(self, words: str, caller: str, limit: int = 8) -> Sequence[Hit]:
+        """Return the passages that a question finds, as far as the caller may see them."""
+
+    async def effect(self, change: Change, caller: str) -> Effect:
+        """Return what a change would do to the last questions; nothing is saved."""
+
+    def make(self, change: Change, caller: str) -> None:
+        """Save a change; raise `Missing` for what is not there, `UsageError` where nothing would change."""
+
+
 class Lobby:
     """One server's shared state."""
 
-    def __init__(self, assistant: Assistant, settings: ServerSettings, *, clock: Clock) -> None:
+    def __init__(
+        self, assistant: Assistant, settings: ServerSettings, *, clock: Clock, curator: Curator | None = None
+    ) -> None:
         self.assistant = assistant
+        self._curator = curator
         self.settings = settings
         self.clock = clock
         self.access = Access(settings)
         self.metrics = Metrics()
         # The server shuts down: running turns end, no new one begins.
         self.leaving = False
+
+    @property
+    def curator(self) -> Curator:
+        """Return what repairs the search; raise `Missing` where nothing does."""
+        if self._curator is None:
+            raise Missing("There is no search to look into here.", do="Serve it with `shipmate serve`.")
+        return self._curator
 
     def not_ready(self) -> str:
         """Return why no turn may begin; empty when one may."""

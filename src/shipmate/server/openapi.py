@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from shipmate import __version__
-from shipmate.messages import Card, Cited, Finished, Passage, Reply, Started, Token, Trace
+from shipmate.curation import Change, Curation
+from shipmate.curator import Effect
+from shipmate.messages import Card, Cited, Finished, Hit, Passage, Reply, Started, Token, Trace
 from shipmate.neighbourhood import Neighbourhood
 from shipmate.server.access import is_public
 from shipmate.server.chat import ChatRequest
@@ -37,6 +39,10 @@ RECORDS = (
     Trace,
     Passage,
     Neighbourhood,
+    Hit,
+    Curation,
+    Change,
+    Effect,
     ProblemDetails,
     OpenAIError,
 )

@@ -14,6 +14,7 @@ from shipmate.errors import Missing
 from shipmate.server.access import device_cookie
 from shipmate.server.graph_page import GraphPage
 from shipmate.server.lobby import Lobby
+from shipmate.server.search_page import SearchPage
 from shipmate.server.wire import ENCODER
 
 __all__ = ["Pages"]
@@ -47,6 +48,7 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("shipmate.server"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
+        self.search = SearchPage(lobby, self._templates, PAGE_HEADERS)
         self._needs_key = lobby.access.needs_key
         self.graph = GraphPage(lobby, self._templates, PAGE_HEADERS)
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from shipmate.curation import Change
 from shipmate.errors import Invalid, Missing, ShipmateError
 from shipmate.server.graph_page import centre
 from shipmate.server.lobby import Lobby
@@ -15,7 +17,8 @@ from shipmate.server.openai_door import Model, ModelList
 from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems
 from shipmate.server.pages import Pages
 from shipmate.server.problems import ProblemDetails, refusal_headers, written
-from shipmate.server.wire import ENCODER
+from shipmate.server.search_page import told_as_invalid
+from shipmate.server.wire import ENCODER, decode, read_json
 
 __all__ = ["create_routes"]
 
@@ -25,6 +28,9 @@ Name = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 Source = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a citation names it.")]
 Word = Annotated[str, Query(max_length=NAME_CHARACTERS, description="One of `turn`, `name` and `source` is needed.")]
 Offset = Annotated[int, Query(ge=0, le=OFFSET_LIMIT, description="In characters, as a citation has it.")]
+Asked = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a person asks it.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many passages.")]
+CHANGE = msgspec.json.Decoder(Change)
 QUIET = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -49,6 +55,36 @@ class Quiet:
     async def trace(self, turn_id: Name, request: Request) -> Response:
         """Return why a turn of the caller's ended as it did."""
         return _json(await self._lobby.assistant.trace(turn_id, request.scope["caller"]))
+
+    async def hits(self, question: Asked, request: Request, limit: Limit = 8) -> Response:
+        """Return the passages that a question finds, best first, each with its legs' scores."""
+        return _json(await self._lobby.curator.search(question, request.scope["caller"], limit))
+
+    async def curation(self, request: Request) -> Response:
+        """Return the repairs of the search that hold: synonyms, pins and blocks."""
+        self._lobby.access.check_repairs(request.scope["caller"])
+        with told_as_invalid():
+            return _json(self._lobby.curator.curation())
+
+    async def effect(self, request: Request) -> Response:
+        """Return what a repair would change among the last 200 questions; nothing is saved."""
+        with told_as_invalid():
+            return _json(await self._lobby.curator.effect(await self._change(request), request.scope["caller"]))
+
+    async def repair(self, request: Request) -> Response:
+        """Save a repair of the search, which holds from the next question on; return all that hold."""
+        with told_as_invalid():
+            self._lobby.curator.make(await self._change(request), request.scope["caller"])
+            return _json(self._lobby.curator.curation())
+
+    async def _change(self, request: Request) -> Change:
+        self._lobby.access.check_repairs(request.scope["caller"])
+        settings = self._lobby.settings
+        headers = dict(request.headers.raw)
+        body = await read_json(
+            headers, request.receive, limit_bytes=settings.body_bytes, timeout_s=settings.body_timeout_s
+        )
+        return decode(CHANGE, body)
 
     async def passages(self, source: Source, start: Offset, end: Offset, request: Request) -> Response:
         """Return the indexed passages that overlap a cited span."""
@@ -83,6 +119,10 @@ def create_routes(lobby: Lobby) -> FastAPI:
     _get(app, "/turns/{turn_id}", quiet.trace, json_of("Trace"), problems(401, 404, 422))
     _get(app, "/passages", quiet.passages, list_of("Passage"), problems(401, 404, 422))
     _get(app, "/neighbourhood", quiet.neighbourhood, json_of("Neighbourhood"), problems(401, 404, 422, 503))
+    _get(app, "/search/hits", quiet.hits, list_of("Hit"), problems(401, 404, 422))
+    _get(app, "/curation", quiet.curation, json_of("Curation"), problems(401, 403, 404, 422))
+    for path, answer, name in (("/curation", quiet.repair, "Curation"), ("/curation/effect", quiet.effect, "Effect")):
+        _post(app, path, answer, json_of("Change"), json_of(name))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
     pages = Pages(lobby, lambda: describe(app, title=lobby.assistant.name, needs_key=lobby.access.needs_key))
@@ -93,6 +133,8 @@ def create_routes(lobby: Lobby) -> FastAPI:
         ("/openapi.json", pages.openapi),
     ):
         app.add_api_route(path, page, include_in_schema=False)
+    app.add_api_route("/search", pages.search.show, include_in_schema=False)
+    app.add_api_route("/search", pages.search.act, methods=["POST"], include_in_schema=False)
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
     _answer_errors(app, lobby)
     return app
@@ -104,6 +146,21 @@ def _get(
     summary, _, _ = answer.__doc__.partition(".")
     responses: dict[int | str, Any] = {200: {"description": "Done", "content": content}, **(refusals or {})}
     app.add_api_route(path, answer, response_class=Response, summary=summary, description="", responses=responses)
+
+
+def _post(app: FastAPI, path: str, answer: Any, asked: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    summary, _, _ = answer.__doc__.partition(".")
+    responses: dict[int | str, Any] = {200: {"description": "Done", "content": content}}
+    app.add_api_route(
+        path,
+        answer,
+        methods=["POST"],
+        response_class=Response,
+        summary=summary,
+        description="",
+        responses=responses | problems(400, 401, 403, 404, 413, 415, 422),
+        openapi_extra={"requestBody": {"required": True, "content": asked}},
+    )
 
 
 def _answer_errors(app: FastAPI, lobby: Lobby) -> None:

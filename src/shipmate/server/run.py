@@ -27,8 +27,8 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
     settings = settings_from(project.stack.server, os.environ, host=host, port=port)
 
     async def main() -> None:
-        async with bootstrap.open_assistant(project) as assistant:
-            app = create_app(assistant, settings, clock=bootstrap.clock())
+        async with bootstrap.open_house(project) as (assistant, curator):
+            app = create_app(assistant, settings, clock=bootstrap.clock(), curator=curator)
             _spare_the_collector()
             await serve(app, settings, listening=lambda address: listening(assistant.name, address))
 

@@ -10,8 +10,9 @@ from shipmate.errors import UnsafeBind, UsageError
 from shipmate.messages import LOCAL
 from shipmate.stack import Server
 
-__all__ = ["ORIGINS_KEY", "ServerSettings", "is_loopback", "settings_from"]
+__all__ = ["ADMINS_KEY", "ORIGINS_KEY", "ServerSettings", "is_loopback", "settings_from"]
 
+ADMINS_KEY = "`server: admins:` of stack.yml"
 ORIGINS_KEY = "`server: allowed_origins:` of stack.yml"
 CONNECTIONS = 900
 KEY_CHARACTERS = 16
@@ -31,6 +32,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_keys_env: str = "SHIPMATE_API_KEYS"
     # Such as "https://help.example.com": pages from there may call this server.
     allowed_origins: tuple[str, ...] = ()
+    # The names of the keys with which the search may be repaired.
+    admins: tuple[str, ...] = ()
     # Connections of all kinds, below the 1,024 files that a process may have open by default.
     connections: int = CONNECTIONS
     # Request line and headers: how large, and how long until they are complete.
@@ -79,6 +82,7 @@ def settings_from(section: Server, environ: Mapping[str, str], *, host: str = ""
         api_keys=_api_keys(environ.get(section.api_keys_env, ""), section.api_keys_env),
         api_keys_env=section.api_keys_env,
         allowed_origins=tuple(origin.rstrip("/") for origin in section.allowed_origins),
+        admins=section.admins,
         # Room for each turn, and as many that wait or only look.
         connections=max(CONNECTIONS, 2 * section.limits.turns_at_once),
         body_bytes=section.limits.body_bytes,

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Message, Receive, Send
 
 from shipmate.errors import Invalid, Malformed, TooLarge, WrongMediaType
 
-__all__ = ["ENCODER", "Headers", "RawHeaders", "decode", "read_json", "send_answer"]
+__all__ = ["ENCODER", "Headers", "RawHeaders", "decode", "read_form", "read_json", "send_answer"]
 
 Headers = dict[bytes, bytes]
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Request = TypeVar("Request")
 
 ENCODER = msgspec.json.Encoder()
+MOST_FIELDS = 32
 # A body that is somewhat too long is read to its end, so that the caller gets the answer instead of a reset.
 DISCARDED_BYTES = 1024 * 1024
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
@@ -29,11 +31,30 @@ async def read_json(headers: Headers, receive: Receive, *, limit_bytes: int, tim
     Raises `WrongMediaType`, `TooLarge` as soon as the body is over the limit, `Malformed` when it does not arrive
     in time, and `ConnectionResetError` when the caller leaves before it is complete.
     """
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media_type != b"application/json":
-        raise WrongMediaType(
-            f"The body is {media_type.decode('latin-1')!r}.", do="Send JSON with Content-Type: application/json."
+    _check_type(headers, b"application/json")
+    return await _read(headers, receive, limit_bytes=limit_bytes, timeout_s=timeout_s)
+
+
+async def read_form(headers: Headers, receive: Receive, *, limit_bytes: int, timeout_s: float) -> dict[str, str]:
+    """Return the fields of a page's form, and of one that comes twice the last; raise what `read_json` raises."""
+    _check_type(headers, b"application/x-www-form-urlencoded")
+    body = await _read(headers, receive, limit_bytes=limit_bytes, timeout_s=timeout_s)
+    try:
+        return dict(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
         )
+    except ValueError as error:
+        raise Malformed("The form cannot be read.", do="Send it from the page.") from error
+
+
+def _check_type(headers: Headers, wanted: bytes) -> None:
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type != wanted:
+        do = f"Send it with Content-Type: {wanted.decode()}."
+        raise WrongMediaType(f"The body is {media_type.decode('latin-1')!r}.", do=do)
+
+
+async def _read(headers: Headers, receive: Receive, *, limit_bytes: int, timeout_s: float) -> bytes:
     if int(headers.get(b"content-length", 0)) > DISCARDED_BYTES:
         raise _too_large(limit_bytes)
     message = await receive()

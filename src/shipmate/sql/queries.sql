@@ -62,6 +62,15 @@ SELECT trace
 FROM traces JOIN conversations USING (conversation_id)
 WHERE turn_id = :turn_id AND caller = :caller;
 
+-- name: asked
+-- Newest first. Consent is that of the moment at which the question was asked, as long as it was not taken back since.
+SELECT trace,
+    caller = :caller OR (consent_id <> '' AND coalesce(json_extract(event, '$.consent'), '') <> '') AS may_be_shown
+FROM (SELECT seq, event FROM events WHERE name = 'assistant.turn.completed' ORDER BY seq DESC LIMIT :limit)
+    JOIN traces ON traces.turn_id = json_extract(event, '$.turn_id')
+    JOIN conversations USING (conversation_id)
+ORDER BY seq DESC;
+
 -- name: events
 SELECT seq, event FROM events WHERE seq > :after ORDER BY seq LIMIT :limit;
 

@@ -8,7 +8,19 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from shipmate.errors import Malformed, NoConversation, NoTurn, ShipmateError
-from shipmate.messages import Conversation, Episode, Event, Exchange, Message, Role, Trace, TurnClosing, TurnOpening
+from shipmate.messages import (
+    Asked,
+    Conversation,
+    Episode,
+    Event,
+    Exchange,
+    Message,
+    Question,
+    Role,
+    Trace,
+    TurnClosing,
+    TurnOpening,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -101,8 +113,21 @@ class MemoryStore:
         self._erasures += bool(gone)
         return len(gone)
 
+    async def asked(self, limit: int, caller: str) -> list[Asked]:
+        """Return the last questions, as their traces have them."""
+        completed = [event for event in reversed(self._events) if event.name == "assistant.turn.completed"]
+        return [self._asked(event, caller) for event in completed[:limit] if event.turn_id in self._traces]
+
     async def close(self) -> None:
         """Do nothing: everything is kept until the process ends."""
+
+    def _asked(self, event: Event, caller: str) -> Asked:
+        trace = self._traces[event.turn_id]
+        conversation = self._threads[trace.conversation_id].conversation
+        return Asked(
+            question=Question(text=trace.question, standalone=trace.standalone),
+            may_be_shown=conversation.caller == caller or bool(conversation.consent_id and event.consent),
+        )
 
     def _open(self, opening: TurnOpening) -> None:
         conversation = opening.conversation

@@ -24,7 +24,18 @@ from shipmate.adapters.sqlite.schema import ensure_schema
 from shipmate.adapters.sqlite.turns import write_closing, write_events, write_opening
 from shipmate.adapters.sqlite.writer import Effect, Writer
 from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
-from shipmate.messages import Conversation, Episode, Event, Message, Role, Trace, TurnClosing, TurnOpening
+from shipmate.messages import (
+    Asked,
+    Conversation,
+    Episode,
+    Event,
+    Message,
+    Question,
+    Role,
+    Trace,
+    TurnClosing,
+    TurnOpening,
+)
 from shipmate.sql import QUERIES
 
 __all__ = ["Entry", "SqliteSettings", "SqliteStore"]
@@ -142,6 +153,16 @@ class SqliteStore:
         await self._writer.submit(write, lambda _: self._recent.forget())
         await asyncio.to_thread(scrub, self._path)
         return erased[0]
+
+    async def asked(self, limit: int, caller: str) -> list[Asked]:
+        """Return the last questions, as their traces have them."""
+        row = {"limit": limit, "caller": caller}
+        found = await self._read(lambda connection: connection.execute(QUERIES["asked"], row).fetchall())
+        traces = [(_decode_trace(trace), may_be_shown) for trace, may_be_shown in found]
+        return [
+            Asked(question=Question(text=trace.question, standalone=trace.standalone), may_be_shown=bool(may_be_shown))
+            for trace, may_be_shown in traces
+        ]
 
     async def close(self) -> None:
         """Commit what is queued and give back the database; idempotent."""

@@ -8,10 +8,11 @@ from shipmate.answer.quotes.wanted import wanted
 from shipmate.answer.quotes.yes_no import Claim, Evidence, claim, decide
 from shipmate.knowledge.outline import Kind, Outline, outline
 from shipmate.knowledge.telling import telling_by
-from shipmate.messages import Citation, Draft, Hit, Question, ReplyKind, Sentence
+from shipmate.messages import Citation, Draft, Hit, Passage, Question, ReplyKind, Sentence
 from shipmate.ports import TermStatistics
+from shipmate.text import sentence_spans
 
-__all__ = ["Extractive"]
+__all__ = ["Extractive", "opening"]
 
 
 # Only the best passages are quoted: on every set tried, a sixth one brought more noise than answers.
@@ -115,9 +116,17 @@ def _runs(picks: Sequence[Candidate]) -> list[list[Candidate]]:
     return runs
 
 
+def opening(passage: Passage, most_sentences: int) -> tuple[Sentence, ...]:
+    """Return the sentences with which a passage begins as one quote: what is said when no word tells which are meant."""
+    spans = sentence_spans(passage.text)[:most_sentences]
+    return (_quote(passage, spans[0][0], spans[-1][1]),) if spans else ()
+
+
 def _quoted(run: Sequence[Candidate], hits: Sequence[Hit]) -> Sentence:
-    passage = hits[run[0].place[0]].passage
-    start, end = run[0].piece.start, run[-1].piece.end
+    return _quote(hits[run[0].place[0]].passage, run[0].piece.start, run[-1].piece.end)
+
+
+def _quote(passage: Passage, start: int, end: int) -> Sentence:
     quote = passage.text[start:end]
     source_start, source_end = passage.in_source(start, end)
     citation = Citation(source=passage.source, title=passage.cited_as, quote=quote, start=source_start, end=source_end)

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from shipmate.errors import Malformed, NoConversation, NoTurn, ShipmateError
 from shipmate.messages import (
     Conversation,
     Event,
     Message,
+    Question,
     Reply,
     ReplyKind,
     Role,
@@ -20,7 +23,7 @@ from shipmate.messages import (
     TurnOpening,
     Usage,
 )
-from shipmate.ports import Store
+from shipmate.ports import PastQuestions, Store
 
 __all__ = ["CHECKS", "JournalledStore", "closing", "conversation", "opening"]
 
@@ -28,7 +31,7 @@ HALF_A_CHARACTER = "\ud83d"
 MEGABYTE = 1_000_000
 
 
-class JournalledStore(Store, Protocol):
+class JournalledStore(Store, PastQuestions, Protocol):
     """A store whose journal can be read back."""
 
     async def events(self, after: int, limit: int) -> Sequence[tuple[int, Event]]:
@@ -309,6 +312,29 @@ async def hands_out_copies(store: JournalledStore) -> None:
     assert (await store.events(0, 9))[1][1].data["kind"] == "answer"
 
 
+async def tells_what_was_asked(store: JournalledStore) -> None:
+    """The last questions are told, newest first, with what they were taken as; one without a reply is not."""
+    for number in range(4):
+        asked = Message(role=Role.USER, text=f"{number}?", at=1.0)
+        await store.close_turn(closing(f"t{number}", of=conversation(f"c{number}"), asked=asked))
+    await store.open_turn(opening("t9", of=conversation("c9")))
+    told = await store.asked(3, "ada")
+    assert [one.question for one in told] == [Question(text="How?", standalone="How does it work?")] * 3
+    assert [len(await store.asked(limit, "ada")) for limit in (0, 1, 9)] == [0, 1, 4]
+
+
+async def shows_no_words_without_consent(store: JournalledStore) -> None:
+    """A question may be shown to who asked it, and to others as long as there was consent and still is."""
+    message = Message(role=Role.USER, text="How?", at=1.0)
+    for number, (then, now) in enumerate([("k1", "k1"), ("k1", ""), ("", "k1"), ("", "")]):
+        thread = msgspec.structs.replace(conversation(f"c{number}"), consent_id=now)
+        closed = closing(f"t{number}", of=thread, asked=message)
+        events = tuple(msgspec.structs.replace(event, consent=then) for event in closed.events)
+        await store.close_turn(msgspec.structs.replace(closed, events=events))
+    assert [one.may_be_shown for one in await store.asked(9, "ada")] == [True] * 4
+    assert [one.may_be_shown for one in await store.asked(9, "eve")] == [False, False, False, True]
+
+
 async def closes_twice(store: JournalledStore) -> None:
     """Closing commits what is queued, and may be done again."""
     waiting = store.open_turn(opening("t1"))
@@ -335,5 +361,7 @@ CHECKS: tuple[Callable[[JournalledStore], Awaitable[None]], ...] = (
     refuses_half_a_character,
     records_events_without_a_turn,
     hands_out_copies,
+    tells_what_was_asked,
+    shows_no_words_without_consent,
     closes_twice,
 )

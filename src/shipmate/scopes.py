@@ -1,0 +1,62 @@
+"""What callers are answered from: a loaded folder over its collections, under the repairs that hold."""
+
+from collections.abc import Sequence
+
+from shipmate.answer import draft
+from shipmate.answer.faq import Faq
+from shipmate.config import Project
+from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.repair import Repair, unblocked
+from shipmate.knowledge.search import Search
+from shipmate.ports import ChatModel, Embedder, Reranker
+from shipmate.router import Topic
+from shipmate.turn import Scope, Scopes
+
+__all__ = ["scopes_of", "topics_of"]
+
+
+def scopes_of(
+    project: Project,
+    collections: Sequence[Collection],
+    embedder: Embedder | None,
+    model: ChatModel | None,
+    reranker: Reranker | None = None,
+) -> Scopes:
+    """Return what callers are answered from, under the repairs of the project."""
+    limits = project.stack.server.limits
+    faq = Faq(_faq(project))
+    curation = project.curation
+    repair = Repair(curation) if curation.synonyms or curation.pins else None
+
+    def scope(seen: Sequence[Collection]) -> Scope:
+        search = Search(*seen, embedder=embedder, reranker=reranker, repair=repair)
+        drafter = draft.Drafter(
+            faq=faq,
+            statistics=search.statistics,
+            model=model,
+            prompt=_prompt(project),
+            limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
+        )
+        return Scope(search=search, drafter=drafter)
+
+    return Scopes(unblocked(collections, curation), scope)
+
+
+def topics_of(project: Project) -> tuple[list[Topic], list[Topic]]:
+    """Return the charter's intents, and what it refuses."""
+    if project.charter is None:
+        return [], []
+    intents = [Topic(name=intent.id, examples=intent.examples) for intent in project.charter.intents]
+    refused = [
+        Topic(name=topic.topic, examples=topic.examples or (topic.topic,), reply=topic.reply)
+        for topic in project.charter.out_of_scope
+    ]
+    return intents, refused
+
+
+def _faq(project: Project) -> list[Topic]:
+    return [Topic(name="faq", examples=entry.asked, reply=entry.answer) for entry in project.faq]
+
+
+def _prompt(project: Project) -> str:
+    return f"You are the assistant “{project.name}”.\n\n{project.prompt}".strip()
