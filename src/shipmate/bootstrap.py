@@ -1,35 +1,27 @@
 """The composition root: a loaded folder becomes a running assistant. Nothing else imports adapters."""
 
 import asyncio
-import hashlib
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-import msgspec
 
 from shipmate import config, layers
 from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
 from shipmate.adapters.system_clock import SystemClock
-from shipmate.admission import TokenBucket
 from shipmate.config import Project
-from shipmate.curation import CURATION, Curation, Followed
+from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, ShipmateError, UsageError
-from shipmate.journal import Journal
+from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
 from shipmate.knowledge import repair
 from shipmate.knowledge.collection import Collection
-from shipmate.memory.recall import Memory
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
-from shipmate.ports import ChatModel, Clock, Embedder, PassageIndex, Reranker, Store
-from shipmate.router import Router
-from shipmate.scopes import scopes_of, topics_of
-from shipmate.turn import Assistant, Parts
+from shipmate.ports import ChatModel, Clock, Embedder, Reranker
+from shipmate.running import Running
+from shipmate.scopes import scopes_of
+from shipmate.turn import Assistant
 
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
@@ -49,7 +41,6 @@ __all__ = [
     "forget",
     "has_index",
     "has_outdated_index",
-    "index_digest",
     "index_state",
     "ingest",
     "init",
@@ -73,9 +64,6 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 INDEX = "index"
-SUGGESTIONS = 4
-# How long a new commit of the index may go unnoticed.
-FOLLOW_S = 1.0
 # How long `doctor` waits for a model.
 TRY_MODEL_S = 10.0
 
@@ -393,7 +381,6 @@ async def open_house(
     Who does not share it may ask as often and as fast as they like. A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
     `ProjectError` where settings do not fit.
     """
-    clock = clock or SystemClock()
     with ExitStack() as held:
         held.enter_context(_using(project))
         embedder = await layers.open_embedder(project)
@@ -402,88 +389,28 @@ async def open_house(
         collections = held.enter_context(_ingested(project, embedder))
         model = layers.open_model(project)
         store = layers.open_store(project)
-        limits = project.stack.server.limits
-        burst = limits.burst if shared else sys.maxsize
-        bucket = TokenBucket(clock, turns_per_minute=limits.turns_per_minute, burst=burst)
-
-        groups = _groups(project, shared=shared)
-        followed = Followed(project.folder, project.curation)
-
-        @lru_cache(maxsize=1)
-        def shown(curation: Curation) -> list[PassageIndex]:
-            return [collection.index for collection in repair.unblocked(collections, curation)]
-
-        memory = Memory(store, clock, lambda caller: groups.get(caller, frozenset()), days=project.stack.memory.days)
-        await memory.refresh(shown(followed.curation))
-        intents, refused = topics_of(project)
-        router = Router(intents, refused, embedder)
-
-        def parts() -> Parts:
-            return _parts(
-                msgspec.structs.replace(project, curation=followed.curation),
-                clock=clock,
-                collections=collections,
-                embedder=embedder,
-                reranker=reranker,
-                router=router,
-                model=model,
-                store=store,
-                memory=memory,
-                bucket=bucket,
-                groups=groups,
-            )
-
-        def renewed() -> Parts | None:
-            if not followed.changed():
-                return None
-            memory.follow(shown(followed.curation))
-            return parts()
-
-        suggestions = [topic.examples[0] for topic in intents if topic.examples][:SUGGESTIONS]
-        assistant = Assistant(
-            parts(),
-            name=project.name,
-            suggestions=suggestions,
-            renewed=renewed,
+        running = Running(
+            project=project,
+            clock=clock or SystemClock(),
+            key=install_key(state_folder(project)),
+            groups=_groups(project, shared=shared),
+            shared=shared,
+            collections=collections,
+            store=store,
+            model=model,
+            embedder=embedder,
+            reranker=reranker,
         )
-        curator = Curator(
-            project.folder,
-            past=store,
-            router=router,
-            scopes=lambda curation: scopes_of(
-                msgspec.structs.replace(project, curation=curation), collections, embedder, None, reranker
-            ),
-            groups_of=lambda caller: groups.get(caller, frozenset()),
-        )
-        following = asyncio.create_task(
-            _follow(collections, lambda: shown(followed.curation), memory, lambda: assistant.adopt(parts()))
-        )
+        await running.recall()
+        assistant = running.assistant
+        following = asyncio.create_task(running.follow())
         try:
-            yield assistant, curator
+            yield assistant, running.curator
         finally:
             following.cancel()
             await store.close()
-            await _close(model)
-            await _close(embedder)
-            await _close(reranker)
-
-
-async def _follow(
-    collections: Sequence[Collection],
-    shown: Callable[[], Sequence[PassageIndex]],
-    memory: Memory,
-    changed: Callable[[], None],
-) -> None:
-    while True:
-        await asyncio.sleep(FOLLOW_S)
-        refreshed = [collection.refresh() for collection in collections]
-        if any(refreshed):
-            memory.follow(shown())
-            changed()
-        try:
-            await memory.refresh(shown())
-        except ShipmateError as error:
-            log.warning("Past conversations are not brought up to date: %s", error.what)
+            for opened in (model, embedder, reranker):
+                await _close(opened)
 
 
 async def _close(opened: ChatModel | Embedder | Reranker | None) -> None:
@@ -491,56 +418,10 @@ async def _close(opened: ChatModel | Embedder | Reranker | None) -> None:
         await opened.close()
 
 
-def index_digest(collections: Sequence[Collection]) -> str:
-    """Return one hash of all documents as they were indexed."""
-    known = [pair for collection in collections for pair in collection.index.sources().items()]
-    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in known)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def _groups(project: Project, *, shared: bool) -> dict[str, frozenset[str]]:
     """Return the groups of each caller; a server cannot know that somebody sits at this machine."""
     listed = {caller: frozenset(groups) for caller, groups in project.stack.groups.items()}
     return {caller: groups for caller, groups in listed.items() if not (shared and caller == LOCAL)}
-
-
-def _parts(
-    project: Project,
-    *,
-    clock: Clock,
-    collections: Sequence[Collection],
-    embedder: Embedder | None,
-    reranker: Reranker | None,
-    router: Router,
-    model: ChatModel | None,
-    store: Store,
-    memory: Memory,
-    bucket: TokenBucket,
-    groups: dict[str, frozenset[str]],
-) -> Parts:
-    digest = index_digest(collections)
-    return Parts(
-        clock=clock,
-        bucket=bucket,
-        store=store,
-        router=router,
-        scopes=scopes_of(project, collections, embedder, model, reranker),
-        memory=memory,
-        journal=Journal(
-            clock=clock,
-            key=install_key(state_folder(project)),
-            charter_sha=_charter_digest(project),
-            index_sha=digest[:12],
-        ),
-        release=f"dev-{config.content_hash(project, digest)[:12]}",
-        message_chars=project.stack.server.limits.message_chars,
-        groups=groups,
-    )
-
-
-def _charter_digest(project: Project) -> str:
-    path = project.folder / "charter.yml"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else ""
 
 
 def _index_folder(project: Project) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shipmate import bootstrap
+from shipmate import bootstrap, running
 from shipmate.curation import Change
 from shipmate.curator import Curator
 from shipmate.errors import Missing, UsageError
@@ -148,7 +148,7 @@ async def test_a_block_survives_an_ingest_that_cuts_the_document_anew(folder: Pa
             "# Roses\n\nRoses are pruned in early spring, says the new book.\n"
         )
         await asyncio.to_thread(bootstrap.ingest, bootstrap.load(folder), progress=lambda _: None)
-        await asyncio.sleep(bootstrap.FOLLOW_S + 0.5)
+        await asyncio.sleep(running.FOLLOW_S + 0.5)
         assert "roses.md" not in await sources(assistant, await told(assistant, "What does the new book say of roses?"))
 
 

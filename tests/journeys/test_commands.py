@@ -204,13 +204,15 @@ def test_a_turn_is_explained(garden: Path) -> None:
 
 
 def test_a_conversation_is_forgotten_by_its_id(garden: Path) -> None:
-    reply = json.loads(shipmate("ask", "--json", QUESTION, garden).out)
+    question = "When are roses pruned by Ottilie?"
+    reply = json.loads(shipmate("ask", "--json", question, garden).out)
+    assert question.encode() in (garden / ".shipmate" / "shipmate.db").read_bytes()
     forgotten = shipmate("forget", reply["conversation_id"], garden)
     assert (forgotten.code, forgotten.out.splitlines()[0]) == (
         0,
         f"Erased 1 conversation of {reply['conversation_id']}.",
     )
-    assert QUESTION.encode() not in (garden / ".shipmate" / "shipmate.db").read_bytes()
+    assert question.encode() not in (garden / ".shipmate" / "shipmate.db").read_bytes()
     assert shipmate("explain", reply["turn_id"], garden).code == 5
     again = shipmate("forget", reply["conversation_id"], garden)
     assert (again.code, "Nothing is kept of" in again.err) == (5, True)

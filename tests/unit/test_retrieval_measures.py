@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import retrieval, scale
+from benchmarks.made_collections import embedder_named, opened
 from benchmarks.ranking_measures import ndcg, recall
 
 DOCUMENTS = st.permutations("abcdefgh")
@@ -104,6 +105,6 @@ def test_what_was_kept_gives_the_same_figures_again(
         found.append({leg: [figures["recall@5"], figures["ndcg@10"]] for leg, figures in legs.items()})
     assert found[0] == found[1]
     assert list(found[0]) == ["lexical", "dense", "graph", "hybrid", "reranked"]
-    kept = retrieval.opened(retrieval._place(tmp_path / "kept", small_set, retrieval.embedder_named("static")), None)
+    kept = opened(retrieval._place(tmp_path / "kept", small_set, embedder_named("static")), None)
     assert kept.index.statistics.passage_count == 3
     kept.close()
