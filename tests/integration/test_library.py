@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,6 +131,37 @@ def test_a_removed_document_is_gone_from_every_leg(house: House, tmp_path: Path)
             assert not {step.passage for step in collection.graph.neighbours("Otto Kern")} & {key}
         legs[1].close()
     assert _holding(tmp_path / "index", b"Zoe") == []
+
+
+@pytest.mark.parametrize("groups", [frozenset[str](), frozenset({"legal"})])
+def test_vectors_are_for_whom_their_passages_are_now(tmp_path: Path, groups: frozenset[str]) -> None:
+    """The text is the same to a letter when sources.yml narrows it: who lost it is not even told of a hidden vector."""
+    house = House(tmp_path)
+    house.ingest()
+    for audience in (("legal",), (), ("sales",)):
+        house.origin = msgspec.structs.replace(house.origin, audience=audience)
+        house.library = Library(tmp_path / "index", [house.origin])
+        house.ingest()
+        with house.opened() as collection:
+            (row,) = asyncio.run(HashEmbedder().embed(["okapi"]))
+            assert collection.vectors
+            seen = collection.vectors.search(row, 30, groups)
+            may_see = not audience or not groups.isdisjoint(audience)
+            assert len(seen) == (len(PAGES) if may_see else 0)
+            assert collection.index.found(seen).keys() == seen.keys()
+
+
+def test_a_title_that_changes_changes_the_vector(tmp_path: Path) -> None:
+    """The passage and its place are as they were, and the vector is of the title too."""
+    rows = []
+    for title in ("Apples", "Quince"):
+        house = House(tmp_path, {"a.md": f"---\ntitle: {title}\n---\nThey are pruned in March.\n"})
+        house.ingest()
+        with house.opened() as collection:
+            assert isinstance(collection.vectors, Vectors)
+            (row,) = asyncio.run(HashEmbedder().embed([title]))
+            rows.append(next(iter(collection.vectors.search(row, 1).values())))
+    assert rows[1] > rows[0] - 0.1
 
 
 def _holding(folder: Path, name: bytes) -> list[str]:

@@ -13,8 +13,12 @@ KEYS_KEPT = 4096
 
 @lru_cache(maxsize=KEYS_KEPT)
 def passage_key(passage: Passage) -> int:
-    """Return the key of a passage: of what it says, and of where it stands."""
-    return text_key(f"{passage.source}\0{passage.start}\0{passage.end}\0{passage.text}")
+    """Return the key of a passage: of where it stands, of all it says, and of who may see it.
+
+    So whatever is kept under a key is kept of one passage as it is: once that changes, the key does.
+    """
+    seers = "\1".join(passage.audience)
+    return text_key(f"{passage.source}\0{passage.start}\0{passage.end}\0{seers}\0{passage.in_full}")
 
 
 def text_key(text: str) -> int:
