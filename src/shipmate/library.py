@@ -90,10 +90,11 @@ class Library:
             with closing(_sound(home / GRAPH, partial(Graph.open, home))) as graph:
                 lines = declared if home == self._folder else ()
                 follow_graph(index, graph, partial(_tell, progress, "Linking documents"), declared=lines)
-            if embedder:
-                vectors = _sound(home / VECTORS, partial(_vectors, home, embedder))
-                follow_vectors(index, vectors, embedder, partial(_tell, progress, "Embedding passages"))
         self._sweep()
+        if embedder:
+            for home in self._audiences:
+                vectors = _sound(home / VECTORS, partial(_vectors, home, embedder))
+                follow_vectors(TantivyIndex(home), vectors, embedder, partial(_tell, progress, "Embedding passages"))
         return together(reports)
 
     def _home(self, origin: Origin) -> Path:

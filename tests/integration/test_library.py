@@ -151,6 +151,31 @@ def test_vectors_are_for_whom_their_passages_are_now(tmp_path: Path, groups: fro
             assert collection.index.found(seen).keys() == seen.keys()
 
 
+def test_words_and_graph_of_all_collections_are_in_step_before_any_vector_is_made(tmp_path: Path) -> None:
+    """An encoder that is down for one source keeps no removed document of another one in the answers."""
+    apart = DocumentFolder(path=tmp_path / "apart", prefix="apart/", audience=("legal",), separate=True)
+    common = DocumentFolder(path=tmp_path / "knowledge", prefix="")
+    for origin in (apart, common):
+        origin.path.mkdir()
+        for name, text in PAGES.items():
+            (origin.path / name).write_text(text)
+    library = Library(tmp_path / "index", [apart, common])
+
+    def ingest(embedder: Embedder) -> None:
+        library.ingest([list_files(origin) for origin in (apart, common)], embedder, progress=lambda _: None)
+
+    ingest(HashEmbedder())
+    (common.path / "kern.md").unlink()
+    (apart.path / "berg.md").write_text("# Anna\n\nAnna Berg is a director.\n")
+    with pytest.raises(ModelUnavailable):
+        ingest(Broken(after=0))
+    for collection in library.opened(HashEmbedder()):
+        with closing(collection):
+            assert not {"kern.md"} & collection.index.sources().keys()
+            assert isinstance(collection.graph, Graph)
+            assert collection.graph.sources().keys() == collection.index.sources().keys()
+
+
 def test_a_title_that_changes_changes_the_vector(tmp_path: Path) -> None:
     """The passage and its place are as they were, and the vector is of the title too."""
     rows = []
