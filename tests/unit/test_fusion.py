@@ -48,8 +48,26 @@ def test_a_trusted_graph_puts_its_page_first_and_another_only_hints() -> None:
 
 
 def test_likeness_decides_between_passages_that_share_as_many_words() -> None:
-    assert order(fuse({1: 9.0, 2: 9.0, 3: 3.0}, {1: 0.2, 2: 0.6, 3: 0.3})) == [2, 1, 3]
+    assert order(fuse({1: 9.0, 2: 9.0, 3: 3.0}, {1: 0.4, 2: 0.6, 3: 0.3})) == [2, 1, 3]
 
 
 def test_likeness_counts_in_full_where_no_word_is_found() -> None:
     assert fuse({}, {1: 0.6, 2: 0.2}) == pytest.approx({1: 1.0, 2: 0.0})
+
+
+def test_the_leg_whose_best_stands_out_counts_more() -> None:
+    peaked, flat = {1: 1.0, 2: 0.1, 3: 0.1, 4: 0.0}, {1: 0.8, 2: 1.0, 3: 0.9, 4: 0.0}
+    assert order(fuse(flat, peaked))[0] == 1
+    assert order(fuse({2: 1.0, 1: 0.1, 3: 0.1, 4: 0.1}, {2: 0.8, 1: 1.0, 3: 0.9, 4: 0.0}))[0] == 2
+
+
+@given(legs, legs, st.floats(0.1, 10), st.floats(-1, 1))
+def test_neither_the_scale_of_words_nor_that_of_likeness_matters(
+    lexical: dict[int, float], cosine: dict[int, float], factor: float, more: float
+) -> None:
+    scaled = fuse(
+        {key: factor * score for key, score in lexical.items()},
+        {key: factor * score + more for key, score in cosine.items()},
+    )
+    if len({round(score, 6) for score in cosine.values()}) == len(cosine):
+        assert scaled == pytest.approx(fuse(lexical, cosine), abs=1e-6)

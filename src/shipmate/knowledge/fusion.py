@@ -1,6 +1,6 @@
 """Make one ranking of the legs of a search: words lead, likeness helps, and the graph speaks where it may."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 
 from shipmate.messages import Led
@@ -9,8 +9,12 @@ __all__ = ["fuse", "hinted", "ranked"]
 
 Scores = Mapping[int, float]
 
-# How much of the score is the dense leg's, where there is one.
+# How much of the score is the dense leg's, where both legs' best stand out alike from what else they found,
 DENSE_WEIGHT = 0.5
+# how much more or less where one's does and the other's does not, of so many, and no more or less than that.
+DENSE_SWAY = 0.5
+SWAYED_BY = 20
+LEAST_DENSE, MOST_DENSE = 0.25, 0.75
 # What the graph's best passage gains on a best one of 1: without any trust in the graph, and with all of it. Where the
 # question names the page that the words find first, the pages to which it leads come before all that merely share words.
 GRAPH_HINT, GRAPH_TRUSTED = 0.7, 14.0
@@ -21,13 +25,11 @@ def fuse(lexical: Scores, cosine: Scores) -> dict[int, float]:
 
     `lexical` is positive, `cosine` any likeness; where one of them found nothing, the other counts in full.
     """
-    weight = DENSE_WEIGHT if lexical else 1.0
-    scale = (1 - DENSE_WEIGHT if cosine else 1.0) / max(lexical.values(), default=1.0)
-    scores = {key: score * scale for key, score in lexical.items()}
-    least = min(cosine.values(), default=0.0)
-    width = max(cosine.values(), default=0.0) - least
-    for key, value in cosine.items():
-        scores[key] = scores.get(key, 0.0) + weight * ((value - least) / width if width else 1.0)
+    words, likenesses = _of_best(lexical, 0.0), _of_best(cosine, min(cosine.values(), default=0.0))
+    weight = _dense_weight(words.values(), likenesses.values())
+    scores = {key: (1 - weight) * score for key, score in words.items()}
+    for key, score in likenesses.items():
+        scores[key] = scores.get(key, 0.0) + weight * score
     return scores
 
 
@@ -45,3 +47,23 @@ def ranked(*shares: Scores) -> list[tuple[int, float]]:
             sums[key] = sums.get(key, 0.0) + score
     # Two sorts by plain keys take half as long as one by both.
     return sorted(sorted(sums.items()), key=itemgetter(1), reverse=True)
+
+
+def _of_best(scores: Scores, least: float) -> dict[int, float]:
+    """Return scores from 0 for the least to 1 for the best; where all are the least, 1."""
+    width = max(scores.values(), default=0.0) - least
+    return {key: (score - least) / width if width else 1.0 for key, score in scores.items()}
+
+
+def _dense_weight(words: Collection[float], likenesses: Collection[float]) -> float:
+    """Return how much likeness counts beside words: the more, the more its best stands out, for then it is sure."""
+    if not words or not likenesses:
+        return 1.0 if likenesses else 0.0
+    sway = DENSE_SWAY * (_lead(likenesses) - _lead(words))
+    return min(MOST_DENSE, max(LEAST_DENSE, DENSE_WEIGHT + sway))
+
+
+def _lead(scores: Collection[float]) -> float:
+    """Return how far the best is from the next ones on average, 0-1; one alone leads nobody."""
+    following = sorted(scores, reverse=True)[1:SWAYED_BY]
+    return 1 - sum(following) / len(following) if following else 0.0
