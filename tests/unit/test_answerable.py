@@ -140,21 +140,21 @@ def agreement(hits: Sequence[Hit]) -> float:
     return signals(Question(text="", standalone="harbour office"), hits, WORDS).agreement
 
 
-def test_words_and_meaning_that_prefer_the_same_passages_speak_for_an_answer() -> None:
+def test_words_and_vectors_that_prefer_the_same_passages_speak_for_an_answer() -> None:
     question = Question(text="", standalone="harbour office")
     agreeing, arguing = judged([0.8, 0.5, 0.3, 0.2]), judged([0.2, 0.3, 0.5, 0.8])
     assert agreement(agreeing) > 0 > agreement(arguing)
     assert confidence(question, agreeing, WORDS) > confidence(question, arguing, WORDS)
 
 
-@pytest.mark.parametrize("hits", [found("harbour office"), judged([0.7]), judged([0.4, 0.4, 0.4]), judged([0.0, -0.1])])
-def test_without_vectors_or_where_they_tell_nothing_apart_meaning_is_silent(hits: list[Hit]) -> None:
+@pytest.mark.parametrize("hits", [found("harbour office"), judged([0.7]), judged([0.4, 0.4, 0.4])])
+def test_without_vectors_or_where_they_tell_nothing_apart_nothing_agrees(hits: list[Hit]) -> None:
     assert agreement(hits) == pytest.approx(0.0, abs=1e-6)
 
 
-@given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=8), st.floats(0.1, 10))
-def test_it_does_not_matter_how_great_the_likenesses_of_an_embedder_are(near: list[float], scale: float) -> None:
-    assert agreement(judged([scale * one for one in near])) == pytest.approx(agreement(judged(near)), abs=1e-6)
+@given(st.lists(st.floats(0.0, 0.5), min_size=2, max_size=8), st.floats(-0.5, 0.5))
+def test_it_does_not_matter_whether_an_embedder_finds_all_texts_alike(near: list[float], more: float) -> None:
+    assert agreement(judged([one + more for one in near])) == pytest.approx(agreement(judged(near)), abs=1e-6)
 
 
 @given(

@@ -1,9 +1,9 @@
 """Know when the documents do not answer.
 
 Three things speak for an answer: that a few passages stand out from the others that share words with the question, that
-a line of the best one says what the question says, and little else, and that the passages that have its words are those
-that mean the same. The first two are measured against what a question with these words could reach at best. The third
-one needs vectors; it is measured against the greatest likeness, so that it does not matter whose vectors they are.
+a line of the best one says what the question says, and little else, and that words and vectors prefer the same passages.
+What the words tell is measured against what a question with these words could reach at best. Of the vectors only the
+differences count: whether an embedder finds all texts much alike or hardly alike does not matter.
 """
 
 import math
@@ -23,9 +23,9 @@ __all__ = ["ANSWER_THRESHOLD", "Signals", "confidence", "signals"]
 ANSWER_THRESHOLD = 0.28
 
 # The logistic formula, as `benchmarks/train_answerable.py` fits it, rounded.
-SPREAD = 1.9
-LIKENESS = 3.1
-AGREEMENT = 3.9
+SPREAD = 1.7
+LIKENESS = 3.2
+AGREEMENT = 4.9
 OFFSET = -2.4
 # The best hits that are compared with each other; where fewer are found, the others score nothing.
 COMPARED = 8
@@ -43,7 +43,7 @@ class Signals(NamedTuple):
     spread: float
     # How near a line of the best passage comes to saying what is asked and nothing else, 0-1.
     likeness: float
-    # How far words and meaning prefer the same passages; below 0 when they prefer different ones, 0 without vectors.
+    # How far words and vectors prefer the same passages; below 0 when they prefer different ones, 0 without vectors.
     agreement: float
 
 
@@ -80,13 +80,12 @@ def _spread(hits: Sequence[Hit], unit: float) -> float:
 
 
 def _agreement(hits: Sequence[Hit], unit: float) -> float:
-    """Return the root of the covariance of words and meaning over the best hits, with its sign."""
+    """Return the root of the covariance of lexical scores and cosines over the best hits, with its sign."""
     both = [(hit.legs.get("lexical", 0.0), hit.legs["dense"]) for hit in hits[:COMPARED] if "dense" in hit.legs]
-    nearest = max([likeness for _, likeness in both], default=0.0)
-    if nearest <= 0:
+    if not both:
         return 0.0
-    mean = sum([likeness for _, likeness in both]) / len(both)
-    together = sum([score * (likeness - mean) for score, likeness in both]) / (COMPARED * unit * nearest)
+    mean = sum([cosine for _, cosine in both]) / len(both)
+    together = sum([score * (cosine - mean) for score, cosine in both]) / (COMPARED * unit)
     return math.copysign(math.sqrt(abs(together)), together)
 
 
