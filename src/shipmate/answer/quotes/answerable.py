@@ -31,7 +31,7 @@ OFFSET = -2.4
 COMPARED = 8
 # An index of fewer passages than that: they share a word with a question by chance less often than many do, and rare
 # words cannot be told from common ones among them, so a match counts for more.
-FEW = 0.6
+FEW = 0.5
 
 HEADS_KEPT = 4096
 
