@@ -11,7 +11,6 @@ from typing import Protocol
 
 import msgspec
 
-from shipmate import config
 from shipmate.admission import TokenBucket
 from shipmate.config import Project
 from shipmate.curation import Curation, Followed
@@ -23,7 +22,7 @@ from shipmate.knowledge.repair import unblocked
 from shipmate.memory.recall import Memory
 from shipmate.ports import ChatModel, Clock, Embedder, Episodes, PassageIndex, PastQuestions, Reranker, Store
 from shipmate.router import Router
-from shipmate.scopes import scopes_of, topics_of
+from shipmate.scopes import index_digest, scopes_of, topics_of
 from shipmate.turn import Assistant, Parts
 
 __all__ = ["FOLLOW_S", "Running"]
@@ -84,7 +83,6 @@ class Running:
     def parts(self) -> Parts:
         """Return what turns work with from now on."""
         project = self._under(self._followed.curation)
-        digest = _index_digest(self.collections)
         return Parts(
             clock=self.clock,
             bucket=self._bucket,
@@ -93,9 +91,11 @@ class Running:
             scopes=scopes_of(project, self.collections, self.embedder, self.model, self.reranker),
             memory=self._memory,
             journal=Journal(
-                clock=self.clock, key=self.key, charter_sha=_charter_digest(project), index_sha=digest[:12]
+                clock=self.clock,
+                key=self.key,
+                charter_sha=_charter_digest(project),
+                index_sha=index_digest(self.collections)[:12],
             ),
-            release=f"dev-{config.content_hash(project, digest)[:12]}",
             message_chars=project.stack.server.limits.message_chars,
             groups=self.groups,
         )
@@ -149,13 +149,6 @@ class Running:
         limits = self.project.stack.server.limits
         burst = limits.burst if self.shared else sys.maxsize
         return TokenBucket(self.clock, turns_per_minute=limits.turns_per_minute, burst=burst)
-
-
-def _index_digest(collections: Sequence[Collection]) -> str:
-    """Return one hash of all documents as they were indexed."""
-    known = [pair for collection in collections for pair in collection.index.sources().items()]
-    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in known)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _charter_digest(project: Project) -> str:

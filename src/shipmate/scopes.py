@@ -1,7 +1,9 @@
 """What callers are answered from: a loaded folder over its collections, under the repairs that hold."""
 
+import hashlib
 from collections.abc import Sequence
 
+from shipmate import config
 from shipmate.answer import draft
 from shipmate.answer.faq import Faq
 from shipmate.config import Project
@@ -12,7 +14,7 @@ from shipmate.ports import ChatModel, Embedder, Reranker
 from shipmate.router import Topic
 from shipmate.turn import Scope, Scopes
 
-__all__ = ["scopes_of", "topics_of"]
+__all__ = ["index_digest", "scopes_of", "topics_of"]
 
 
 def scopes_of(
@@ -37,9 +39,17 @@ def scopes_of(
             prompt=_prompt(project),
             limits=draft.Limits(model_tokens=limits.model_tokens, model_deadline_s=limits.model_deadline_s),
         )
-        return Scope(search=search, drafter=drafter)
+        release = f"dev-{config.content_hash(project, index_digest(seen))[:12]}"
+        return Scope(search=search, drafter=drafter, release=release)
 
     return Scopes(unblocked(collections, curation), scope)
+
+
+def index_digest(collections: Sequence[Collection]) -> str:
+    """Return one hash of all documents as they were indexed."""
+    known = [pair for collection in collections for pair in collection.index.sources().items()]
+    lines = sorted(f"{source}\0{fingerprint}\n" for source, fingerprint in known)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def topics_of(project: Project) -> tuple[list[Topic], list[Topic]]:

@@ -69,6 +69,8 @@ class Scope:
 
     search: Search
     drafter: Drafter
+    # `dev-` and the hash of everything that their answers depend on.
+    release: str
 
 
 class Scopes:
@@ -98,11 +100,14 @@ class Parts:
     scopes: Scopes
     memory: Memory
     journal: Journal
-    # `dev-` and the hash of everything that answers depend on.
-    release: str
     message_chars: int = 4_000
     # Of each caller that is in some; the others see what is for everyone.
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def release(self) -> str:
+        """Return what answers those who are in no group: no collection shows in it that is kept from somebody."""
+        return self.scopes.of(NO_GROUPS).release
 
     def groups_of(self, caller: str) -> frozenset[str]:
         """Return the groups whose documents a caller may see."""
@@ -413,7 +418,7 @@ def _decide(turn: Turn) -> TurnClosing:
         turn_id=turn.turn_id,
         usage=turn.usage,
         latency_ms=round(turn.spent_ms, 3),
-        release=turn.parts.release,
+        release=turn.scope.release,
     )
     trace = _trace(turn, reply)
     return TurnClosing(

@@ -343,6 +343,17 @@ def test_what_is_kept_apart_changes_no_byte_of_what_others_are_told(apart: Calla
         )
 
 
+def test_the_release_of_others_stays_when_what_is_kept_apart_changes(apart: Callable[..., Path]) -> None:
+    """It stands in every reply, on the page and among the vital signs: a change of a hidden source would be seen there."""
+    folder = apart(with_secret=True)
+    before = {caller: asyncio.run(_reply(folder, caller, ASKED)).release for caller in ("shop", "desk")}
+    (folder / "wages" / "new.md").write_text("# Bonus\n\nThe bonus of a gardener is 77 euros.\n")
+    bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+    after = {caller: asyncio.run(_reply(folder, caller, ASKED)).release for caller in ("shop", "desk")}
+    assert after["shop"] == before["shop"]
+    assert after["desk"] != before["desk"]
+
+
 def test_who_may_know_of_it_is_answered_from_both(apart: Callable[..., Path]) -> None:
     folder = apart(with_secret=True)
     assert "4,200 euros" in asyncio.run(_reply(folder, "desk", "How many euros a month is the gardener paid?")).text

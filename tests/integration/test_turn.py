@@ -95,7 +95,7 @@ class Garden:
         def scope(seen: Sequence[Collection]) -> Scope:
             search = Search(*seen)
             drafter = Drafter(faq=Faq(FAQ), statistics=search.statistics, model=model, prompt="", limits=Limits())
-            return Scope(search=search, drafter=drafter)
+            return Scope(search=search, drafter=drafter, release="dev-test")
 
         self.assistant = Assistant(
             Parts(
@@ -106,7 +106,6 @@ class Garden:
                 scopes=Scopes([Collection(index=index)], scope),
                 memory=self.memory,
                 journal=Journal(clock=self.clock, key=b"key"),
-                release="dev-test",
             ),
             name="garden",
         )
