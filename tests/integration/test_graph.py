@@ -3,9 +3,11 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 import numpy as np
 import pytest
@@ -44,6 +46,40 @@ questions = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(
 
 def passage(source: str, title: str, text: str, audience: tuple[str, ...] = ()) -> Passage:
     return Passage(source=source, title=title, text=text, start=0, end=len(text), audience=audience)
+
+
+def test_a_restored_graph_is_laid_out_again_by_the_next_ingest(tmp_path: Path) -> None:
+    """A backup holds the tables alone; were it never laid out, every start would assemble it."""
+    graph = Graph.open(tmp_path)
+    write(graph, passage("berg.md", *PAGES["berg.md"]))
+    (layout,) = (tmp_path / "graph-1").glob("layout-*")
+    graph.close()
+    shutil.rmtree(layout)
+    again = Graph.open(tmp_path)
+    again.publish()
+    again.close()
+    assert layout.is_dir()
+
+
+def test_who_looks_around_while_another_commit_is_read_leaves_no_view_of_the_old_one(tmp_path: Path) -> None:
+    """A view of a commit that has gone would go on to show what is hidden by now."""
+    graph = Graph.open(tmp_path)
+    ask = "Who was born in Ulm?"
+    stop = Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            graph.walk(ask, [], frozenset({"legal"}))
+
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(look)
+        for number in range(40):
+            audience = (f"group{number}", *(["legal"] if number % 2 else []))
+            write(graph, *(passage(f"{page}", *PAGES[page], audience) for page in PAGES))
+            assert bool(graph.walk(ask, [], frozenset({"legal"}))) == bool(number % 2)
+        stop.set()
+        looking.result()
+    graph.close()
 
 
 def made(folder: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[Passage]:

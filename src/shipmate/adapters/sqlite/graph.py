@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,7 @@ class Graph:
         self._connection = connection
         self._folder = folder
         self._path = folder / "graph.db"
+        self._changing = threading.Lock()
         self._read()
 
     @classmethod
@@ -104,7 +106,7 @@ class Graph:
     def publish(self) -> None:
         """Lay the graph out as it is in the tables, and read from there; who reads an older layout still can."""
         changed, published = self._progress()
-        if changed == published:
+        if changed == published and (not published or graph_layout.is_saved(self._folder, published)):
             return
         try:
             graph_layout.save(self._assembled(), self._folder, changed)
@@ -116,10 +118,13 @@ class Graph:
 
     def refresh(self) -> bool:
         """Read the newest layout, also another process's; return whether there was a newer one."""
-        _, published = self._progress()
-        if published == self._published:
-            return False
-        self._read()
+        try:
+            _, published = self._progress()
+            if published == self._published:
+                return False
+            self._read()
+        except sqlite3.Error as error:
+            raise fault(error, self._path) from error
         return True
 
     def seek(self, question: str, hits: Sequence[Hit], groups: frozenset[str] = frozenset(), limit: int = 20) -> Led:
@@ -134,11 +139,11 @@ class Graph:
     ) -> list[tuple[int, float]]:
         """Return the passages among which a walk from the question's names and the seeds mostly is, best first."""
         view = self._view(groups)
-        rows = {self._network.row(passage): weight for passage, weight in seeds}
+        rows = {view.network.row(passage): weight for passage, weight in seeds}
         starts = {row: weight for row, weight in rows.items() if row >= 0 and view.sees(row)}
         (names,) = view.names([question])
         places, masses = view.walk({entity: float(view.idf[entity]) for _, entity in names}, starts)
-        passages = self._network.passages[places].tolist()
+        passages = view.network.passages[places].tolist()
         ranked = sorted(zip(passages, masses.tolist(), strict=True), key=lambda found: (-found[1], found[0]))
         return [found for found in ranked if found[0] not in self._declarations][:limit]
 
@@ -221,19 +226,23 @@ class Graph:
         )
 
     def _read(self) -> None:
-        _, self._published = self._progress()
-        self._network = EMPTY
-        if self._published:
+        _, published = self._progress()
+        network = EMPTY
+        if published:
             with suppress(Damaged):
-                self._network = graph_layout.load(self._folder, self._published)
-            if self._network is EMPTY:
-                self._network = self._assembled()
-        self._audiences = {
+                network = graph_layout.load(self._folder, published)
+            if network is EMPTY:
+                network = self._assembled()
+        audiences = {
             int(number): frozenset(json.loads(groups))
             for number, groups in self._connection.execute(QUERIES["graph_audiences"])
         }
-        self._declarations = frozenset(key for (key,) in self._connection.execute(QUERIES["graph_declarations"]))
-        self._views: dict[bytes, View] = {}
+        declarations = frozenset(key for (key,) in self._connection.execute(QUERIES["graph_declarations"]))
+        # Somebody may be looking around in another thread: they see all of the one or all of the other.
+        with self._changing:
+            self._published, self._network = published, network
+            self._audiences, self._declarations = audiences, declarations
+            self._views: dict[bytes, View] = {}
 
     def _visible(self, groups: frozenset[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Return for each audience's number whether one of these groups may see what is meant for it."""
@@ -243,13 +252,14 @@ class Graph:
         return visible
 
     def _view(self, groups: frozenset[str]) -> View:
-        visible = self._visible(groups)
-        view = self._views.get(visible.tobytes())
-        if view is None:
-            if len(self._views) == MOST_VIEWS:
-                self._views.pop(next(iter(self._views)))
-            view = self._views[visible.tobytes()] = View(self._network, visible)
-        return view
+        with self._changing:
+            visible = self._visible(groups)
+            view = self._views.get(visible.tobytes())
+            if view is None:
+                if len(self._views) == MOST_VIEWS:
+                    self._views.pop(next(iter(self._views)))
+                view = self._views[visible.tobytes()] = View(self._network, visible)
+            return view
 
 
 def _key(view: View, name: str) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from shipmate.errors import Damaged
 from shipmate.knowledge.graph.network import Network
 
-__all__ = ["load", "save", "sweep"]
+__all__ = ["is_saved", "load", "save", "sweep"]
 
 PREFIX = "layout-"
 
@@ -46,6 +46,11 @@ def load(folder: Path, number: int) -> Network:
     if not fits:
         raise _damaged(layout)
     return network
+
+
+def is_saved(folder: Path, number: int) -> bool:
+    """Tell whether the layout of this number is there; a restored backup has none."""
+    return (folder / f"{PREFIX}{number}").is_dir()
 
 
 def sweep(folder: Path, number: int) -> None:
