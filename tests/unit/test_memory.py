@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from hypothesis import given, settings
@@ -132,6 +132,32 @@ async def test_who_asks_again_in_another_conversation_was_not_helped() -> None:
     await house.say("When should the roses be pruned?", "roses.md")
     await house.rest()
     assert house.recall("roses pruned") == ["When should the roses be pruned?"]
+
+
+class Interrupted(MemoryIndex):
+    """An index in whose reading something else happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def passages(self, source: str) -> list[Passage]:
+        found = super().passages(source)
+        self.meanwhile()
+        return found
+
+
+async def test_what_is_blocked_while_the_memory_reads_it_is_not_recalled() -> None:
+    house = House()
+    house.index = Interrupted()
+    house.ingest(roses=())
+    await house.say("When are roses pruned?", "roses.md")
+    blocked = MemoryIndex()
+    house.index.meanwhile = lambda: house.memory.follow([blocked])
+    await house.rest()
+    assert house.recall("roses pruned") == []
+    await house.memory.refresh([blocked])
+    assert house.recall("roses pruned") == []
 
 
 async def test_what_was_cited_must_still_stand() -> None:

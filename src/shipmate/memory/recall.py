@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from operator import is_not
+from operator import is_
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
@@ -111,6 +111,7 @@ class Memory:
         """Take up what has come to rest; let go what has expired, was withdrawn, or whose caller was forgotten."""
         if not self.is_on:
             return
+        self.follow(indexes)
         erasures = await self._store.erasures()
         now = self._clock.now()
         if erasures != self._erasures or now >= self._look_at:
@@ -122,11 +123,15 @@ class Memory:
             for start in range(0, len(new), READ_AT_ONCE):
                 for episode in await self._store.episodes(new[start : start + READ_AT_ONCE]):
                     self._take(episode)
+        # Meanwhile repairs may have changed what the indexes show: then these are not gone back to.
+        if not self._reads_from(indexes):
+            return
         self.follow(indexes)
         touched: set[str] = set()
         for source in self._standing.unread():
             passages = await asyncio.to_thread(_of_source, indexes, source)
-            touched |= self._standing.read(source, passages)
+            if self._reads_from(indexes):
+                touched |= self._standing.read(source, passages)
         self._settle(touched)
 
     def follow(self, indexes: Sequence[PassageIndex]) -> None:
@@ -135,9 +140,12 @@ class Memory:
         In other indexes than before, every document may be another one.
         """
         fingerprints = {source: own for index in indexes for source, own in index.sources().items()}
-        others = len(indexes) != len(self._indexes) or any(map(is_not, indexes, self._indexes))
+        others = not self._reads_from(indexes)
         self._indexes = tuple(indexes)
         self._settle(self._standing.changed(fingerprints, all_of_them=others))
+
+    def _reads_from(self, indexes: Sequence[PassageIndex]) -> bool:
+        return len(indexes) == len(self._indexes) and all(map(is_, indexes, self._indexes))
 
     def _take(self, episode: Episode) -> None:
         for issue_id in self._of_caller[episode.caller]:
