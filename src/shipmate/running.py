@@ -108,7 +108,8 @@ class Running:
         """Answer from each newer commit of the collections, and recall what was resolved since; never ends."""
         while True:
             await asyncio.sleep(FOLLOW_S)
-            refreshed = [collection.refresh() for collection in self.collections]
+            # All are asked: what one has let go must not be shown because another one does not open.
+            refreshed = [_refreshed(collection) for collection in self.collections]
             if any(refreshed):
                 self._memory.follow(self._shown(self._followed.curation))
                 self.assistant.adopt(self.parts())
@@ -149,6 +150,15 @@ class Running:
         limits = self.project.stack.server.limits
         burst = limits.burst if self.shared else sys.maxsize
         return TokenBucket(self.clock, turns_per_minute=limits.turns_per_minute, burst=burst)
+
+
+def _refreshed(collection: Collection) -> bool:
+    """Tell whether a collection may hold something else than before; what does not open is tried again."""
+    try:
+        return collection.refresh()
+    except (OSError, ShipmateError) as error:
+        log.warning("Documents are not brought up to date: %s", error)
+        return True
 
 
 def _charter_digest(project: Project) -> str:

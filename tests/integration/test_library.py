@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shipmate import bootstrap
+from shipmate import bootstrap, running
 from shipmate.adapters.sqlite.graph import Graph
 from shipmate.errors import ModelUnavailable, ProjectError
 from shipmate.knowledge.collection import Collection
@@ -352,6 +352,32 @@ def test_the_release_of_others_stays_when_what_is_kept_apart_changes(apart: Call
     after = {caller: asyncio.run(_reply(folder, caller, ASKED)).release for caller in ("shop", "desk")}
     assert after["shop"] == before["shop"]
     assert after["desk"] != before["desk"]
+
+
+def test_a_leg_that_does_not_open_stops_nobody_from_following_the_documents(
+    apart: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that meets half-written vectors once still lets go of what is removed after that."""
+    monkeypatch.setattr(running, "FOLLOW_S", 0.02)
+    folder = apart(with_secret=False)
+    manifest = next((folder / ".shipmate" / "index").rglob("vectors.json"))
+
+    async def served() -> list[int]:
+        counts = []
+        async with bootstrap.open_assistant(bootstrap.load(folder)) as assistant:
+            for written in (b"{", manifest.read_bytes()):
+                manifest.write_bytes(written)
+                await asyncio.sleep(0.2)
+            for _ in range(2):
+                (collection,) = assistant.newest_parts().scopes.collections
+                counts.append(collection.index.statistics.passage_count)
+                next((folder / "knowledge").glob("*.md")).unlink(missing_ok=True)
+                await asyncio.to_thread(bootstrap.ingest, bootstrap.load(folder), progress=lambda _: None)
+                await asyncio.sleep(0.5)
+        return counts
+
+    first, second = asyncio.run(served())
+    assert 0 < second < first
 
 
 def test_who_may_know_of_it_is_answered_from_both(apart: Callable[..., Path]) -> None:

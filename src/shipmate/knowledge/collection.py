@@ -53,7 +53,10 @@ class Collection:
         return max(0, self.index.statistics.passage_count - len(self.vectors))
 
     def refresh(self) -> bool:
-        """Read from the newest commit of each leg; return whether there was one."""
+        """Read from the newest commit of each leg; return whether there was one.
+
+        The index comes first: what it holds no more, no leg can show.
+        """
         refreshed = [leg.refresh() for leg in (self.index, self.graph, self.vectors) if leg is not None]
         return any(refreshed)
 
