@@ -13,7 +13,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, ShipmateError, UsageError
 from shipmate.knowledge import repair
 from shipmate.knowledge.collection import Collection
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
@@ -157,7 +157,8 @@ def has_outdated_index(folder: Path) -> bool:
 def ingest(project: Project, *, visits: bool = True, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
     """Bring the index in step with the documents; raise `FolderInUse` while somebody else does.
 
-    Without visits, websites are taken as they were when they were visited last.
+    Without visits, websites are taken as they were when they were visited last. Where the embedder does not open, its
+    error is raised when words and graph are in step.
     """
     from shipmate.knowledge.ingest import visiting
     from shipmate.listing import listings
@@ -172,7 +173,11 @@ def ingest(project: Project, *, visits: bool = True, progress: "Callable[[Ingest
             visits=visits,
             progress=lambda page, done, total: progress(visiting(page, done, total)),
         )
-        embedder = asyncio.run(layers.open_embedder(project))
+        try:
+            embedder = asyncio.run(layers.open_embedder(project))
+        except ShipmateError:
+            library.ingest(found, None, declared=project.relations, progress=progress)
+            raise
         return library.ingest(found, embedder, declared=project.relations, progress=progress)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shipmate import bootstrap, running
 from shipmate.adapters.sqlite.graph import Graph
-from shipmate.errors import ModelUnavailable, ProjectError
+from shipmate.errors import ModelUnavailable, ProjectError, ShipmateError
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.documents import Listing, list_files
 from shipmate.knowledge.follow import follow_graph, follow_vectors
@@ -378,6 +378,21 @@ def test_a_leg_that_does_not_open_stops_nobody_from_following_the_documents(
 
     first, second = asyncio.run(served())
     assert 0 < second < first
+
+
+def test_a_removed_document_is_gone_though_the_embedder_does_not_open(apart: Callable[..., Path]) -> None:
+    """A model that can be fetched no more keeps nothing in the answers."""
+    folder = apart(with_secret=False)
+    (folder / "stack.yml").write_text("version: 1\nembedder: {adapter: onnx, model: knowledge}\n")
+    removed = next((folder / "knowledge").glob("*.md"))
+    removed.unlink()
+    with pytest.raises(ShipmateError):
+        bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+    (collection,) = Library(folder / ".shipmate" / "index", bootstrap.load(folder).documents).opened()
+    with closing(collection):
+        assert removed.name not in collection.index.sources()
+        assert isinstance(collection.graph, Graph)
+        assert removed.name not in collection.graph.sources()
 
 
 def test_who_may_know_of_it_is_answered_from_both(apart: Callable[..., Path]) -> None:
