@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shipmate import bootstrap, running
 from shipmate.adapters.sqlite.graph import Graph
+from shipmate.adapters.static_embedder import StaticEmbedder
 from shipmate.errors import ModelUnavailable, ProjectError, ShipmateError
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.documents import Listing, list_files
@@ -408,6 +409,30 @@ def test_what_is_no_longer_kept_apart_leaves_no_collection_behind(apart: Callabl
     (folder / "sources.yml").write_text("version: 1\nfolders: [knowledge]\n")
     bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
     assert not list(index.glob("separate-*"))
+
+
+def test_a_server_forgets_a_collection_that_is_deleted_while_it_is_open(apart: Callable[..., Path]) -> None:
+    """Its source is named no more: no leg of what was opened before shows anything of it."""
+    folder = apart(with_secret=True)
+    own, other = Library(folder / ".shipmate" / "index", bootstrap.load(folder).documents).opened(StaticEmbedder())
+    with closing(own), closing(other):
+        gone = own if own.audience else other
+        staff = frozenset({"staff"})
+        (source,) = gone.index.sources()
+        assert _asked(Search(gone), "gardener", staff)
+        (folder / "sources.yml").write_text("version: 1\nfolders: [knowledge]\n")
+        bootstrap.ingest(bootstrap.load(folder), progress=lambda _: None)
+        assert gone.refresh()
+        assert not gone.refresh()
+        assert _asked(Search(gone), "gardener", staff) == []
+        assert gone.index.sources() == {}
+        assert gone.index.passages(source) == []
+        assert gone.vectors is not None
+        assert len(gone.vectors) == 0
+        assert isinstance(gone.graph, Graph)
+        assert gone.graph.alike("gardener", staff) == []
+        assert gone.graph.neighbours("Wages", staff) == []
+        assert gone.graph.passage_count == 0
 
 
 def test_what_is_separate_has_to_say_for_whom(apart: Callable[..., Path]) -> None:

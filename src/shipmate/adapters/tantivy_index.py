@@ -230,7 +230,16 @@ class TantivyIndex:
         return self._snapshot.keys()
 
     def refresh(self) -> bool:
-        """Read from the newest commit, also another process's; return whether there was a newer one."""
+        """Read from the newest commit, also another process's; return whether there was a newer one.
+
+        An index that was deleted together with the folder it was made in holds nothing any more.
+        """
+        if not self._folder.parent.exists():
+            is_news = self._commit is not None
+            if is_news:
+                self._snapshot = Snapshot(tantivy.Index(SCHEMA).searcher())
+                self._commit = None
+            return is_news
         if self._commit_on_disk() in {self._commit, None}:
             return False
         self._open_commit()
@@ -320,7 +329,7 @@ class TantivyIndex:
 
     def _open_commit(self) -> None:
         # The mark is taken first: a commit that comes between is then seen by the next refresh.
-        self._commit = self._commit_on_disk()
+        self._commit: tuple[int, int] | None = self._commit_on_disk()
         try:
             self._index.reload()
             self._snapshot = Snapshot(self._index.searcher())

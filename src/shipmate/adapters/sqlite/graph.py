@@ -117,7 +117,14 @@ class Graph:
         graph_layout.sweep(self._folder, changed)
 
     def refresh(self) -> bool:
-        """Read the newest layout, also another process's; return whether there was a newer one."""
+        """Read the newest layout, also another process's; return whether there was a newer one.
+
+        A graph that was deleted together with the folder it was made in shows nothing any more.
+        """
+        if not self._folder.parent.exists():
+            was_there = bool(self._audiences)
+            self._adopt(self._published, EMPTY, {}, frozenset())
+            return was_there
         try:
             _, published = self._progress()
             if published == self._published:
@@ -238,6 +245,11 @@ class Graph:
             for number, groups in self._connection.execute(QUERIES["graph_audiences"])
         }
         declarations = frozenset(key for (key,) in self._connection.execute(QUERIES["graph_declarations"]))
+        self._adopt(published, network, audiences, declarations)
+
+    def _adopt(
+        self, published: int, network: Network, audiences: dict[int, frozenset[str]], declarations: frozenset[int]
+    ) -> None:
         # Somebody may be looking around in another thread: they see all of the one or all of the other.
         with self._changing:
             self._published, self._network = published, network
