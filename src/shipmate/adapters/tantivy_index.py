@@ -202,6 +202,7 @@ class TantivyIndex:
             raise self._damaged(error) from error
         self._index.register_tokenizer("spaces", tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
         self._index.config_reader("manual")
+        self._commit: tuple[int, int] | None = None
         self._open_commit()
 
     @property
@@ -329,7 +330,7 @@ class TantivyIndex:
 
     def _open_commit(self) -> None:
         # The mark is taken first: a commit that comes between is then seen by the next refresh.
-        self._commit: tuple[int, int] | None = self._commit_on_disk()
+        self._commit = self._commit_on_disk()
         try:
             self._index.reload()
             self._snapshot = Snapshot(self._index.searcher())
