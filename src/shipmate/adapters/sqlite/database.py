@@ -35,6 +35,8 @@ def connect(path: Path, *, durable: Durability = "normal", read_only: bool = Fal
             path, isolation_level=None, check_same_thread=False, timeout=LOCK_WAIT_S
         )
         connection.execute("PRAGMA journal_mode = WAL")
+        # Not every build of SQLite wipes by itself what is deleted.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA synchronous = {durable}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA query_only = {read_only:d}")
