@@ -135,3 +135,9 @@ def test_a_tickets_question_is_said_without_what_surrounds_it(
     row = json.dumps({"subject": subject, "body": body})
     export = read(tmp_path / "t.jsonl", f"{row}\n")
     assert export.tickets[0].question == question
+
+
+@pytest.mark.parametrize("column", ["Kunde", "Melder", "Prénom", "Cliente", "Solicitante"])
+def test_columns_of_names_are_known_in_the_languages_whose_subjects_are(tmp_path: Path, column: str) -> None:
+    export = read(tmp_path / "tickets.csv", f"Betreff,{column},Antwort\nTor klemmt,Ann Lee,{ANSWER}\n")
+    assert export.columns.people == (column,)
