@@ -231,7 +231,7 @@ async def try_embedder(project: Project) -> tuple[str, str, int]:
     settings = layers.embedder_settings(project)
     fetched = {"onnx", "sentence_transformers"}
     if project.stack.layer("embedder").adapter in fetched and not layers.kept_folder(project, settings).is_dir():
-        return settings.model, f"The embedder {settings.model} was not fetched yet.", 0
+        return settings.model, f"The embedder {settings.model} is no folder here, and was not fetched yet.", 0
     embedder = await layers.open_embedder(project)
     if embedder is None:
         return "", "", 0

@@ -227,7 +227,8 @@ def refuse_existing(folder: Path, files: Iterable[str]) -> None:
     """Raise `UsageError` when one of these files exists."""
     existing = [str(folder / file) for file in files if (folder / file).exists()]
     if existing:
-        raise UsageError(f"{', '.join(existing)} exists already.", do="Name a new folder.")
+        verb = "exists" if len(existing) == 1 else "exist"
+        raise UsageError(f"{', '.join(existing)} {verb} already.", do="Name a new folder.")
 
 
 def init(folder: Path, clock: Clock, drafts: Mapping[str, str] | None = None) -> list[Path]:

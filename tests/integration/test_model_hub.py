@@ -155,7 +155,7 @@ async def test_model_without_onnx_or_without_a_name_is_refused(fake: FakeHub, tm
     with pytest.raises(Missing, match=r"tokenizer\.json"):
         await fetch_model("team/other", tmp_path, FILES, hub=fake.hub)
     for name in ("", "..", "../x", "a/b/c", "/etc", "a//b", "a/..", "http://x"):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="is no folder, and not the name of a model"):
             await fetch_model(name, tmp_path, FILES, hub=fake.hub)
 
 

@@ -367,6 +367,13 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "faq.yml").read_text() == "mine"
 
 
+def test_init_says_of_two_files_that_they_exist(tmp_path: Path) -> None:
+    for name in ("faq.yml", "stack.yml"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=r"stack\.yml exist already"):
+        config.init(tmp_path, CLOCK)
+
+
 def test_init_into_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be written"):

@@ -61,7 +61,10 @@ async def fetch_model(
     a file is not what the hub says, `DiskFull`.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not the name of a model", do="write it as OWNER/MODEL, or name a folder")
+        raise UsageError(
+            f"`{name}` is no folder, and not the name of a model either.",
+            do="Write the name as OWNER/MODEL, or a folder as the assistant's folder sees it.",
+        )
     hub = hub or Hub()
     folder = cache / name.replace("/", "--") / revision
     # It lies in a folder that holds all that the hub has of these files, so that the hub is not asked again.

@@ -24,7 +24,7 @@ def ensure_schema(connection: sqlite3.Connection, path: Path, *, known: Sequence
         migrate(connection, path, known=known)
     elif pending:
         raise SchemaTooOld(
-            f"{path} was written by an earlier version: {len(pending)} steps behind",
+            f"{path} was written by an earlier version.",
             do="run `shipmate upgrade`: it makes a backup first",
         )
 
