@@ -307,7 +307,7 @@ def check_store(project: Project) -> "Upgrade":
 async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    embedder = await layers.open_embedder(project)
+    embedder = await _embedder_if_any(project)
     reranker = await layers.open_reranker(project)
     await _mend(project, embedder)
     try:
@@ -388,7 +388,7 @@ async def open_house(
     """
     with ExitStack() as held:
         held.enter_context(_using(project))
-        embedder = await layers.open_embedder(project)
+        embedder = await _embedder_if_any(project)
         reranker = await layers.open_reranker(project)
         await _mend(project, embedder)
         collections = held.enter_context(_ingested(project, embedder))
@@ -416,6 +416,15 @@ async def open_house(
             await store.close()
             for opened in (model, embedder, reranker):
                 await _close(opened)
+
+
+async def _embedder_if_any(project: Project) -> Embedder | None:
+    """Open the embedder; without one that a hub has and nobody can fetch now, words and the graph find passages."""
+    try:
+        return await layers.open_embedder(project)
+    except ModelError as error:
+        log.warning("Search goes on with words and graph alone: %s", error.what)
+        return None
 
 
 async def _close(opened: ChatModel | Embedder | Reranker | None) -> None:

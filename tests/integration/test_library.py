@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shipmate import bootstrap, running
 from shipmate.adapters.sqlite.graph import Graph
 from shipmate.adapters.static_embedder import StaticEmbedder
-from shipmate.errors import ModelUnavailable, ProjectError, ShipmateError
+from shipmate.errors import Damaged, ModelUnavailable, ProjectError, ShipmateError
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.documents import Listing, list_files
 from shipmate.knowledge.follow import follow_graph, follow_vectors
@@ -239,6 +239,26 @@ def test_a_question_is_answered_by_words_and_graph_while_the_embedder_is_down(
     house.ingest()
     assert house.found(QUESTIONS[0], Broken(after=0))[0].legs.keys() == {"lexical", "graph"}
     assert "goes on with words and graph alone: the encoder is down" in caplog.text
+
+
+class Unfit:
+    """A reranker whose model is none."""
+
+    name = "unfit"
+
+    async def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        raise Damaged(f"the model says {len(texts)} numbers of {question}", do="name another one")
+
+    async def close(self) -> None:
+        """Have nothing to give back."""
+
+
+def test_a_reranker_that_fails_leaves_the_order_as_it_was(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.ingest()
+    with house.opened() as collection:
+        plain = _asked(Search(collection, embedder=HashEmbedder()), QUESTIONS[0])
+        assert _asked(Search(collection, embedder=HashEmbedder(), reranker=Unfit()), QUESTIONS[0]) == plain
+    assert "The order stays as it was found" in caplog.text
 
 
 def test_another_embedder_starts_anew(house: House) -> None:

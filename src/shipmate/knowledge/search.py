@@ -9,7 +9,7 @@ from operator import itemgetter
 import msgspec
 
 from shipmate.curation import Place
-from shipmate.errors import ModelError
+from shipmate.errors import Damaged, ModelError
 from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
 from shipmate.knowledge.fusion import fuse, hinted, ranked
@@ -110,7 +110,17 @@ class Search:
                 if len(distinct) == depth:
                     break
         found = list(distinct.values())
-        return (await rerank(text, found, self._reranker))[:limit] if self._reranker else found
+        return (await self._reranked(text, found))[:limit]
+
+    async def _reranked(self, text: str, hits: list[Hit]) -> list[Hit]:
+        """Return the hits as the reranker orders them; one that fails leaves them as they are."""
+        if self._reranker is None:
+            return hits
+        try:
+            return await rerank(text, hits, self._reranker)
+        except (ModelError, Damaged) as error:
+            log.warning("The order stays as it was found: %s", error.what)
+            return hits
 
     def _pinned_first(self, hits: list[Hit], question: Question, groups: frozenset[str]) -> list[Hit]:
         """Put before the hits what is pinned to the question, as far as these groups may see it."""
