@@ -1,4 +1,4 @@
-"""What the house needs from outside, as small protocols: each has two adapters or more, and one conformance suite."""
+"""What the house needs from outside, as small protocols: each has two adapters and one conformance suite; the graph has one."""
 
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
