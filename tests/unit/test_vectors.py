@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
@@ -156,7 +157,8 @@ class Kept(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.vectors = opened(self.folder / str(id(self)))
+        self.home = Path(mkdtemp(dir=self.folder))
+        self.vectors = opened(self.home)
         self.expected: dict[int, int] = {}
         self.seed = 0
 
@@ -170,7 +172,7 @@ class Kept(RuleBasedStateMachine):
 
     @invariant()
     def holds_what_was_written(self) -> None:
-        reader = opened(self.folder / str(id(self)))
+        reader = opened(self.home)
         assert sorted(reader.keys.tolist()) == sorted(self.expected)
         everybody = frozenset(map(str, range(self.seed + 1)))
         for kept in (reader, self.vectors):
