@@ -204,6 +204,11 @@ def test_the_description_has_every_door_and_every_reference_resolves(house: Hous
     assert {"ChatRequest", "Reply", "ProblemDetails", "SocketFrame", "Trace"} <= references | {"SocketFrame"}
 
 
+def test_a_path_that_two_doors_share_names_the_methods_of_both(house: House) -> None:
+    refused = house.ask("OPTIONS", "/curation")
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, POST")
+
+
 def test_the_reference_page_has_every_door_and_record(house: House) -> None:
     page = house.get("/docs").body.decode()
     document = house.get("/openapi.json").json

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from shipmate.curation import Change
@@ -108,7 +109,7 @@ class Quiet:
         """Return what stands around a turn's answer, a name, or a passage: its names, relations and where each is said."""
         asked = centre(turn, name, source, start, end)
         if asked is None:
-            raise Invalid("Nothing was asked for.", do="Send `turn`, `name`, or `source` with `start` and `end`.")
+            raise Missing("Nothing was asked for.", do="Send `turn`, `name`, or `source` with `start` and `end`.")
         return _json(await self._lobby.assistant.neighbourhood(asked, request.scope["caller"]))
 
 
@@ -138,6 +139,12 @@ def create_routes(lobby: Lobby) -> FastAPI:
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
     _answer_errors(app, lobby)
     return app
+
+
+def _allowed(app: FastAPI, path: str) -> str:
+    """Return the methods that a path takes: several doors may share it."""
+    doors = [route for route in app.routes if isinstance(route, APIRoute) and route.path_regex.match(path)]
+    return ", ".join(sorted({method for door in doors for method in door.methods or ()}))
 
 
 def _get(
@@ -174,7 +181,7 @@ def _answer_errors(app: FastAPI, lobby: Lobby) -> None:
 
     async def unknown(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "")
+            allowed = _allowed(app, request.url.path)
             return _refusal(request, lobby.wrong_method(request.url.path, allowed), {b"allow": allowed.encode()})
         return await told(request, Missing(f"There is nothing at {request.url.path}.", do="See /docs."))
 
