@@ -1,0 +1,1 @@
+"""Cases, scorers, judge, runner, gate, reports: the proof before a change ships."""

@@ -1,0 +1,1 @@
+"""Who is in which arm: sticky assignments, without a service to begin with."""

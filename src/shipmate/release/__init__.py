@@ -1,0 +1,1 @@
+"""Releases and their trials: the artifact, comparison, impact, pilot, canary."""

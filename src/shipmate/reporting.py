@@ -1,0 +1,3 @@
+"""Composition of what reports on the work: it reads the journal of a folder."""
+
+__all__: list[str] = []

@@ -1,0 +1,1 @@
+"""Statistics that hold under peeking, clusters and small numbers; numbers in, numbers out."""

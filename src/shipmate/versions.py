@@ -1,0 +1,3 @@
+"""Opens what answers: one version of an assistant, with its collections and models."""
+
+__all__: list[str] = []
