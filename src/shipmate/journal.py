@@ -23,6 +23,10 @@ class Journal:
     key: bytes
     charter_sha: str = ""
     index_sha: str = ""
+    release: str = ""
+    # Of the trial's arm that answers.
+    variant: str = ""
+    flag_key: str = ""
 
     def episode(self, conversation: Conversation, route: Route, now: float, *, followup: bool = False) -> str:
         """Return the id of the episode that a message at `now` belongs to, which may begin with it.
@@ -55,6 +59,9 @@ class Journal:
             user_hash=self.user_hash(caller),
             charter_sha=self.charter_sha,
             index_sha=self.index_sha,
+            release=self.release,
+            variant=self.variant,
+            flag_key=self.flag_key,
             data={"limit": limit, "retry_after_s": retry_after_s},
         )
 
@@ -74,6 +81,9 @@ class Journal:
             lang=conversation.language,
             charter_sha=self.charter_sha,
             index_sha=self.index_sha,
+            release=trace.reply.release,
+            variant=self.variant,
+            flag_key=self.flag_key,
             model=trace.reply.usage.model,
             consent=conversation.consent_id,
             data=data,

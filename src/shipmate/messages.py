@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from enum import StrEnum
 from operator import itemgetter
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "Conversation",
     "Cut",
     "Draft",
+    "Entry",
     "Episode",
     "Event",
     "Exchange",
@@ -437,6 +438,9 @@ class Event(Record, frozen=True, kw_only=True, omit_defaults=True):
     tenant: str = ""
     region: str = ""
     lang: str = ""
+    # What answered: a built release, or `dev-` and the hash of a folder.
+    release: str = ""
+    # The arm of a trial, and the flag or run that put the caller there; both empty outside of one.
     variant: str = ""
     flag_key: str = ""
     charter_sha: str = ""
@@ -446,6 +450,14 @@ class Event(Record, frozen=True, kw_only=True, omit_defaults=True):
     consent: str = ""
     # The event's own fields: numbers, ids and short labels, never the user's text.
     data: dict[str, object] = {}
+
+
+class Entry(NamedTuple):
+    """One line of the journal."""
+
+    # Ascends with the commits; the next read goes on after it.
+    seq: int
+    event: Event
 
 
 class Conversation(Record, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from shipmate.messages import (
     Asked,
     Conversation,
+    Entry,
     Episode,
     Event,
     Hit,
@@ -29,6 +30,7 @@ __all__ = [
     "Clock",
     "Embedder",
     "Episodes",
+    "EventLog",
     "GraphStore",
     "PassageIndex",
     "PastQuestions",
@@ -265,6 +267,16 @@ class Episodes(Protocol):
         When it returns, none of their words stands in any of the store's files. The journal, which holds nobody's
         words, stays. Raises `Busy` while another program keeps the last of them in its hands.
         """
+
+
+class EventLog(Protocol):
+    """The journal as those read it who report and decide."""
+
+    async def events(self, after: int, limit: int) -> Sequence[Entry]:
+        """Return the entries that follow `after`, in the order of their commits; 0 is before the first."""
+
+    def record(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Commit events that belong to no turn; they are queued by the call itself."""
 
 
 class PastQuestions(Protocol):

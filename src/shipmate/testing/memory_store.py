@@ -11,6 +11,7 @@ from shipmate.errors import Malformed, NoConversation, NoTurn, ShipmateError
 from shipmate.messages import (
     Asked,
     Conversation,
+    Entry,
     Episode,
     Event,
     Exchange,
@@ -79,9 +80,9 @@ class MemoryStore:
             raise NoTurn("There is no such turn.", do="Take a turn id from a reply.")
         return _copy(trace)
 
-    async def events(self, after: int, limit: int) -> list[tuple[int, Event]]:
+    async def events(self, after: int, limit: int) -> list[Entry]:
         """Return the journal's entries that follow `after`, with their numbers; 0 is before the first."""
-        return [(seq, _copy(event)) for seq, event in enumerate(self._events, start=1)][after : after + limit]
+        return [Entry(seq, _copy(event)) for seq, event in enumerate(self._events, start=1)][after : after + limit]
 
     async def rested(self, *, since: float, until: float, limit: int) -> list[str]:
         """Return the ids of the episodes that came to rest between these times, newest first."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -27,6 +27,7 @@ from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
 from shipmate.messages import (
     Asked,
     Conversation,
+    Entry,
     Episode,
     Event,
     Message,
@@ -38,20 +39,12 @@ from shipmate.messages import (
 )
 from shipmate.sql import QUERIES
 
-__all__ = ["Entry", "SqliteSettings", "SqliteStore"]
+__all__ = ["SqliteSettings", "SqliteStore"]
 
 T = TypeVar("T")
 
 _decode_trace = msgspec.msgpack.Decoder(Trace).decode
 _decode_event = msgspec.json.Decoder(Event).decode
-
-
-class Entry(NamedTuple):
-    """One line of the journal."""
-
-    # Ascends with the commits; the next read goes on after it.
-    seq: int
-    event: Event
 
 
 class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
