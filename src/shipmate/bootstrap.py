@@ -2,34 +2,48 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shipmate import config, layers
-from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
+from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, NoIndex, Problem, ProjectError, ShipmateError, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, Problem, ProjectError, UsageError
 from shipmate.knowledge import repair
-from shipmate.knowledge.collection import Collection
+from shipmate.live import FollowedLive, Live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
-from shipmate.ports import ChatModel, Clock, Embedder, Reranker
-from shipmate.running import Running
-from shipmate.scopes import scopes_of
+from shipmate.ports import Clock
+from shipmate.running import Running, Shared, SystemOfRecord
+from shipmate.scopes import Version, scopes_of
 from shipmate.turn import Assistant
+from shipmate.versions import (
+    Shelf,
+    close,
+    embedder_if_any,
+    has_outdated_index,
+    holds_passages,
+    index_folder,
+    ingest,
+    ingested,
+    mend,
+    open_version,
+    opened,
+)
 
 if TYPE_CHECKING:
-    from shipmate.knowledge.ingest import IngestProgress, IngestReport
-    from shipmate.library import Library
     from shipmate.tickets.begin import Begun, Progress
     from shipmate.upkeep import Upgrade
 
 __all__ = [
+    "House",
     "IndexState",
     "abandoned",
     "adrift",
@@ -63,7 +77,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-INDEX = "index"
 # How long `doctor` waits for a model.
 TRY_MODEL_S = 10.0
 
@@ -129,8 +142,8 @@ def adrift(project: Project) -> list[Problem]:
     """Return a warning for each pin and block whose passage the index does not hold any more."""
     if not (project.curation.pins or project.curation.blocks):
         return []
-    with suppress(Damaged), _opened(project) as collections:
-        if _holds_passages(collections):
+    with suppress(Damaged), opened(project) as collections:
+        if holds_passages(collections):
             return list(repair.adrift(project.curation, project.source(CURATION), collections))
     return []
 
@@ -143,42 +156,8 @@ def lock_stack(folder: Path) -> None:
 
 def has_index(project: Project) -> bool:
     """Return whether documents were ingested."""
-    with _opened(project) as collections:
-        return _holds_passages(collections)
-
-
-def has_outdated_index(folder: Path) -> bool:
-    """Return whether the index that was made for an assistant is an earlier version's."""
-    from shipmate.adapters.tantivy_index import is_outdated
-
-    return is_outdated(folder / config.STATE / INDEX)
-
-
-def ingest(project: Project, *, visits: bool = True, progress: "Callable[[IngestProgress], None]") -> "IngestReport":
-    """Bring the index in step with the documents; raise `FolderInUse` while somebody else does.
-
-    Without visits, websites are taken as they were when they were visited last. Where the embedder does not open, its
-    error is raised when words and graph are in step.
-    """
-    from shipmate.knowledge.ingest import visiting
-    from shipmate.listing import listings
-
-    library = _library(project)
-    with FolderLock(state_folder(project) / "ingest.lock", "ingest"):
-        make_state(state_folder(project))
-        found = listings(
-            project.documents,
-            state_folder(project),
-            SystemClock(),
-            visits=visits,
-            progress=lambda page, done, total: progress(visiting(page, done, total)),
-        )
-        try:
-            embedder = asyncio.run(layers.open_embedder(project))
-        except ShipmateError:
-            library.ingest(found, None, declared=project.relations, progress=progress)
-            raise
-        return library.ingest(found, embedder, declared=project.relations, progress=progress)
+    with opened(project) as collections:
+        return holds_passages(collections)
 
 
 def changes(folder: Path) -> Iterator[bool]:
@@ -206,14 +185,14 @@ def index_state(project: Project) -> IndexState:
     from shipmate.knowledge.documents import File
     from shipmate.listing import listings
 
-    with _opened(project) as collections:
+    with opened(project) as collections:
         sources = {source for collection in collections for source in collection.index.sources()}
         passages = sum(collection.index.statistics.passage_count for collection in collections)
     found = listings(project.documents, state_folder(project), SystemClock(), visits=False)
     entries = [entry for listing in found for entry in listing.entries]
     files = [entry for entry in entries if isinstance(entry, File)]
     here = {entry.source for entry in entries}
-    marker = max((path.stat().st_mtime for path in _index_folder(project).rglob("meta.json")), default=0.0)
+    marker = max((path.stat().st_mtime for path in index_folder(project).rglob("meta.json")), default=0.0)
     changed = sum(file.source in sources and file.path.stat().st_mtime > marker for file in files)
     return IndexState(
         passages=passages,
@@ -237,7 +216,7 @@ async def try_embedder(project: Project) -> tuple[str, str, int]:
         return "", "", 0
     try:
         await embedder.embed(["hello"])
-        with _opened(project, embedder) as collections:
+        with opened(project, embedder) as collections:
             return embedder.name, "", sum(collection.lacking for collection in collections)
     except (ModelError, UsageError, Damaged) as error:
         return embedder.name, error.what, 0
@@ -307,17 +286,19 @@ def check_store(project: Project) -> "Upgrade":
 async def search(project: Project, words: str, limit: int) -> list[Hit]:
     """Return the passages that a question finds."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    embedder = await _embedder_if_any(project)
+    embedder = await embedder_if_any(project)
     reranker = await layers.open_reranker(project)
-    await _mend(project, embedder)
+    await mend(project, embedder)
     try:
-        with _ingested(project, embedder) as collections:
+        with ingested(project, embedder) as collections:
             question = Question(text=words, standalone=words)
-            scope = scopes_of(project, collections, embedder, None, reranker).of(groups)
+            scope = scopes_of(
+                Version(project=project, collections=collections, embedder=embedder, reranker=reranker)
+            ).of(groups)
             return await scope.search.passages(question, limit, groups)
     finally:
-        await _close(embedder)
-        await _close(reranker)
+        await close(embedder)
+        await close(reranker)
 
 
 def neighbourhood(project: Project, name: str, most_entities: int) -> Neighbourhood:
@@ -325,7 +306,7 @@ def neighbourhood(project: Project, name: str, most_entities: int) -> Neighbourh
     from shipmate.knowledge.graph.around import around
 
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    with _ingested(project, None) as collections:
+    with ingested(project, None) as collections:
         return around(
             repair.unblocked(collections, project.curation), Centre(name=name), groups, most_entities=most_entities
         )
@@ -336,7 +317,7 @@ def way(project: Project, name: str, other: str) -> Way:
     from shipmate.knowledge.graph import around
 
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    with _ingested(project, None) as collections:
+    with ingested(project, None) as collections:
         return around.way(repair.unblocked(collections, project.curation), name, other, groups)
 
 
@@ -368,124 +349,73 @@ async def forget(project: Project, whom: str) -> int:
             await store.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """An opened assistant, and what looks after it."""
+
+    assistant: Assistant
+    curator: Curator
+    store: SystemOfRecord
+
+
 @asynccontextmanager
 async def open_assistant(
-    project: Project, *, clock: Clock | None = None, shared: bool = True
+    project: Project, *, clock: Clock | None = None, shared: bool = True, release: str = ""
 ) -> AsyncIterator[Assistant]:
-    """Open everything that a turn needs, and give it back at the end; raises what `open_house` raises."""
-    async with open_house(project, clock=clock, shared=shared) as (assistant, _):
-        yield assistant
+    """Open a release, or the folder as it is, and give it back at the end; raises what `open_house` raises."""
+    async with open_house(project, clock=clock, shared=shared, release=release) as house:
+        yield house.assistant
 
 
 @asynccontextmanager
 async def open_house(
-    project: Project, *, clock: Clock | None = None, shared: bool = True
-) -> AsyncIterator[tuple[Assistant, Curator]]:
-    """Open an assistant, and beside it what repairs its search.
+    project: Project, *, clock: Clock | None = None, shared: bool = True, release: str | None = None
+) -> AsyncIterator[House]:
+    """Open an assistant, and beside it what looks after it.
 
-    Who does not share it may ask as often and as fast as they like. A newer commit of the index is adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and
-    `ProjectError` where settings do not fit.
+    It answers from a built release, with an empty one from the folder as it is, and without one from what is live,
+    now and later. Who does not share it may ask as often and as fast as they like. A newer commit of the index is
+    adopted within `FOLLOW_S`. Raises `NoIndex` before documents were ingested, and `ProjectError` where settings do not
+    fit.
     """
-    with ExitStack() as held:
+    async with AsyncExitStack() as held:
         held.enter_context(_using(project))
-        embedder = await _embedder_if_any(project)
-        reranker = await layers.open_reranker(project)
-        await _mend(project, embedder)
-        collections = held.enter_context(_ingested(project, embedder))
-        model = layers.open_model(project)
+        followed = FollowedLive(state_folder(project)) if release is None else None
+        live = followed.live if followed else Live(release=release or "")
+        shelf = Shelf(partial(open_version, project))
+        held.push_async_callback(shelf.close)
+        await shelf.take(live.release)
         store = layers.open_store(project)
-        running = Running(
+        held.push_async_callback(store.close)
+        common = Shared(
             project=project,
             clock=clock or SystemClock(),
             key=install_key(state_folder(project)),
             groups=_groups(project, shared=shared),
-            shared=shared,
-            collections=collections,
+            is_public=shared,
             store=store,
-            model=model,
-            embedder=embedder,
-            reranker=reranker,
         )
-        await running.recall()
-        assistant = running.assistant
-        following = asyncio.create_task(running.follow())
-        try:
-            yield assistant, running.curator
-        finally:
-            following.cancel()
-            await store.close()
-            for opened in (model, embedder, reranker):
-                await _close(opened)
+        running = Running(common, shelf)
+        assistant = await running.begin(live)
+        async with _beside(running.follow(), *([running.follow_live(followed)] if followed else [])):
+            yield House(assistant=assistant, curator=running.curator, store=store)
 
 
-async def _embedder_if_any(project: Project) -> Embedder | None:
-    """Open the embedder; without one that a hub has and nobody can fetch now, words and the graph find passages."""
+@asynccontextmanager
+async def _beside(*endless: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do this beside a `with` block, and stop when it ends."""
+    tasks = [asyncio.create_task(one) for one in endless]
     try:
-        return await layers.open_embedder(project)
-    except ModelError as error:
-        log.warning("Search goes on with words and graph alone: %s", error.what)
-        return None
-
-
-async def _close(opened: ChatModel | Embedder | Reranker | None) -> None:
-    if opened:
-        await opened.close()
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _groups(project: Project, *, shared: bool) -> dict[str, frozenset[str]]:
     """Return the groups of each caller; a server cannot know that somebody sits at this machine."""
     listed = {caller: frozenset(groups) for caller, groups in project.stack.groups.items()}
     return {caller: groups for caller, groups in listed.items() if not (shared and caller == LOCAL)}
-
-
-def _index_folder(project: Project) -> Path:
-    return state_folder(project) / INDEX
-
-
-def _library(project: Project) -> "Library":
-    layers.index_settings(project)
-    from shipmate.library import Library
-
-    return Library(_index_folder(project), project.documents)
-
-
-@contextmanager
-def _opened(project: Project, embedder: Embedder | None = None) -> Iterator[list[Collection]]:
-    """Open what was made, to read from it; nothing is written."""
-    collections = _library(project).opened(embedder)
-    try:
-        yield collections
-    finally:
-        for collection in collections:
-            collection.close()
-
-
-async def _mend(project: Project, embedder: Embedder | None) -> None:
-    """Make anew what of the collections is damaged, from the documents as they are here; nobody visits a website."""
-    try:
-        with _opened(project, embedder):
-            return
-    except Damaged as error:
-        log.warning("%s It is made anew from the documents.", error.what)
-    await asyncio.to_thread(ingest, project, visits=False, progress=lambda _: None)
-
-
-@contextmanager
-def _ingested(project: Project, embedder: Embedder | None) -> Iterator[list[Collection]]:
-    """Open what was made; raise `NoIndex` where there is nothing to answer from."""
-    with _opened(project, embedder) as collections:
-        if not _holds_passages(collections):
-            what = f"No documents of {project.folder} were read yet."
-            if has_outdated_index(project.folder):
-                what = f"The index of {project.folder} was made by an earlier version."
-            raise NoIndex(what, do=f"Run `shipmate ingest {project.folder}` first.")
-        if lacking := sum(collection.lacking for collection in collections):
-            log.warning("%d passages have no vector yet: words and the graph alone find them.", lacking)
-        yield collections
-
-
-def _holds_passages(collections: Sequence[Collection]) -> bool:
-    return any(collection.index.statistics.passage_count for collection in collections)
 
 
 def _using(project: Project) -> FolderLock:

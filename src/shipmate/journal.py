@@ -1,7 +1,8 @@
 """What the journal says of a turn: immutable events that carry ids, numbers and labels, never anybody's words."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from shipmate.messages import Citation, Conversation, Event, ReplyKind, Route, Trace
@@ -12,6 +13,7 @@ __all__ = ["EPISODE_IDLE_S", "Journal"]
 # A pause after which the next message is a new problem.
 EPISODE_IDLE_S = 30 * 60
 USER_HASH_BYTES = 12
+EXPOSED_KEPT = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Journal:
     # Of the trial's arm that answers.
     variant: str = ""
     flag_key: str = ""
+    # Who is known to have been shown an answer in this trial, as far as this process remembers.
+    exposed: set[str] = field(default_factory=set)
 
     def episode(self, conversation: Conversation, route: Route, now: float, *, followup: bool = False) -> str:
         """Return the id of the episode that a message at `now` belongs to, which may begin with it.
@@ -44,11 +48,25 @@ class Journal:
         self, conversation: Conversation, trace: Trace, *, ttft_ms: float | None = None
     ) -> tuple[Event, ...]:
         """Return the events of a turn whose reply is known, in order."""
-        completed = self._event("assistant.turn.completed", conversation, trace, _completed(trace, ttft_ms))
-        if trace.reply.kind is not ReplyKind.FALLBACK:
-            return (completed,)
-        reason = "model_failed" if trace.fault else "nothing_supported"
-        return (completed, self._event("assistant.fallback", conversation, trace, {"reason": reason}))
+        events = [
+            *self._exposure(conversation, trace),
+            self._event("assistant.turn.completed", conversation, trace, _completed(trace, ttft_ms)),
+        ]
+        if trace.reply.kind is ReplyKind.FALLBACK:
+            reason = "model_failed" if trace.fault else "nothing_supported"
+            events.append(self._event("assistant.fallback", conversation, trace, {"reason": reason}))
+        return tuple(events)
+
+    def _exposure(self, conversation: Conversation, trace: Trace) -> Iterator[Event]:
+        """Yield the event of somebody's first answer in a trial; who reads it counts each of them once."""
+        if not self.flag_key or trace.abandoned:
+            return
+        exposure = self._event("flag.exposure", conversation, trace, {})
+        if exposure.user_hash not in self.exposed:
+            if len(self.exposed) >= EXPOSED_KEPT:
+                self.exposed.clear()
+            self.exposed.add(exposure.user_hash)
+            yield exposure
 
     def limit_hit(self, caller: str, *, limit: str, retry_after_s: float) -> Event:
         """Return the event of a caller whom a limit has stopped before a turn began."""

@@ -20,6 +20,7 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.graph.around import around
 from shipmate.knowledge.search import Search
 from shipmate.knowledge.telling import telling_by
+from shipmate.live import Trial
 from shipmate.memory.favour import favoured
 from shipmate.memory.recall import Memory
 from shipmate.messages import (
@@ -53,7 +54,7 @@ from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock, Store
 from shipmate.router import Router
 
-__all__ = ["Assistant", "Parts", "Scope", "Scopes"]
+__all__ = ["Arms", "Assistant", "Parts", "Scope", "Scopes"]
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Scope:
 
     search: Search
     drafter: Drafter
-    # `dev-` and the hash of everything that their answers depend on.
+    # The id of a built release, or `dev-` and the hash of everything that their answers depend on.
     release: str
 
 
@@ -100,6 +101,8 @@ class Parts:
     scopes: Scopes
     memory: Memory
     journal: Journal
+    # Questions that it answers well.
+    suggestions: Sequence[str] = ()
     message_chars: int = 4_000
     # Of each caller that is in some; the others see what is for everyone.
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -112,6 +115,21 @@ class Parts:
     def groups_of(self, caller: str) -> frozenset[str]:
         """Return the groups whose documents a caller may see."""
         return self.groups.get(caller, NO_GROUPS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """Who is answered with what: everybody with the control, save for those whom a trial has put beside it."""
+
+    control: Parts
+    candidate: Parts | None = None
+    trial: Trial | None = None
+
+    def of(self, caller: str) -> Parts:
+        """Return what a caller's turns work with."""
+        if self.candidate and self.trial and self.trial.has(caller):
+            return self.candidate
+        return self.control
 
 
 @dataclass(slots=True, kw_only=True)
@@ -174,53 +192,50 @@ class Turn:
 class Assistant:
     """An opened project: what every door talks to."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        *,
-        name: str,
-        suggestions: Sequence[str] = (),
-        renewed: Callable[[], Parts | None] = lambda: None,
-    ) -> None:
-        """Begin with these parts; `renewed` is asked before each turn whether there are others by now."""
+    def __init__(self, arms: Arms, *, name: str, renewed: Callable[[], Arms | None] = lambda: None) -> None:
+        """Begin with these arms; `renewed` is asked before each turn whether there are others by now."""
         self.name = name
         self.disclosure = phrases.DISCLOSURE
-        self.suggestions = tuple(suggestions)
-        self._parts = parts
+        self._arms = arms
         self._renewed = renewed
         self._queue = ConversationQueue()
 
     @property
     def release(self) -> str:
-        """Return what answers: it changes with the folder and with the index."""
-        return self._parts.release
+        """Return what answers those who are in no trial: it changes with what is live."""
+        return self._arms.control.release
+
+    @property
+    def suggestions(self) -> Sequence[str]:
+        """Return questions that it answers well."""
+        return self._arms.control.suggestions
 
     @property
     def looks_back(self) -> bool:
         """Return whether it recalls past conversations, of those who let it."""
-        return self._parts.memory.is_on
+        return self._arms.control.memory.is_on
 
-    def adopt(self, parts: Parts) -> None:
-        """Answer from now on with these parts; running turns end with the ones they began with."""
-        self._parts = parts
+    def adopt(self, arms: Arms) -> None:
+        """Answer from now on with these; running turns end with what they began with."""
+        self._arms = arms
 
-    def newest_parts(self) -> Parts:
-        """Return what the next turn works with."""
-        self._parts = self._renewed() or self._parts
-        return self._parts
+    def parts_for(self, caller: str) -> Parts:
+        """Return what a caller's next turn works with."""
+        self._arms = self._renewed() or self._arms
+        return self._arms.of(caller)
 
     def ready(self) -> str:
         """Return why it cannot answer now; empty when it can."""
-        counts = [collection.index.statistics.passage_count for collection in self._parts.scopes.collections]
+        counts = [collection.index.statistics.passage_count for collection in self._arms.control.scopes.collections]
         return "" if any(counts) else "The index holds no passages: put documents into the folder and ingest them."
 
     async def trace(self, turn_id: str, caller: str) -> Trace:
         """Return why a turn ended as it did; raise `NoTurn`, also for somebody else's."""
-        return await self._parts.store.trace(turn_id, caller)
+        return await self._arms.control.store.trace(turn_id, caller)
 
     def passages_around(self, source: str, start: int, end: int, caller: str) -> list[Passage]:
         """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
-        parts = self.newest_parts()
+        parts = self.parts_for(caller)
         groups = parts.groups_of(caller)
         return [
             passage
@@ -235,7 +250,7 @@ class Assistant:
         Raises `NoTurn`, `NoEntity` or `Missing` for what is not there for this caller, and `NoIndex` without a graph.
         """
         trace = await self.trace(centre.turn_id, caller) if centre.turn_id else None
-        parts = self.newest_parts()
+        parts = self.parts_for(caller)
         groups = parts.groups_of(caller)
         return await asyncio.to_thread(around, parts.scopes.seen_by(groups), centre, groups, trace)
 
@@ -245,7 +260,7 @@ class Assistant:
         A reply that needs no waiting is committed with its question before any of it leaves.
         Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
         """
-        parts = self.newest_parts()
+        parts = self.parts_for(ask.caller)
         started_s = parts.clock.elapsed()
         wait = _admit(ask, parts)  # 1 admit
         if wait:

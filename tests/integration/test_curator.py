@@ -45,11 +45,12 @@ async def sources(assistant: Assistant, reply: Reply, caller: str = LOCAL) -> li
 
 async def test_a_block_made_elsewhere_hides_from_the_next_turn_on(folder: Path) -> None:
     """What is blocked is not found, quoted, cited or shown beside an answer that cited it; unblocked, it is there again."""
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, _):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant = house.assistant
         before = await told(assistant, QUESTIONS[0])
         cited = before.citations[0]
-        async with bootstrap.open_house(bootstrap.load(folder)) as (_, elsewhere):
-            elsewhere.make(Change(action="block", passage=cited.source, reason="Old."), LOCAL)
+        async with bootstrap.open_house(bootstrap.load(folder)) as elsewhere:
+            elsewhere.curator.make(Change(action="block", passage=cited.source, reason="Old."), LOCAL)
         after = await told(assistant, QUESTIONS[0])
         assert after.release != before.release
         assert cited.source not in await sources(assistant, after)
@@ -61,7 +62,8 @@ async def test_a_block_made_elsewhere_hides_from_the_next_turn_on(folder: Path) 
 
 
 async def test_a_broken_file_leaves_in_force_what_was(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant, curator = house.assistant, house.curator
         curator.make(Change(action="block", passage="roses.md"), LOCAL)
         assert "roses.md" not in await sources(assistant, await told(assistant, QUESTIONS[0]))
         (folder / "curation.yml").write_text("version: 1\nblocks: [\n")
@@ -70,7 +72,8 @@ async def test_a_broken_file_leaves_in_force_what_was(folder: Path, caplog: pyte
 
 
 async def test_verbatim_answers_stay(folder: Path) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant, curator = house.assistant, house.curator
         for source in PAGES:
             curator.make(Change(action="block", passage=source), LOCAL)
         assert (await told(assistant, QUESTIONS[2])).text == "Ask the roses."
@@ -88,7 +91,8 @@ async def test_verbatim_answers_stay(folder: Path) -> None:
     ids=lambda change: change.action,
 )
 async def test_what_the_preview_tells_is_what_happens(folder: Path, change: Change) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder), shared=False) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder), shared=False) as house:
+        assistant, curator = house.assistant, house.curator
         before = {question: await told(assistant, question) for question in QUESTIONS}
         effect = await curator.effect(change, LOCAL)
         assert not (folder / "curation.yml").exists()
@@ -110,7 +114,8 @@ async def test_what_the_preview_tells_is_what_happens(folder: Path, change: Chan
 
 
 async def test_others_questions_are_counted_and_shown_only_with_consent(folder: Path) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant, curator = house.assistant, house.curator
         await told(assistant, QUESTIONS[0], caller="device-a")
         await told(assistant, "When should roses be pruned?", caller="device-a", consent="c1")
         effect = await curator.effect(Change(action="block", passage="roses.md"), LOCAL)
@@ -119,7 +124,8 @@ async def test_others_questions_are_counted_and_shown_only_with_consent(folder: 
 
 
 async def test_nobody_repairs_or_previews_what_they_may_not_see(folder: Path) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant, curator = house.assistant, house.curator
         await told(assistant, "What does the gardener earn?", caller="desk")
         for change in (
             Change(action="block", passage="wages.md"),
@@ -135,14 +141,16 @@ async def test_nobody_repairs_or_previews_what_they_may_not_see(folder: Path) ->
 
 
 async def test_a_repair_that_changes_nothing_is_refused(folder: Path) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (_, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        curator = house.curator
         curator.make(Change(action="block", passage="roses.md"), LOCAL)
         with pytest.raises(UsageError, match="already"):
             curator.make(Change(action="block", passage="roses.md"), LOCAL)
 
 
 async def test_a_block_survives_an_ingest_that_cuts_the_document_anew(folder: Path) -> None:
-    async with bootstrap.open_house(bootstrap.load(folder)) as (assistant, curator):
+    async with bootstrap.open_house(bootstrap.load(folder)) as house:
+        assistant, curator = house.assistant, house.curator
         curator.make(Change(action="block", passage="roses.md"), LOCAL)
         (folder / "knowledge" / "roses.md").write_text(
             "# Roses\n\nRoses are pruned in early spring, says the new book.\n"
@@ -161,7 +169,8 @@ def test_check_and_ingest_warn_of_what_is_not_there(folder: Path) -> None:
 
 def test_the_curator_is_the_search_pages(folder: Path) -> None:
     async def legs() -> list[dict[str, float]]:
-        async with bootstrap.open_house(bootstrap.load(folder)) as (_, curator):
+        async with bootstrap.open_house(bootstrap.load(folder)) as house:
+            curator = house.curator
             assert isinstance(curator, Curator)
             return [hit.legs for hit in await curator.search(QUESTIONS[0], LOCAL)]
 

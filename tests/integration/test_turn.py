@@ -36,7 +36,7 @@ from shipmate.ports import ChatModel
 from shipmate.router import Router, Topic
 from shipmate.testing.clock import TickingClock
 from shipmate.testing.memory_store import MemoryStore
-from shipmate.turn import Assistant, Parts, Scope, Scopes
+from shipmate.turn import Arms, Assistant, Parts, Scope, Scopes
 
 PAGES = {
     "roses.md": "Roses are pruned in March, before the buds open. They want six hours of sun a day.",
@@ -98,14 +98,16 @@ class Garden:
             return Scope(search=search, drafter=drafter, release="dev-test")
 
         self.assistant = Assistant(
-            Parts(
-                clock=self.clock,
-                bucket=TokenBucket(self.clock, turns_per_minute=60, burst=burst),
-                store=self.store,
-                router=Router(INTENTS, REFUSED),
-                scopes=Scopes([Collection(index=index)], scope),
-                memory=self.memory,
-                journal=Journal(clock=self.clock, key=b"key"),
+            Arms(
+                control=Parts(
+                    clock=self.clock,
+                    bucket=TokenBucket(self.clock, turns_per_minute=60, burst=burst),
+                    store=self.store,
+                    router=Router(INTENTS, REFUSED),
+                    scopes=Scopes([Collection(index=index)], scope),
+                    memory=self.memory,
+                    journal=Journal(clock=self.clock, key=b"key"),
+                )
             ),
             name="garden",
         )

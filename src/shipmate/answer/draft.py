@@ -51,14 +51,23 @@ class Drafter:
     """Draft replies from verbatim answers, quotes and, where one is configured, a model."""
 
     def __init__(
-        self, *, faq: Faq, statistics: TermStatistics, model: ChatModel | None, prompt: str, limits: Limits
+        self,
+        *,
+        faq: Faq,
+        statistics: TermStatistics,
+        model: ChatModel | None,
+        prompt: str,
+        limits: Limits,
+        faq_only: bool = False,
     ) -> None:
+        """Draft with what is given; `faq_only` switches off all but verbatim answers and refusals."""
         self._faq = faq
         self._statistics = statistics
         self._extractive = Extractive(statistics)
         self._model = model
         self._prompt = prompt
         self._limits = limits
+        self._faq_only = faq_only
 
     def draft(
         self, question: Question, route: Route, hits: Sequence[Hit], recalled: Sequence[Recalled] = ()
@@ -76,6 +85,8 @@ class Drafter:
             parts = _say(ReplyKind.ANSWER, verbatim, 1.0)
         elif route.out_of_scope:
             parts = _say(ReplyKind.REFUSE, route.refusal, 0.0)
+        elif self._faq_only:
+            parts = _say(ReplyKind.FALLBACK, self._faq.near(question.text) or phrases.FAQ_ONLY, 0.0)
         elif not stems(question.standalone):
             parts = _say(ReplyKind.CLARIFY, phrases.SAY_MORE, 0.0)
         elif sure < ANSWER_THRESHOLD:

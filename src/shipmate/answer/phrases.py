@@ -2,6 +2,7 @@
 
 __all__ = [
     "DISCLOSURE",
+    "FAQ_ONLY",
     "MODEL_BROKE_OFF",
     "MODEL_FAILED",
     "MODEL_UNSUPPORTED",
@@ -17,6 +18,7 @@ QUOTING = "From the documents:"
 NOT_IN_DOCUMENTS = "I did not find this in the documents. Try other words, or ask a person."
 SAY_MORE = "What would you like to know? A whole question helps me to find it."
 WAIT = "I am thinking about other questions right now. Please wait a moment and ask again."
+FAQ_ONLY = "Only prepared answers are given at the moment, and there is none to this question."
 MODEL_FAILED = "The language model could not answer just now, so here is what the documents say:"
 MODEL_BROKE_OFF = "The language model broke off here."
 MODEL_UNSUPPORTED = "The documents did not bear out what the language model wrote, so here are their own words:"

@@ -63,10 +63,10 @@ def _repair(change: Change, folder: Path, *, dry_run: bool, as_json: bool) -> No
 
 
 async def _effect(change: Change, folder: Path, *, dry_run: bool) -> "Effect":
-    async with bootstrap.open_house(index_first(folder), shared=False) as (_, curator):
-        effect = await curator.effect(change, LOCAL, sees_all=True)
+    async with bootstrap.open_house(index_first(folder), shared=False, release="") as house:
+        effect = await house.curator.effect(change, LOCAL, sees_all=True)
         if not dry_run:
-            curator.make(change, LOCAL, sees_all=True)
+            house.curator.make(change, LOCAL, sees_all=True)
         return effect
 
 

@@ -27,10 +27,10 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
     settings = settings_from(project.stack.server, os.environ, host=host, port=port)
 
     async def main() -> None:
-        async with bootstrap.open_house(project) as (assistant, curator):
-            app = create_app(assistant, settings, clock=bootstrap.clock(), curator=curator)
+        async with bootstrap.open_house(project) as house:
+            app = create_app(house.assistant, settings, clock=bootstrap.clock(), curator=house.curator)
             _spare_the_collector()
-            await serve(app, settings, listening=lambda address: listening(assistant.name, address))
+            await serve(app, settings, listening=lambda address: listening(house.assistant.name, address))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
