@@ -280,7 +280,13 @@ class EventLog(Protocol):
 
 
 class PastQuestions(Protocol):
-    """What was asked before, in a store of conversations: to tell what a repair would change."""
+    """What was asked before, in a store of conversations: to tell what a change would do, and to judge what was said."""
 
     async def asked(self, limit: int, caller: str) -> list[Asked]:
         """Return the last questions that were answered, newest first; the caller's own may be shown to them."""
+
+    async def traces(self, turn_ids: Sequence[str]) -> list[Trace]:
+        """Return why these turns ended as they did, in this order, as far as they are still there.
+
+        They are of all callers, and hold their words: for those who judge, not for those who look.
+        """

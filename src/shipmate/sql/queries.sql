@@ -71,6 +71,10 @@ FROM (SELECT seq, event FROM events WHERE name = 'assistant.turn.completed' ORDE
     JOIN conversations USING (conversation_id)
 ORDER BY seq DESC;
 
+-- name: trace_of_turn
+-- Whoever the caller is.
+SELECT trace FROM traces WHERE turn_id = :turn_id;
+
 -- name: events
 SELECT seq, event FROM events WHERE seq > :after ORDER BY seq LIMIT :limit;
 

@@ -119,6 +119,10 @@ class MemoryStore:
         completed = [event for event in reversed(self._events) if event.name == "assistant.turn.completed"]
         return [self._asked(event, caller) for event in completed[:limit] if event.turn_id in self._traces]
 
+    async def traces(self, turn_ids: Sequence[str]) -> list[Trace]:
+        """Return why these turns ended as they did, as far as they are still there."""
+        return [_copy(self._traces[turn_id]) for turn_id in turn_ids if turn_id in self._traces]
+
     async def close(self) -> None:
         """Do nothing: everything is kept until the process ends."""
 

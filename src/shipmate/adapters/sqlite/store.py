@@ -157,6 +157,10 @@ class SqliteStore:
             for trace, may_be_shown in traces
         ]
 
+    async def traces(self, turn_ids: Sequence[str]) -> list[Trace]:
+        """Return why these turns ended as they did, as far as they are still there."""
+        return [_decode_trace(trace) for trace in await self._read(partial(_traces, turn_ids=turn_ids))]
+
     async def close(self) -> None:
         """Commit what is queued and give back the database; idempotent."""
         if not self._is_closed:
@@ -182,6 +186,11 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(self._reader, query, self._reading)
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise fault(error, self._path) from error
+
+
+def _traces(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> list[bytes]:
+    found = [connection.execute(QUERIES["trace_of_turn"], {"turn_id": turn_id}).fetchone() for turn_id in turn_ids]
+    return [row["trace"] for row in found if row]
 
 
 def _nothing_more(_: Effect) -> None:

@@ -335,6 +335,15 @@ async def shows_no_words_without_consent(store: JournalledStore) -> None:
     assert [one.may_be_shown for one in await store.asked(9, "eve")] == [False, False, False, True]
 
 
+async def gives_back_traces(store: JournalledStore) -> None:
+    """Traces come in the order that was asked for, whoever's they are; what is not there is left out."""
+    asked = Message(role=Role.USER, text="How?", at=1.0)
+    for number, caller in enumerate(("ada", "eve")):
+        await store.close_turn(closing(f"t{number}", of=conversation(f"c{number}", caller=caller), asked=asked))
+    assert [trace.turn_id for trace in await store.traces(["t1", "t9", "t0"])] == ["t1", "t0"]
+    assert await store.traces([]) == []
+
+
 async def closes_twice(store: JournalledStore) -> None:
     """Closing commits what is queued, and may be done again."""
     waiting = store.open_turn(opening("t1"))
@@ -363,5 +372,6 @@ CHECKS: tuple[Callable[[JournalledStore], Awaitable[None]], ...] = (
     hands_out_copies,
     tells_what_was_asked,
     shows_no_words_without_consent,
+    gives_back_traces,
     closes_twice,
 )
