@@ -93,7 +93,7 @@ class _Fitting:
             if key not in fields:
                 self._note((*path, key), f"`{key}` is not known in {_place(path)}.", did_you_mean(key, fields))
             elif value is not None or fields[key].required or _takes_none(fields[key].type):
-                values[key] = self.value(value, fields[key].type, (*path, key))
+                values[fields[key].name] = self.value(value, fields[key].type, (*path, key))
         for key, field in fields.items():
             if field.required and key not in data:
                 self._note(
@@ -121,7 +121,7 @@ class _Fitting:
 
 @cache
 def _fields(record: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
-    return {field.name: field for field in msgspec.structs.fields(record)}
+    return {field.encode_name: field for field in msgspec.structs.fields(record)}
 
 
 def _is_record(kind: Any) -> bool:
