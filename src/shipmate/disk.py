@@ -1,13 +1,15 @@
-"""What a file system refuses, in the words of the house."""
+"""What a file system refuses, in the words of the house; and files that are written whole or not at all."""
 
 import errno
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from shipmate.errors import DiskFull, Missing, ShipmateError, StorageError
 
-__all__ = ["disk_fault", "disk_faults"]
+__all__ = ["disk_fault", "disk_faults", "make_once"]
 
 
 def disk_fault(error: OSError, path: Path) -> ShipmateError:
@@ -34,3 +36,18 @@ def disk_faults(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_fault(error, path) from error
+
+
+def make_once(path: Path, content: bytes) -> None:
+    """Write a secret all at once, for its owner alone; where another process is faster, its content stands."""
+    descriptor, name = mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -3,7 +3,8 @@
     ShipmateError
     ├── ProjectError          the user's folder is wrong: every problem at once
     ├── UsageError            a command or setting cannot be carried out as given
-    │   └── UnsafeBind        a public address without keys and allowed origins
+    │   ├── UnsafeBind        a public address without keys and allowed origins
+    │   └── Untrusted         signed by nobody whose signature counts here
     ├── Busy                  somebody else holds what is needed
     │   ├── FolderInUse       a second serve or ingest on one folder
     │   ├── ConversationBusy  a third turn while one runs and one waits
@@ -69,6 +70,7 @@ __all__ = [
     "TooLarge",
     "Unauthorised",
     "UnsafeBind",
+    "Untrusted",
     "UsageError",
     "WrongMediaType",
 ]
@@ -130,6 +132,10 @@ class UsageError(ShipmateError):
 
 class UnsafeBind(UsageError):
     """A public address needs API keys and allowed origins."""
+
+
+class Untrusted(UsageError):
+    """Nobody whose signature counts here has signed it."""
 
 
 class Busy(ShipmateError):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from shipmate.disk import disk_faults
+from shipmate.disk import disk_faults, make_once
 from shipmate.errors import Damaged, FolderInUse
 
 __all__ = [
@@ -148,23 +148,9 @@ def install_key(state: Path) -> bytes:
     path = state / "install.key"
     with disk_faults(path):
         if not path.exists():
-            _make_key(path)
+            make_state(state)
+            make_once(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise Damaged(f"{path} has {len(key)} bytes instead of {KEY_BYTES}", do="put a backup's in its place")
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key all at once; where another process is faster, its key is the one."""
-    make_state(path.parent)
-    draft = path.with_name(f"install.key.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
