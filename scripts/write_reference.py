@@ -95,7 +95,7 @@ def configuration() -> str:
     """Return each key of each file, the settings of the adapters, and the charter's rules."""
     text = (
         "# The files of an assistant\n\n"
-        "Only `knowledge/` is needed to ask. Each file begins with `version: 1`; every other key has a default unless "
+        "Only `knowledge/` is needed to ask. Each file begins with `version: 1`, which canary.yml may leave out; every other key has a default unless "
         "it says *required*.\nFor editors there are JSON Schemas in [schemas/](schemas/).\n"
     )
     for file, schema in config.schemas().items():

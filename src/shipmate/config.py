@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Template
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -24,7 +24,8 @@ from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, origins
 from shipmate.stack import LAYERS, Lock, Stack
-from shipmate.yaml_source import MAX_BYTES, Source, parse
+from shipmate.trial import CANARY, LAYERS_ON_TRIAL, CanaryFile, Variant, faults_in_prompt, is_file, unsound
+from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
 __all__ = [
     "STATE",
@@ -37,6 +38,7 @@ __all__ = [
     "init",
     "load",
     "lock_stack",
+    "overlay",
     "refuse_existing",
     "schemas",
     "settings",
@@ -85,7 +87,12 @@ RECORDS: dict[str, type[Section]] = {
     "sources.yml": SourcesFile,
     RELATIONS: RelationsFile,
     CURATION: CurationFile,
+    CANARY: CanaryFile,
 }
+# What no answer of the folder as it is depends on: neither changes its digest.
+APART = frozenset({CURATION, CANARY})
+# What teams have already is read as it is.
+UNVERSIONED = frozenset({CANARY})
 
 
 class Project(Record, frozen=True, kw_only=True):
@@ -101,9 +108,11 @@ class Project(Record, frozen=True, kw_only=True):
     curation: Curation
     # What the team tells its model, besides what Shipmate does.
     prompt: str
+    # What is to be tried on live traffic, with the words of each prompt.
+    canary: CanaryFile | None = None
     # The YAML files that were read, by name, with the line of every value.
     files: dict[str, Source]
-    # SHA-256 of all that was read, save for the curation, which has one of its own.
+    # SHA-256 of all that was read, save for the curation, which has one of its own, and for what is only on trial.
     digest: str
 
     @property
@@ -140,6 +149,7 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
     if needs_charter and "charter.yml" not in reading.names:
         what = "A release is built from a charter, and there is none."
         reading.complain("charter.yml", what, "Write one: `shipmate init` makes an example in a new folder.")
+    canary = reading.canary()
     project = Project(
         folder=folder,
         charter=charter,
@@ -148,9 +158,10 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
         documents=reading.documents(),
         relations=reading.relations(),
         curation=reading.curation(),
-        prompt=reading.prompt(),
+        prompt=reading.prompt(canary),
+        canary=canary,
         files=reading.files,
-        digest=_digest({name: content for name, content in reading.contents.items() if name != CURATION}),
+        digest=_digest({name: content for name, content in reading.contents.items() if name not in APART}),
     )
     if reading.problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
@@ -166,6 +177,27 @@ def content_hash(project: Project, index_digest: str) -> str:
     """Return one hash of all that answers depend on; `index_digest` stands for the documents."""
     parts = {"files": project.digest, "index": index_digest, CURATION: project.curation.digest}
     return _digest({name: part.encode() for name, part in parts.items() if part})
+
+
+def overlay(project: Project, variant: Variant) -> dict[str, bytes]:
+    """Return the files that a variant has otherwise than the folder, by their names; none when they are the same."""
+    changed: dict[str, bytes] = {}
+    if variant.prompt is not None and variant.prompt.strip() != project.prompt:
+        changed[PROMPT] = f"{variant.prompt.strip()}\n".encode()
+    choices = {layer: getattr(variant, layer) for layer in LAYERS_ON_TRIAL}
+    others = {
+        layer: choice
+        for layer, choice in choices.items()
+        if choice is not None and Stack(**{layer: choice}).layer(layer) != project.stack.layer(layer)
+    }
+    if others:
+        stack = {"version": KNOWN_VERSION, **(project.source("stack.yml").data or {}), **others}
+        changed["stack.yml"] = f"{json.dumps(stack, ensure_ascii=False, indent=2)}\n".encode()
+    if variant.curation:
+        content = (project.folder / variant.curation).read_bytes()
+        if hashlib.sha256(content).hexdigest() != project.curation.digest:
+            changed[CURATION] = content
+    return changed
 
 
 def settings(project: Project, layer: str, record: type[T]) -> T:
@@ -186,7 +218,7 @@ def check(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> lis
 
     `releases` says which software serves each layer.
     """
-    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project)]
+    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project), *_trial(project)]
     if project.charter:
         # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
@@ -261,7 +293,7 @@ def init(folder: Path, clock: Clock, drafts: Mapping[str, str] | None = None) ->
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each file, by the file's name, made from the records that it is read into."""
-    return {name: _schema(record) for name, record in RECORDS.items()}
+    return {name: _schema(record, is_versioned=name not in UNVERSIONED) for name, record in RECORDS.items()}
 
 
 class _Reading:
@@ -278,7 +310,9 @@ class _Reading:
                 content = self._content(name)
                 if name in self.contents:
                     self.files[name] = parse(name, content)
-            elif get_close_matches(name, RECORDS, n=1, cutoff=NEARLY):
+        self._on_trial = _files_on_trial(self.files.get(CANARY))
+        for name in sorted({*self.names} - RECORDS.keys() - self._on_trial):
+            if get_close_matches(name, RECORDS, n=1, cutoff=NEARLY):
                 self.complain(name, "No file of this name is read.", did_you_mean(name, RECORDS))
 
     def complain(self, file: str, what: str, do: str) -> None:
@@ -320,18 +354,91 @@ class _Reading:
         file = self.record(CURATION, CurationFile, unfit)
         return curation_of(file, self.contents[CURATION]) if file else Curation()
 
-    def prompt(self) -> str:
-        """Return what `prompts/answer.md` says; empty when there is no such file."""
+    def canary(self) -> CanaryFile | None:
+        """Return what is on trial, with the words of each prompt; None where something is wrong with it."""
+        file = self.record(CANARY, CanaryFile, unsound)
+        if file is None:
+            return None
+        source = self.files[CANARY]
+        variants = tuple(self._variant(variant, source, number) for number, variant in enumerate(file.variants))
+        return msgspec.structs.replace(file, variants=variants)
+
+    def prompt(self, canary: CanaryFile | None) -> str:
+        """Return what `prompts/answer.md` says, and without that file what the control of a trial is told."""
         for path in sorted((self._folder / PROMPTS).glob("*.md")):
             name = f"{PROMPTS}/{path.name}"
-            if name != PROMPT:
-                self.complain(name, "No prompt of this name is read.", f"Put its words into {PROMPT}.")
-        content = self._content(PROMPT) if (self._folder / PROMPT).exists() else b""
+            if name != PROMPT and name not in self._on_trial:
+                do = f"Put its words into {PROMPT}, or name it in {CANARY}."
+                self.complain(name, "No prompt of this name is read.", do)
+        if (self._folder / PROMPT).exists():
+            return self._text(PROMPT, self._content(PROMPT)).strip()
+        words = canary.variants[0].prompt if canary and canary.variants else None
+        if words:
+            self.contents[PROMPT] = words.encode()
+        return (words or "").strip()
+
+    def _variant(self, variant: Variant, source: Source, number: int) -> Variant:
+        """Return a variant with the words of its prompt, wherever they stand; note what is wrong with its files."""
+        path = ("variants", number)
+        words = variant.prompt
+        if words is not None and is_file(words):
+            words = self._words(words, source, (*path, "prompt"))
+        elif words is not None:
+            self.problems += (source.problem((*path, "prompt"), what, do) for _, what, do in faults_in_prompt(words))
+        for layer in LAYERS_ON_TRIAL:
+            choice = getattr(variant, layer)
+            if isinstance(choice, dict) and not isinstance(choice.get("adapter"), str):
+                do = f"Add `adapter: ` below `{layer}:`."
+                self.problems.append(source.problem((*path, layer), f"`{layer}` names no adapter.", do))
+        if variant.curation is not None:
+            content = self._beside(variant.curation, source, (*path, "curation"))
+            self._repairs(variant.curation, content)
+        return msgspec.structs.replace(variant, prompt=words)
+
+    def _words(self, name: str, source: Source, path: KeyPath) -> str | None:
+        """Return the words of a prompt's file; None when something is wrong with it."""
+        content = self._beside(name, source, path)
+        if content is None:
+            return None
+        noted = len(self.problems)
+        words = self._text(name, content)
+        if len(self.problems) == noted:
+            for offset, what, do in faults_in_prompt(words):
+                self.problems.append(Problem(file=name, line=words.count("\n", 0, offset) + 1, what=what, do=do))
+        return words
+
+    def _beside(self, name: str, source: Source, path: KeyPath) -> bytes | None:
+        """Return what a file holds that a variant names; None when something is wrong with it."""
+        noted = len(self.problems)
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            do = "Name a file inside it, such as `prompts/v2.md`."
+            self.problems.append(source.problem(path, f"`{name}` lies outside of the assistant's folder.", do))
+        elif not (self._folder / name).exists():
+            self.problems.append(source.problem(path, f"There is no file `{name}`.", "Write it, or name another."))
+        else:
+            content = self._content(name)
+            self.contents.pop(name, None)
+            return None if len(self.problems) > noted else content
+        return None
+
+    def _repairs(self, name: str, content: bytes | None) -> None:
+        """Note what is wrong with the repairs that a variant names."""
+        if content is None:
+            return
+        source = parse(name, content)
+        if self._is_readable(source):
+            try:
+                self.problems += unfit(fit(source, CurationFile, source.data), source)
+            except ProjectError as error:
+                self.problems += error.problems
+
+    def _text(self, name: str, content: bytes) -> str:
+        """Return what a file's bytes say; nothing when they are no text."""
         try:
-            return content.decode("utf-8-sig").strip()
+            return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            self.problems.append(Problem(file=PROMPT, line=line, what="This is not UTF-8.", do="Save it as UTF-8."))
+            self.problems.append(Problem(file=name, line=line, what="This is not UTF-8.", do="Save it as UTF-8."))
             return ""
 
     def _content(self, name: str) -> bytes:
@@ -362,7 +469,7 @@ class _Reading:
         if not isinstance(source.data, dict):
             return True
         version = source.data.get("version")
-        if version is None:
+        if version is None and source.file not in UNVERSIONED:
             self.problems.append(source.problem((), "`version` is missing.", "Begin the file with `version: 1`."))
         if not isinstance(version, int) or version <= KNOWN_VERSION:
             return True
@@ -393,6 +500,38 @@ def _empty_groups(project: Project) -> Iterator[Problem]:
             yield source.problem(path, what, f"{near}Say who is in it: `groups:` in stack.yml.", warning=True)
 
 
+def _files_on_trial(source: Source | None) -> frozenset[str]:
+    """Return the files that variants name, whatever else may be wrong with the file that names them."""
+    variants = source.data.get("variants") if source and isinstance(source.data, dict) else None
+    named = (
+        variant.get(key)
+        for variant in (variants if isinstance(variants, list) else ())
+        if isinstance(variant, dict)
+        for key in ("prompt", "curation")
+    )
+    return frozenset(name for name in named if isinstance(name, str) and is_file(name))
+
+
+def _trial(project: Project) -> Iterator[Problem]:
+    """Yield where a trial could show nothing, or would not be the trial that its file tells of."""
+    if project.canary is None:
+        return
+    source, file = project.source(CANARY), project.canary
+    if not file.candidate.release and not overlay(project, file.candidate):
+        what = f"`{file.candidate.name}` is what is live already."
+        yield source.problem(("variants", 1), what, "Change what it is to show, or take the file away.")
+    for name in overlay(project, file.control):
+        what = f"The control is what is live, and {name} is not as `{file.control.name}` has it."
+        yield source.problem(("variants", 0), what, "Leave out what the control changes.", warning=True)
+    model = project.stack.layer("model")
+    if file.candidate.prompt is not None and (file.candidate.model or model.adapter) == "extractive":
+        what = "The candidate has a prompt, and no model reads it: `extractive` quotes."
+        yield source.problem(("variants", 1, "prompt"), what, "Name a model in stack.yml.", warning=True)
+    if file.model and file.model != model.settings.get("model"):
+        what = f"`model` is {file.model}, and stack.yml has {model.settings.get('model') or model.adapter}."
+        yield source.problem(("model",), what, "What answers is the one in stack.yml.", warning=True)
+
+
 def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
     """Yield the answers to no question."""
     for number, entry in enumerate(file.faq):
@@ -409,11 +548,12 @@ def _is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises on names that are too long
 
 
-def _schema(record: type[Section]) -> dict[str, Any]:
+def _schema(record: type[Section], *, is_versioned: bool) -> dict[str, Any]:
     schema = msgspec.json.schema(record)
     top = schema["$defs"].pop(record.__name__)
-    top["properties"]["version"] = {"description": "Of the file's form.", "const": KNOWN_VERSION}
-    top["required"] = ["version", *top["required"]]
+    version = {"description": "Of the file's form.", "const": KNOWN_VERSION}
+    top["properties"]["version"] = version if is_versioned else {**version, "default": KNOWN_VERSION}
+    top["required"] = [*(["version"] if is_versioned else ()), *top["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": schema["$defs"]}
 
 

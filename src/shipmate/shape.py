@@ -14,9 +14,11 @@ from shipmate.errors import Problem, ProjectError
 from shipmate.messages import Record
 from shipmate.yaml_source import MOST_PROBLEMS, KeyPath, Source
 
-__all__ = ["Section", "did_you_mean", "fit"]
+__all__ = ["AdapterChoice", "Section", "did_you_mean", "fit"]
 
 T = TypeVar("T", bound=msgspec.Struct)
+# What serves a layer: its adapter's name, or that name with settings beside it.
+AdapterChoice = str | Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"required": ["adapter"]})]
 QUOTED_CHARS = 40
 # From here on a word is taken for a slip of the pen; "question" and "version" are no such pair.
 LIKENESS = 0.7
@@ -106,7 +108,7 @@ class _Fitting:
         do = f"Write {_expected(kind)}."
         if get_origin(bare) is Literal and {type(data), *map(type, get_args(bare))} == {str}:
             do = did_you_mean(data, get_args(bare))
-        elif bare is str and isinstance(data, bool | int | float):
+        elif _expected(kind) == "text" and isinstance(data, bool | int | float):
             do = "Write text: put it in quotes."
         self._note(path, f"{_named(path)} is {_described(data)}.", do)
 

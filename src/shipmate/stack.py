@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from shipmate.errors import DiskFull, Problem, ProjectError, StorageError
 from shipmate.messages import Record
-from shipmate.shape import Section
+from shipmate.shape import AdapterChoice, Section
 from shipmate.yaml_source import Source
 
 __all__ = [
@@ -36,8 +36,6 @@ LATER = {"embedder": "static", "reranker": "light"}
 LOCK_FILE = "stack.lock"
 LOCK_VERSION = 1
 LOCK_BYTES = 1024 * 1024
-
-AdapterChoice = str | Annotated[dict[str, Any], Meta(extra_json_schema={"required": ["adapter"]})]
 
 
 class Layer(Record, frozen=True, kw_only=True):
