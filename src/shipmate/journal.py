@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from shipmate.messages import Citation, Conversation, Event, ReplyKind, Route, Trace
+from shipmate.messages import Citation, Conversation, Event, Heard, Reask, ReplyKind, Route, Trace
 from shipmate.ports import Clock
 
 __all__ = ["EPISODE_IDLE_S", "Journal"]
@@ -14,6 +14,9 @@ __all__ = ["EPISODE_IDLE_S", "Journal"]
 EPISODE_IDLE_S = 30 * 60
 USER_HASH_BYTES = 12
 EXPOSED_KEPT = 200_000
+# The rules by which a question is known to be put again.
+REASK_DETECTOR = "reask/1"
+HEARD_NOTHING = Heard()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +48,20 @@ class Journal:
         return self.clock.new_id() if is_new else conversation.issue_id
 
     def turn_completed(
-        self, conversation: Conversation, trace: Trace, *, ttft_ms: float | None = None
+        self,
+        conversation: Conversation,
+        trace: Trace,
+        *,
+        ttft_ms: float | None = None,
+        heard: Heard = HEARD_NOTHING,
     ) -> tuple[Event, ...]:
-        """Return the events of a turn whose reply is known, in order."""
+        """Return the events of a turn whose reply is known, in order; its message was `heard` to say so much."""
         events = [
             *self._exposure(conversation, trace),
-            self._event("assistant.turn.completed", conversation, trace, _completed(trace, ttft_ms)),
+            self._event("assistant.turn.completed", conversation, trace, _completed(trace, ttft_ms, heard)),
         ]
+        if heard.reask:
+            events.append(self._event("assistant.reask", conversation, trace, _reasked(heard.reask)))
         if trace.reply.kind is ReplyKind.FALLBACK:
             reason = "model_failed" if trace.fault else "nothing_supported"
             events.append(self._event("assistant.fallback", conversation, trace, {"reason": reason}))
@@ -67,6 +77,21 @@ class Journal:
                 self.exposed.clear()
             self.exposed.add(exposure.user_hash)
             yield exposure
+
+    def feedback(self, trace: Trace, caller: str, *, value: int, reason: str = "") -> Event:
+        """Return the event of what a caller thinks of a reply; the last one of a turn counts."""
+        return Event(
+            name="assistant.feedback",
+            ts=self.clock.now(),
+            event_id=self.clock.new_id(),
+            conversation_id=trace.conversation_id,
+            turn_id=trace.turn_id,
+            user_hash=self.user_hash(caller),
+            charter_sha=self.charter_sha,
+            index_sha=self.index_sha,
+            release=trace.reply.release,
+            data={"value": value, "reason": reason},
+        )
 
     def limit_hit(self, caller: str, *, limit: str, retry_after_s: float) -> Event:
         """Return the event of a caller whom a limit has stopped before a turn began."""
@@ -108,9 +133,14 @@ class Journal:
         )
 
 
-def _completed(trace: Trace, ttft_ms: float | None) -> dict[str, object]:
+def _completed(trace: Trace, ttft_ms: float | None, heard: Heard) -> dict[str, object]:
     reply = trace.reply
-    return {
+    said: dict[str, object] = {
+        "out_of_scope": bool(trace.route.out_of_scope),
+        "sign": heard.sign,
+        "prev_issue_id": heard.prev_issue_id,
+    }
+    return {name: value for name, value in said.items() if value} | {
         "intent": reply.intent,
         "intent_conf": trace.route.confidence,
         "kind": reply.kind.value,
@@ -124,6 +154,17 @@ def _completed(trace: Trace, ttft_ms: float | None) -> dict[str, object]:
         "tokens_in": reply.usage.input_tokens,
         "tokens_out": reply.usage.output_tokens,
         "cost_usd": reply.usage.cost_usd,
+    }
+
+
+def _reasked(reask: Reask) -> dict[str, object]:
+    return {
+        "prev_turn_id": reask.turn_id,
+        "prev_issue_id": reask.issue_id,
+        "same_intent_p": round(reask.same_intent, 3),
+        "dissatisfied_p": round(reask.dissatisfied, 3),
+        "gap_s": round(reask.gap_s, 3),
+        "detector_version": REASK_DETECTOR,
     }
 
 

@@ -22,11 +22,13 @@ __all__ = [
     "Event",
     "Exchange",
     "Finished",
+    "Heard",
     "Hit",
     "Led",
     "Message",
     "Passage",
     "Question",
+    "Reask",
     "Recalled",
     "Record",
     "Reply",
@@ -419,6 +421,28 @@ class Recalled(Record, frozen=True, kw_only=True):
     likeness: float
     # Where what it cites stands now.
     passages: tuple[Passage, ...] = ()
+
+
+class Reask(Record, frozen=True, kw_only=True):
+    """That a message puts a question again which was answered before, to somebody whom the answer did not help."""
+
+    # The answer that did not help; of a turn that is not known any more, its episode alone.
+    turn_id: str
+    issue_id: str
+    # How sure it is that both ask for the same, and that the answer did not help, 0-1.
+    same_intent: float
+    dissatisfied: float
+    gap_s: float
+
+
+class Heard(Record, frozen=True, kw_only=True):
+    """What a message says of what was answered before it."""
+
+    # "negative", "thanks", "greeting", or nothing of these.
+    sign: str = ""
+    # The episode before the message, in the same conversation.
+    prev_issue_id: str = ""
+    reask: Reask | None = None
 
 
 class Event(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -436,12 +436,20 @@ def _decide(turn: Turn) -> TurnClosing:
         release=turn.scope.release,
     )
     trace = _trace(turn, reply)
+    heard = turn.parts.memory.signs.heard(
+        turn.conversation,
+        turn.question,
+        turn.route,
+        turn_id=turn.turn_id,
+        issue_id=conversation.issue_id,
+        now=turn.asked_at,
+    )
     return TurnClosing(
         conversation=conversation,
         asked=None if turn.opened else _asked(turn),
         message=Message(role=Role.ASSISTANT, text=reply.text, at=now),
         trace=trace,
-        events=turn.parts.journal.turn_completed(conversation, trace, ttft_ms=turn.first_text_ms),
+        events=turn.parts.journal.turn_completed(conversation, trace, ttft_ms=turn.first_text_ms, heard=heard),
     )
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from operator import is_
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
+from shipmate.memory.signs import REOPENED_S, Signs
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
 from shipmate.memory.standing import Standing
 from shipmate.messages import Citation, Episode, Exchange, Passage, Recalled
@@ -26,8 +27,6 @@ DAY_S = 24 * 3600
 # At most so many episodes are kept, the newest, and so many exchanges of each, the last.
 EPISODES = 500
 EXCHANGES = 4
-# Who asks the same again within that time was not helped before, though the conversation be another one.
-REOPENED_S = 72 * 3600
 # How long an episode may go unnoticed that has come to rest, has expired or was withdrawn.
 LOOK_S = 30.0
 READ_AT_ONCE = 50
@@ -63,6 +62,8 @@ class Memory:
     def __init__(
         self, store: Episodes, clock: Clock, groups_of: Callable[[str], frozenset[str]], *, days: int = 90
     ) -> None:
+        # What messages say of the answers before them.
+        self.signs = Signs()
         self._store = store
         self._clock = clock
         self._groups_of = groups_of

@@ -1,12 +1,12 @@
 """Which exchanges of an episode have solved what they were about, as far as one can tell from what was said."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 from shipmate.messages import Episode, Exchange, ReplyKind
 from shipmate.text import stems, words
 
-__all__ = ["QUIET_S", "asks_again", "solved"]
+__all__ = ["QUIET_S", "SAME", "alike", "asks_again", "complains", "solved"]
 
 # So long must an episode have been at rest: who is not content comes back within that time.
 QUIET_S = 30 * 60
@@ -46,13 +46,18 @@ def solved(episode: Episode) -> Iterator[Exchange]:
 def asks_again(exchange: Exchange, later: Sequence[Exchange]) -> bool:
     """Tell whether a later question is the same as this exchange's."""
     asked = frozenset(stems(exchange.question))
-    return any(_alike(asked, frozenset(stems(other.question))) >= SAME for other in later)
+    return any(alike(asked, frozenset(stems(other.question))) >= SAME for other in later)
 
 
-def _alike(one: Collection[str], other: frozenset[str]) -> float:
+def alike(one: Collection[Hashable], other: frozenset[Hashable]) -> float:
+    """Return the share that two questions have in common, each as the set of its words."""
     return len(other.intersection(one)) / (len(other.union(one)) or 1)
 
 
-def _complains(exchange: Exchange) -> bool:
+def complains(message: str) -> bool:
     """Tell whether a message complains of the reply before it."""
-    return len(words(exchange.text)) <= COMPLAINT_WORDS and COMPLAINT.search(exchange.text) is not None
+    return len(words(message)) <= COMPLAINT_WORDS and COMPLAINT.search(message) is not None
+
+
+def _complains(exchange: Exchange) -> bool:
+    return complains(exchange.text)
