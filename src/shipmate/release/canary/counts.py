@@ -61,7 +61,9 @@ class Window(Record, frozen=True, kw_only=True):
 class Arm(Record, frozen=True, kw_only=True):
     """What was counted in one arm, each unit once."""
 
-    # Turns that the judge has seen.
+    # Turns, issues that have matured, and turns that the judge has seen.
+    turns: int = 0
+    issues: int = 0
     judged: int = 0
     # Of turns that the judge flagged, and of turns that it did not.
     flagged: Labels = Labels()

@@ -80,6 +80,11 @@ class Rules(Record, frozen=True, kw_only=True):
         Step(share=0.50),
     )
     max_days: float = 14.0
+    # Between two looks at which something may be promoted.
+    look_s: float = DAY_S
+    # With more turns a day, a day would do for the figures, but not for the kinds of day: so many days at least.
+    busy_turns: float = 50_000.0
+    busy_days: float = 3.0
     primary: Primary = Primary()
     hallucination: Hallucination = Hallucination()
     harm: Harm = Harm()

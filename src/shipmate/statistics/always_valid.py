@@ -1,0 +1,55 @@
+"""Tests that may be looked at, and acted upon, at any moment: watching them does not make them wrong more often.
+
+Evidence is an e-value: on average at most 1 where there is nothing, so that it reaches 1 / alpha with probability
+alpha at most, however often it is looked at.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import exp, log, sqrt
+
+from shipmate.statistics.clusters import Estimate
+from shipmate.statistics.intervals import Interval
+
+__all__ = ["HARMFUL", "MISMATCHED", "confidence_sequence", "share_evidence"]
+
+# The ratios of the candidate's rate to the control's that are looked for, each believed as much as the others.
+HARMFUL = (1.3, 1.6, 2.0, 2.7, 3.7, 5.0, 8.0, 12.0)
+# Of a share that is not the one that was set; in either direction.
+MISMATCHED = tuple(exp(sign * size) for size in (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28) for sign in (-1, 1))
+
+
+def share_evidence(
+    splits: Iterable[tuple[float, int, int]], ratios: Sequence[float] = HARMFUL, *, overcount: float = 1.0
+) -> float:
+    """Return the evidence that the candidate has more of these events than its share of the traffic explains.
+
+    Each split is the candidate's share, and the events in the candidate and in the control while it had that share;
+    the share may change from one event to the next, as long as it does not look at the events to come.
+    Mixed over ratios of the two rates; with ratios on both sides of 1, the evidence of any difference.
+    Where events come in clusters, such as several of one user, `overcount` is how many count as one.
+    """
+    parts = [(share, candidate, control) for share, candidate, control in splits if candidate or control]
+    logs = [sum(_log_ratio(part, ratio) for part in parts) / overcount for ratio in ratios]
+    top = max(logs)
+    # No float holds more.
+    return exp(min(700.0, top + log(sum(exp(value - top) for value in logs) / len(logs))))
+
+
+def _log_ratio(split: tuple[float, int, int], ratio: float) -> float:
+    share, candidate, control = split
+    return candidate * log(ratio) - (candidate + control) * log(ratio * share + 1 - share)
+
+
+def confidence_sequence(found: Estimate, *, alpha: float, planned: float) -> Interval:
+    """Return the interval that holds the truth at all looks together, with probability 1 - alpha in the large.
+
+    The asymptotic confidence sequence of Waudby-Smith and others, two-sided, narrowest where the information, which is
+    one over the squared error, is the planned one.
+    """
+    if found.error in (0.0, float("inf")):
+        return Interval(found.value, float("-inf"), float("inf"))
+    information = found.error**-2
+    tuned = (-2 * log(alpha) + log(-2 * log(alpha)) + 1) / planned
+    grown = information * tuned + 1
+    reach = sqrt(2 * grown / (information**2 * tuned) * log(sqrt(grown) / alpha))
+    return Interval(found.value, found.value - reach, found.value + reach)

@@ -1,0 +1,67 @@
+"""The slow end: how much longer the slowest turns take, where one user's turns are alike."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipmate.statistics.intervals import Interval
+
+__all__ = ["quantile_gap", "quantile_of"]
+
+DRAWS = 400
+
+Users = Sequence[Sequence[float]]
+
+
+def quantile_of(users: Users, q: float) -> float | None:
+    """Return the quantile over all values of all users; nothing where there are none."""
+    values = [value for user in users for value in user]
+    return float(np.quantile(values, q, method="inverted_cdf")) if values else None
+
+
+def quantile_gap(
+    candidate: Users,
+    control: Users,
+    *,
+    q: float = 0.95,
+    scale: float = 1.0,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the candidate's quantile less `scale` times the control's, with its interval, drawn by user.
+
+    Nothing where one of them has no values. The same values and seed give the same interval.
+    """
+    ours, theirs = _Drawn(candidate, q), _Drawn(control, q)
+    if not (ours.values.size and theirs.values.size):
+        return None
+    rng = np.random.default_rng(seed)
+    gaps = [ours.draw(rng) - scale * theirs.draw(rng) for _ in range(draws)]
+    low, high = np.quantile(gaps, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(ours.whole() - scale * theirs.whole(), float(low), float(high))
+
+
+class _Drawn:
+    """Values in order, and whose each is: a draw weighs them and sorts nothing."""
+
+    def __init__(self, users: Users, q: float) -> None:
+        sizes = [len(user) for user in users if user]
+        values = np.array([value for user in users for value in user], dtype=np.float64)
+        order = np.argsort(values, kind="stable")
+        self.values: NDArray[np.float64] = values[order]
+        self._users = len(sizes)
+        self._owner = np.repeat(np.arange(len(sizes)), sizes)[order]
+        self._q = q
+
+    def whole(self) -> float:
+        return self._at(np.ones(self._users))
+
+    def draw(self, rng: np.random.Generator) -> float:
+        drawn = rng.integers(self._users, size=self._users)
+        return self._at(np.bincount(drawn, minlength=self._users))
+
+    def _at(self, times: NDArray[np.int64] | NDArray[np.float64]) -> float:
+        weight = np.cumsum(times[self._owner])
+        return float(self.values[np.searchsorted(weight, self._q * weight[-1])])
