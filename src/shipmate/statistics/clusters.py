@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Crossed", "Estimate", "Pair", "Sums", "difference", "effective", "pair_of", "rate"]
+__all__ = ["Crossed", "Estimate", "Pair", "Sums", "difference", "effective", "pair_of", "rate", "scaled"]
 
 
 class Sums(NamedTuple):
@@ -83,6 +83,16 @@ def difference(pair: Pair) -> Estimate:
         + candidate.value * control.value * crossed.nn
     ) / (pair.candidate.n * pair.control.n)  # fmt: skip
     return Estimate(gain, sqrt(max(0.0, variance - 2 * shared)))
+
+
+def scaled(pair: Pair, factor: float) -> Pair:
+    """Return the pair with the control's outcomes so many times as large: to ask for more or less than equality."""
+    control, crossed = pair.control, pair.crossed
+    return Pair(
+        pair.candidate,
+        control._replace(y=factor * control.y, ny=factor * control.ny, yy=factor**2 * control.yy),
+        crossed._replace(ny=factor * crossed.ny, yy=factor * crossed.yy),
+    )
 
 
 def effective(sums: Sums) -> float:

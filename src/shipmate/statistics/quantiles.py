@@ -10,6 +10,8 @@ from shipmate.statistics.intervals import Interval
 __all__ = ["quantile_gap", "quantile_of"]
 
 DRAWS = 400
+# So many weights are held at a time, to bound the memory.
+CELLS_AT_ONCE = 1_000_000
 
 Users = Sequence[Sequence[float]]
 
@@ -38,7 +40,7 @@ def quantile_gap(
     if not (ours.values.size and theirs.values.size):
         return None
     rng = np.random.default_rng(seed)
-    gaps = [ours.draw(rng) - scale * theirs.draw(rng) for _ in range(draws)]
+    gaps = ours.drawn(rng, draws) - scale * theirs.drawn(rng, draws)
     low, high = np.quantile(gaps, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(ours.whole() - scale * theirs.whole(), float(low), float(high))
 
@@ -56,12 +58,19 @@ class _Drawn:
         self._q = q
 
     def whole(self) -> float:
-        return self._at(np.ones(self._users))
+        return float(self._at(np.ones((1, self._users), dtype=np.int64))[0])
 
-    def draw(self, rng: np.random.Generator) -> float:
-        drawn = rng.integers(self._users, size=self._users)
-        return self._at(np.bincount(drawn, minlength=self._users))
+    def drawn(self, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
+        """Return the quantile of so many draws of as many users."""
+        even = np.full(self._users, 1 / self._users)
+        at_once = max(1, CELLS_AT_ONCE // len(self.values))
+        parts = [
+            self._at(rng.multinomial(self._users, even, size=min(at_once, draws - done)))
+            for done in range(0, draws, at_once)
+        ]
+        return np.concatenate(parts)
 
-    def _at(self, times: NDArray[np.int64] | NDArray[np.float64]) -> float:
-        weight = np.cumsum(times[self._owner])
-        return float(self.values[np.searchsorted(weight, self._q * weight[-1])])
+    def _at(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
+        weights = np.cumsum(times[:, self._owner], axis=1)
+        found: NDArray[np.float64] = self.values[np.argmax(weights >= self._q * weights[:, -1:], axis=1)]
+        return found

@@ -1,0 +1,82 @@
+"""The test by which a candidate is promoted: first-turn resolution, looked at once a day, strict at first."""
+
+from collections.abc import Sequence
+from math import inf
+
+from shipmate.release.canary.counts import Counts
+from shipmate.release.canary.decision import Look
+from shipmate.release.canary.rules import Primary, Rules
+from shipmate.statistics.clusters import Estimate, difference, effective
+from shipmate.statistics.intervals import NORMAL, normal_interval
+from shipmate.statistics.planning import information_needed
+from shipmate.statistics.spending import next_bound, spent
+
+__all__ = ["is_due", "is_futile", "is_last", "is_shown", "needed_information", "take_look", "too_few"]
+
+# How often the smallest effect worth having is to be found.
+POWER = 0.9
+# Information that has not grown by so much has not grown.
+GROWTH = 1.001
+
+
+def needed_information(primary: Primary) -> float:
+    """Return the information at which the smallest effect worth having is found nine times in ten."""
+    return information_needed(primary.min_effect, alpha=primary.alpha, power=POWER)
+
+
+def is_due(counts: Counts, rules: Rules, looks: Sequence[Look]) -> bool:
+    """Return whether another whole period has passed, in a step in which something may be promoted."""
+    if any(step.is_watch and step.share >= counts.share for step in rules.steps):
+        return False
+    periods = (counts.at - counts.started_at) // rules.look_s
+    taken = (looks[-1].at - counts.started_at) // rules.look_s if looks else 0
+    return periods > taken
+
+
+def is_last(counts: Counts, rules: Rules) -> bool:
+    """Return whether nothing more is waited for after this."""
+    return counts.at - counts.started_at >= rules.max_days * 86_400
+
+
+def too_few(counts: Counts, rules: Rules) -> str:
+    """Say what is missing before a look is worth taking; nothing when nothing is."""
+    found = [
+        min(float(arm.issues), effective(sums))
+        for arm, sums in ((counts.candidate, counts.ftr.candidate), (counts.control, counts.ftr.control))
+    ]
+    if min(found) >= rules.primary.min_issues:
+        return ""
+    return (
+        f"The arms have {found[0]:.0f} and {found[1]:.0f} effective issues, and {rules.primary.min_issues:g} are needed "
+        "in each."
+    )
+
+
+def take_look(counts: Counts, rules: Rules, looks: Sequence[Look], *, planned: float) -> Look | None:
+    """Return the look that is taken now, and what it may spend; nothing where no information has come in since the last.
+
+    With the last day the rest of the level is spent, whatever has come in: that day was set beforehand.
+    """
+    gain = difference(counts.ftr)
+    if gain.error in (0.0, inf):
+        return None
+    information = gain.error**-2
+    if looks and information < GROWTH * looks[-1].information:
+        return None
+    fraction = 1.0 if is_last(counts, rules) else information / planned
+    before = looks[-1].spent if looks else 0.0
+    level = max(before, spent(fraction, rules.primary.alpha))
+    bound = next_bound(
+        [*(look.information for look in looks), information], [look.bound for look in looks], level - before
+    )
+    return Look(at=counts.at, information=information, spent=level, bound=bound, z=gain.value / gain.error)
+
+
+def is_shown(gain: Estimate, looks: Sequence[Look], primary: Primary) -> bool:
+    """Return whether a look has passed its bound, and the gain has not faded since."""
+    return any(look.z >= look.bound for look in looks) and gain.value >= NORMAL.inv_cdf(1 - primary.alpha) * gain.error
+
+
+def is_futile(gain: Estimate, primary: Primary) -> bool:
+    """Return whether the interval of the gain ends below the smallest effect worth having."""
+    return normal_interval(*gain).high < primary.min_effect
