@@ -31,15 +31,16 @@ def paired_bootstrap(
     """
     if not differences:
         return Interval(0.0, -1.0, 1.0)
-    sums, sizes = _by_cluster(differences, clusters)
+    kinds, alike = np.unique(np.column_stack(_by_cluster(differences, clusters)), axis=0, return_counts=True)
+    sums, sizes = kinds.T
     rng = np.random.default_rng(seed)
-    even = np.full(len(sums), 1 / len(sums))
     means = []
-    for size in _batches(draws, len(sums)):
-        counts = rng.multinomial(len(sums), even, size=size)
+    for size in _batches(draws, len(kinds)):
+        # Clusters that are alike are drawn together: which of them it is makes no difference.
+        counts = rng.multinomial(alike.sum(), alike / alike.sum(), size=size)
         means.append((counts @ sums) / (counts @ sizes))
     low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(sums.sum() / sizes.sum()), float(low), float(high))
+    return Interval(float((alike @ sums) / (alike @ sizes)), float(low), float(high))
 
 
 def _by_cluster(
