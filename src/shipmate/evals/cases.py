@@ -30,6 +30,7 @@ __all__ = [
     "RetrievalExpect",
     "RetrievalMetric",
     "Said",
+    "Texts",
     "ToolCase",
     "ToolExpect",
     "ToolUse",

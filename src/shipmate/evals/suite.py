@@ -1,8 +1,7 @@
 """The cases of a folder as one suite: every file of `evals/`, all problems at once, one hash of what is asked."""
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import msgspec
 from msgspec import field
 
 from shipmate.errors import Missing, Problem, ProjectError
-from shipmate.evals.cases import KINDS, Case, CasesFile, Check, Defaults, PerfCase, RedteamCase
+from shipmate.evals.amiss import amiss
+from shipmate.evals.cases import KINDS, Case, CasesFile, Defaults, PerfCase, RedteamCase
 from shipmate.messages import Record
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
@@ -214,40 +214,6 @@ class _Reading:
     def _unreadable(self, name: str, what: str, do: str) -> Source:
         self.problems.append(Problem(file=name, line=0, what=what, do=do))
         return Source(file=name, data=None, lines={})
-
-
-def amiss(case: Case) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with a case that its form does not show, each with what to do."""
-    for check in _every(case.checks):
-        if check.scorer == "set" and not check.checks:
-            yield "A `set` holds no checks.", "Add `checks:` with what it is made of."
-        if check.scorer != "set" and check.checks:
-            yield f"`{check.scorer}` takes no `checks`.", "Only the scorer `set` does."
-        if check.scorer == "regex" and (fault := _unmatched(str(check.value or ""))):
-            yield fault, "Mend the pattern."
-    expect = getattr(case, "expect", None)
-    if (pattern := getattr(expect, "regex", None)) and (fault := _unmatched(pattern)):
-        yield fault, "Mend the pattern."
-    if isinstance(case, PerfCase) and bool(case.inputs.file) == bool(case.inputs.texts):
-        yield "`inputs` needs a `file` or `texts`, and not both.", "Name what is asked."
-    if isinstance(case, RedteamCase) and not (case.input or case.doc):
-        yield "There is neither an `input` nor a `doc`.", "Say what the attack consists of."
-    if getattr(case, "turns", None) == () and getattr(case, "user", None) is None:
-        yield "There are neither `turns` nor a `user`.", "Say what the person writes, or who a model is to play."
-
-
-def _every(checks: Sequence[Check]) -> Iterator[Check]:
-    for check in checks:
-        yield check
-        yield from _every(check.checks)
-
-
-def _unmatched(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        return f"`{pattern}` is no pattern: {error}."
-    return ""
 
 
 def _with(case: Case, defaults: Defaults) -> Case:
