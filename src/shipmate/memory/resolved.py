@@ -1,7 +1,8 @@
 """Which exchanges of an episode have solved what they were about, as far as one can tell from what was said."""
 
 import re
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from shipmate.messages import Episode, Exchange, ReplyKind
 from shipmate.text import stems, words
@@ -49,9 +50,10 @@ def asks_again(exchange: Exchange, later: Sequence[Exchange]) -> bool:
     return any(alike(asked, frozenset(stems(other.question))) >= SAME for other in later)
 
 
-def alike(one: Collection[Hashable], other: frozenset[Hashable]) -> float:
+def alike(one: AbstractSet[Hashable], other: AbstractSet[Hashable]) -> float:
     """Return the share that two questions have in common, each as the set of its words."""
-    return len(other.intersection(one)) / (len(other.union(one)) or 1)
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared or 1)
 
 
 def complains(message: str) -> bool:

@@ -34,6 +34,8 @@ PERSISTS = re.compile(
     r"(?:did|does|do)(?: not|n['’]t) (?:help|work|answer)|not what)\b",
     re.IGNORECASE,
 )
+# Messages that put no question.
+NO_QUESTIONS = frozenset(("thanks", "greeting"))
 # How sure a phrase makes it that an answer did not help.
 PERSISTING = 0.7
 
@@ -62,12 +64,11 @@ class Signs:
         """Return what a message says; `before` is the conversation without it, `issue_id` the message's own episode."""
         said = _said(question.standalone)
         asked = Earlier(now, turn_id, issue_id, route.intent, route.confidence, said)
-        complaint = bool(before.messages) and complains(question.text)
-        earlier = self._of(before)
-        reask = _reask(asked, question.text, earlier, complaint=complaint)
-        if said and not complaint:
+        sign = "negative" if before.messages and complains(question.text) else _sign(question.text, said)
+        reask = None if sign in NO_QUESTIONS else _reask(asked, question.text, self._of(before), sign=sign)
+        if sign not in NO_QUESTIONS:
             self._keep(before.caller, asked)
-        return Heard(sign=_sign(question.text, said, complaint=complaint), prev_issue_id=before.issue_id, reask=reask)
+        return Heard(sign=sign, prev_issue_id=before.issue_id, reask=reask)
 
     def _of(self, before: Conversation) -> list[Earlier]:
         """Return the caller's last questions, the conversation's own among them though the process be new."""
@@ -91,29 +92,33 @@ def _said(text: str) -> frozenset[int]:
     return frozenset(map(hash, stems(text[:HEARD_CHARS])))
 
 
-def _sign(text: str, said: frozenset[int], *, complaint: bool) -> str:
-    if complaint:
-        return "negative"
+def _sign(text: str, said: frozenset[int]) -> str:
     if len(text) <= HEARD_CHARS and "?" not in text and THANKS.search(text) and len(words(text)) <= THANKS_WORDS:
         return "thanks"
     return "" if said else "greeting"
 
 
-def _reask(asked: Earlier, text: str, earlier: list[Earlier], *, complaint: bool) -> Reask | None:
+def _reask(asked: Earlier, text: str, earlier: list[Earlier], *, sign: str) -> Reask | None:
     """Return which answer did not help, where the message puts its question again: the latest of them."""
-    persists = complaint or PERSISTS.search(text, 0, HEARD_CHARS) is not None
     for one in reversed(earlier):
-        likeness = alike(asked.said, one.said) if asked.said and one.said else 0.0
+        likeness = alike(asked.said, one.said)
         named = min(asked.confidence, one.confidence) if asked.intent and asked.intent == one.intent else 0.0
         same = max(likeness, named)
-        dissatisfied = max(likeness if likeness >= SAME else 0.0, PERSISTING if persists and same >= NEAR else 0.0)
         gap_s = asked.at - one.at
-        if dissatisfied and gap_s <= REOPENED_S:
+        if same >= NEAR and gap_s <= REOPENED_S and (dissatisfied := _dissatisfied(text, likeness, sign)):
             return Reask(
                 turn_id=one.turn_id,
                 issue_id=one.issue_id,
                 same_intent=same,
-                dissatisfied=1.0 if complaint else dissatisfied,
+                dissatisfied=dissatisfied,
                 gap_s=max(gap_s, 0.0),
             )
     return None
+
+
+def _dissatisfied(text: str, likeness: float, sign: str) -> float:
+    """Return how sure it is that the answer to a question was no help to who now writes this."""
+    if sign == "negative":
+        return 1.0
+    said = PERSISTING if PERSISTS.search(text, 0, HEARD_CHARS) else 0.0
+    return max(said, likeness if likeness >= SAME else 0.0)
