@@ -14,7 +14,7 @@ __all__ = ["LATE_BY_S", "Labeller"]
 # An event may be so late and still change a label; what is older is let go.
 LATE_BY_S = 24 * 3600.0
 KEPT_S = WINDOWS_S[LATE] + LATE_BY_S
-SWEEP_S = 900.0
+SWEEP_S = 4 * 3600.0
 # A question counts as put again when the detector is so sure that it is the same, and that the answer did not help.
 SAME_LEAST, DISSATISFIED_LEAST = 0.3, 0.5
 
