@@ -15,7 +15,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, Problem, ProjectError, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, Problem, UsageError
 from shipmate.knowledge import repair
 from shipmate.live import FollowedLive, Live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
@@ -120,20 +120,7 @@ def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
     project = load(folder)
     problems = config.check(project, SystemClock(), releases=layers.releases(project))
-    for settle in (
-        layers.open_model,
-        layers.index_settings,
-        layers.embedder_settings,
-        layers.reranker_settings,
-        layers.store_settings,
-    ):
-        try:
-            settle(project)
-        except ProjectError as error:
-            problems += error.problems
-        except UsageError as error:
-            # A key that is not here may be where the assistant is served.
-            problems.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
+    problems += layers.problems(project)
     problems += adrift(project)
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
 

@@ -28,6 +28,7 @@ from shipmate.trial import CANARY, LAYERS_ON_TRIAL, CanaryFile, Variant, faults_
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
 __all__ = [
+    "PROMPT",
     "STATE",
     "FaqEntry",
     "FaqFile",
@@ -37,6 +38,7 @@ __all__ = [
     "content_hash",
     "init",
     "load",
+    "load_built",
     "lock_stack",
     "overlay",
     "refuse_existing",
@@ -114,6 +116,8 @@ class Project(Record, frozen=True, kw_only=True):
     files: dict[str, Source]
     # SHA-256 of all that was read, save for the curation, which has one of its own, and for what is only on trial.
     digest: str
+    # SHA-256 of the charter; empty without one.
+    charter_digest: str = ""
 
     @property
     def name(self) -> str:
@@ -144,7 +148,30 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
     if not _is_folder(folder):
         do = "Name an assistant's folder, or make one: `shipmate init my-assistant`."
         raise ProjectError([Problem(file=str(folder), line=0, what="There is no such folder.", do=do)])
-    reading = _Reading(folder)
+    return _loaded(folder, _Reading(folder), needs_charter=needs_charter)
+
+
+def load_built(files: Path, project: Project) -> Project:
+    """Read the files that were built of a folder, and answer as they say; who may ask and how much, the folder says.
+
+    The documents are not looked for: they were built too. Raises `ProjectError`.
+    """
+    built = _loaded(project.folder, _Reading(files), needs_charter=False, finds_documents=False)
+    now = project.stack
+    stack = msgspec.structs.replace(
+        built.stack,
+        server=now.server,
+        groups=now.groups,
+        store=now.store,
+        memory=now.memory,
+        regions=now.regions,
+        frozen_until=project.frozen_until,
+        freeze_exception=now.freeze_exception,
+    )
+    return msgspec.structs.replace(built, stack=stack)
+
+
+def _loaded(folder: Path, reading: "_Reading", *, needs_charter: bool, finds_documents: bool = True) -> Project:
     charter = reading.record("charter.yml", Charter)
     if needs_charter and "charter.yml" not in reading.names:
         what = "A release is built from a charter, and there is none."
@@ -155,13 +182,14 @@ def load(folder: Path, *, needs_charter: bool = False) -> Project:
         charter=charter,
         stack=reading.record("stack.yml", Stack, _adapters) or Stack(),
         faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
-        documents=reading.documents(),
+        documents=reading.documents() if finds_documents else (),
         relations=reading.relations(),
         curation=reading.curation(),
         prompt=reading.prompt(canary),
         canary=canary,
         files=reading.files,
         digest=_digest({name: content for name, content in reading.contents.items() if name not in APART}),
+        charter_digest=_charter_digest(reading.contents),
     )
     if reading.problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
@@ -555,6 +583,11 @@ def _schema(record: type[Section], *, is_versioned: bool) -> dict[str, Any]:
     top["properties"]["version"] = version if is_versioned else {**version, "default": KNOWN_VERSION}
     top["required"] = [*(["version"] if is_versioned else ()), *top["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": schema["$defs"]}
+
+
+def _charter_digest(contents: Mapping[str, bytes]) -> str:
+    content = contents.get("charter.yml")
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _digest(contents: Mapping[str, bytes]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from shipmate.disk import disk_faults
 from shipmate.errors import Problem, ProjectError, UsageError
@@ -109,6 +109,14 @@ class Curation(Record, frozen=True, kw_only=True):
     blocks: tuple[Block, ...] = ()
     # SHA-256 of the file; empty without one.
     digest: str = ""
+
+    def blocking(self, blocks: "tuple[Block, ...]") -> "Curation":
+        """Return the same repairs with these blocks too: what is shown to nobody now is shown to nobody."""
+        more = tuple(block for block in blocks if block.passage not in {own.passage for own in self.blocks})
+        if not more:
+            return self
+        together = hashlib.sha256("\0".join([self.digest, *sorted(block.passage for block in more)]).encode())
+        return structs.replace(self, blocks=(*self.blocks, *more), digest=together.hexdigest())
 
 
 class Change(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

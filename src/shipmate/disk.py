@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from tempfile import mkstemp
 
 from shipmate.errors import DiskFull, Missing, ShipmateError, StorageError
 
-__all__ = ["disk_fault", "disk_faults", "make_once"]
+__all__ = ["disk_fault", "disk_faults", "keep_names", "make_once", "place", "write_whole"]
 
 
 def disk_fault(error: OSError, path: Path) -> ShipmateError:
@@ -51,3 +52,38 @@ def make_once(path: Path, content: bytes) -> None:
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file: when it returns, the content survives a power cut; until then, what was there before does."""
+    draft = path.with_suffix(".new")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Let what was made, renamed or removed in a folder survive a power cut."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def place(file: Path, target: Path) -> None:
+    """Put a file that is never changed in a second place: as a link where the file system can, else as a copy."""
+    try:
+        os.link(file, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(file, target)

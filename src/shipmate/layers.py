@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shipmate import config
 from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.config import Project
-from shipmate.errors import UsageError
+from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.ports import ChatModel, Embedder, Reranker
 from shipmate.shape import Section
 
@@ -24,6 +24,7 @@ __all__ = [
     "open_model",
     "open_reranker",
     "open_store",
+    "problems",
     "releases",
     "reranker_settings",
     "store_settings",
@@ -162,6 +163,20 @@ def open_model(project: Project) -> ChatModel | None:
 
             return OpenAICompatible(config.settings(project, "model", OpenAICompatibleSettings))
     raise config.unknown_adapter(project, "model", ["extractive", "openai_compatible"])
+
+
+def problems(project: Project) -> list[Problem]:
+    """Return where the stack's settings are not what its adapters take."""
+    found: list[Problem] = []
+    for settle in (open_model, index_settings, embedder_settings, reranker_settings, store_settings):
+        try:
+            settle(project)
+        except ProjectError as error:
+            found += error.problems
+        except UsageError as error:
+            # A key that is not here may be where the assistant is served.
+            found.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
+    return found
 
 
 def releases(project: Project) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from shipmate.disk import disk_faults
+from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged
 from shipmate.messages import Record
 
@@ -117,15 +117,5 @@ def read_live(state: Path) -> Live:
 def write_live(state: Path, live: Live) -> None:
     """Make this live: when it returns, it survives a power cut; until then, what was live before is."""
     path = state / LIVE
-    draft = path.with_suffix(".new")
     with disk_faults(path):
-        with draft.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(live), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(live), indent=2) + b"\n")

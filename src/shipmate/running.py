@@ -1,7 +1,6 @@
 """A running assistant: what is open while it answers, and how it follows what changes meanwhile."""
 
 import asyncio
-import hashlib
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -76,7 +75,9 @@ class Answering:
         self._memory = Memory(shared.store, shared.clock, shared.groups_of, days=shared.project.stack.memory.days)
         # The indexes as they show themselves under repairs: the same ones until those change.
         self._shown: Callable[[Curation], list[PassageIndex]] = lru_cache(maxsize=1)(
-            lambda curation: [own.index for own in unblocked(version.collections, curation)]
+            lambda curation: [
+                own.index for own in unblocked(version.collections, version.under(curation).project.curation)
+            ]
         )
 
     def parts(self, live: Live, curation: Curation, *, variant: str = "", exposed: set[str] | None = None) -> Parts:
@@ -94,8 +95,8 @@ class Answering:
             journal=Journal(
                 clock=shared.clock,
                 key=shared.key,
-                charter_sha=_charter_digest(version.project),
-                index_sha=index_digest(version.collections, curation)[:12],
+                charter_sha=version.project.charter_digest[:12],
+                index_sha=index_digest(version.collections, version.project.curation)[:12],
                 variant=variant,
                 flag_key=live.trial.run if live.trial and variant else "",
                 exposed=set() if exposed is None else exposed,
@@ -238,8 +239,3 @@ def _refreshed(collection: Collection) -> bool:
     except (OSError, ShipmateError) as error:
         log.warning("Documents are not brought up to date: %s", error)
         return True
-
-
-def _charter_digest(project: Project) -> str:
-    path = project.folder / "charter.yml"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else ""

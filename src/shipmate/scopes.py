@@ -37,7 +37,9 @@ class Version:
     release: str = ""
 
     def under(self, curation: Curation) -> "Version":
-        """Return the same version under other repairs."""
+        """Return the same version under other repairs; a built one keeps its own, and takes of others what they block."""
+        if self.release:
+            curation = self.project.curation.blocking(curation.blocks)
         return replace(self, project=msgspec.structs.replace(self.project, curation=curation))
 
 

@@ -19,10 +19,12 @@ from shipmate.yaml_source import Source
 
 __all__ = [
     "LAYERS",
+    "LOCK_FILE",
     "FreezeException",
     "Layer",
     "Limits",
     "Lock",
+    "LockedLayer",
     "Server",
     "Stack",
     "check_lock",

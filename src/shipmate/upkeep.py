@@ -26,7 +26,7 @@ from shipmate.errors import Damaged, Missing
 from shipmate.knowledge.vectors_snapshot import check_vectors, snapshot_vectors
 from shipmate.sql import GRAPH_MIGRATIONS, MIGRATIONS, Migration
 
-__all__ = ["Upgrade", "backup", "restore", "upgrade"]
+__all__ = ["Upgrade", "backup", "copy_index", "restore", "upgrade"]
 
 DATABASE = "shipmate.db"
 INDEX = "index"
@@ -77,20 +77,28 @@ def _save(state: Path, archive: Path) -> None:
             # One that was made and never written to is nothing to come back to.
             if _is_empty(copy / DATABASE):
                 (copy / DATABASE).unlink()
-        for index in _indexes(state):
-            snapshot_index(index, copy / index.relative_to(state))
-        for graph in _graphs(state):
-            target = copy / graph.relative_to(state)
-            target.parent.mkdir(parents=True)
-            snapshot_database(graph, target)
-        for vectors in _vectors(state):
-            snapshot_vectors(vectors, copy / vectors.relative_to(state))
+        copy_index(state / INDEX, copy / INDEX)
         if not any(copy.iterdir()):
             raise _nothing_in(state)
         _copy_websites(state / WEBSITES, copy / WEBSITES)
         if (state / KEY).exists():
             shutil.copyfile(state / KEY, copy / KEY)
         pack(copy, archive)
+
+
+def copy_index(folder: Path, target: Path) -> None:
+    """Copy all that the collections below an index folder consist of, each in its newest commit.
+
+    Raises `Busy` when commits come faster than they can be copied, `Damaged` for what does not open.
+    """
+    for index in _indexes(folder):
+        snapshot_index(index, target / index.relative_to(folder))
+    for graph in _graphs(folder):
+        copy = target / graph.relative_to(folder)
+        copy.parent.mkdir(parents=True)
+        snapshot_database(graph, copy)
+    for vectors in _vectors(folder):
+        snapshot_vectors(vectors, target / vectors.relative_to(folder))
 
 
 def _copy_websites(sites: Path, copies: Path) -> None:
@@ -164,22 +172,22 @@ def _nothing_in(state: Path) -> Missing:
     return Missing(f"{state} holds nothing that could be saved", do="ingest documents or ask a question first")
 
 
-def _indexes(state: Path) -> list[Path]:
-    return sorted(commit.parent for commit in (state / INDEX).rglob("meta.json"))
+def _indexes(index: Path) -> list[Path]:
+    return sorted(commit.parent for commit in index.rglob("meta.json"))
 
 
-def _graphs(state: Path) -> list[Path]:
-    return sorted((state / INDEX).rglob("graph.db"))
+def _graphs(index: Path) -> list[Path]:
+    return sorted(index.rglob("graph.db"))
 
 
-def _vectors(state: Path) -> list[Path]:
-    return sorted(manifest.parent for manifest in (state / INDEX).rglob("vectors.json"))
+def _vectors(index: Path) -> list[Path]:
+    return sorted(manifest.parent for manifest in index.rglob("vectors.json"))
 
 
 def _prove(restored: Path) -> None:
     """Open everything that was restored, and read every page of the database; raise `Damaged`, `SchemaTooNew`."""
     names = {path.relative_to(restored).as_posix() for path in restored.rglob("*") if path.is_file()}
-    indexes = _indexes(restored)
+    indexes = _indexes(restored / INDEX)
     if unknown := sorted(name for name in names if not KNOWN.fullmatch(name)):
         raise Damaged(f"{unknown[0]!r} is no file of a backup")
     if DATABASE not in names and not indexes:
@@ -190,11 +198,11 @@ def _prove(restored: Path) -> None:
         install_key(restored)
     for index in indexes:
         check_index(index)
-    for graph in _graphs(restored):
+    for graph in _graphs(restored / INDEX):
         check_integrity(graph)
         with closing(connect(graph)) as connection:
             pending_migrations(connection, graph, known=GRAPH_MIGRATIONS)
-    for vectors in _vectors(restored):
+    for vectors in _vectors(restored / INDEX):
         check_vectors(vectors)
 
 

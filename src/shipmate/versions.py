@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,9 +13,12 @@ from shipmate import config, layers
 from shipmate.adapters.folder import FolderLock, make_state
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
-from shipmate.errors import Damaged, Missing, ModelError, NoIndex, ShipmateError
+from shipmate.disk import disk_faults
+from shipmate.errors import Damaged, ModelError, NoIndex, ShipmateError
 from shipmate.knowledge.collection import Collection
 from shipmate.ports import ChatModel, Embedder, Reranker
+from shipmate.release import bundle, snapshot
+from shipmate.release.shelf import LOCK, home_of
 from shipmate.scopes import Version
 
 if TYPE_CHECKING:
@@ -23,16 +27,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Shelf",
+    "built_project",
     "close",
     "embedder_if_any",
+    "follow_release",
     "has_outdated_index",
     "holds_passages",
     "index_folder",
     "ingest",
     "ingested",
+    "is_index_sound",
+    "library_of",
+    "make_index",
     "mend",
     "open_version",
     "opened",
+    "release_library",
 ]
 
 log = logging.getLogger(__name__)
@@ -47,18 +57,103 @@ async def open_version(project: Project, release: str = "") -> AsyncIterator[Ver
     Raises `NoIndex` before documents were ingested, `Missing` for a release that is not there, and `ProjectError` where
     settings do not fit.
     """
-    if release:
-        raise Missing(f"There is no release {release}.", do="Build one: `shipmate build`.")
+    built = built_project(project, release) if release else project
     async with AsyncExitStack() as held:
-        embedder = await embedder_if_any(project)
+        embedder = await embedder_if_any(built)
         held.push_async_callback(close, embedder)
-        reranker = await layers.open_reranker(project)
+        reranker = await layers.open_reranker(built)
         held.push_async_callback(close, reranker)
-        await mend(project, embedder)
-        collections = held.enter_context(ingested(project, embedder))
-        model = layers.open_model(project)
+        if release:
+            await asyncio.to_thread(_made_anew, project, release)
+            collections = held.enter_context(_closing(release_library(project.state, release).opened(embedder)))
+        else:
+            await mend(project, embedder)
+            collections = held.enter_context(ingested(project, embedder))
+        model = layers.open_model(built)
         held.push_async_callback(close, model)
-        yield Version(project=project, collections=collections, embedder=embedder, model=model, reranker=reranker)
+        yield Version(
+            project=built,
+            collections=collections,
+            embedder=embedder,
+            model=model,
+            reranker=reranker,
+            release=release,
+        )
+
+
+def built_project(project: Project, release: str) -> Project:
+    """Read a release's files; who may ask and how much, the folder says. Raises `Missing`, `Damaged`, `ProjectError`."""
+    home = home_of(project.state, release)
+    if changed := list(bundle.faults(home, release, without=bundle.SNAPSHOT)):
+        do = f"Look at it: `shipmate verify {release}`. Then bring it anew, or promote another."
+        raise Damaged(f"The release {release} is not what was built: {'; '.join(changed)}.", do=do)
+    return config.load_built(home / bundle.FILES, project)
+
+
+def release_library(state: Path, release: str) -> "Library":
+    """Return the collections of a release, made or not; raise `Missing`, `Damaged`."""
+    home = home_of(state, release)
+    return library_of(bundle.read_manifest(home)[0], home / bundle.INDEX)
+
+
+def library_of(manifest: bundle.Manifest, index: Path) -> "Library":
+    """Return the collections that a manifest names, below a folder."""
+    from shipmate.library import Library
+
+    return Library.built(index, {documents.home: documents.audience for documents in manifest.collections})
+
+
+def make_index(home: Path, built: Project) -> None:
+    """Make the index of a release's folder from its snapshot; what was there before stays until it is complete.
+
+    Where the embedder does not do its part, words and the graph find passages. Raises `Damaged`, `DiskFull`.
+    """
+    manifest, _ = bundle.read_manifest(home)
+    draft = home / f"{bundle.INDEX}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    library = library_of(manifest, draft)
+    follow_release(library, built, {own.home: snapshot.read(home / own.snapshot) for own in manifest.collections})
+    index, replaced = home / bundle.INDEX, home / f"{bundle.INDEX}.replaced"
+    with disk_faults(home):
+        shutil.rmtree(replaced, ignore_errors=True)
+        if index.exists():
+            index.rename(replaced)
+        draft.rename(index)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def follow_release(
+    library: "Library", built: Project, documents: "Mapping[str, Iterable[snapshot.Document]] | None" = None
+) -> None:
+    """Bring the legs of a release's collections in step with its index, which is made of `documents` where they are given."""
+    embedder = asyncio.run(embedder_if_any(built))
+    try:
+        library.follow(embedder, documents, declared=built.relations)
+    except ModelError as error:
+        log.warning("Search goes on with words and graph alone: %s", error.what)
+    finally:
+        asyncio.run(close(embedder))
+
+
+def is_index_sound(library: "Library") -> bool:
+    """Tell whether all collections of a release are there, in this version's form, and open."""
+    try:
+        with _closing(library.opened()):
+            return library.is_complete
+    except Damaged as error:
+        log.warning("%s", error.what)
+        return False
+
+
+def _made_anew(project: Project, release: str) -> None:
+    """Make the index of a release anew where an earlier version made it, or where it is damaged."""
+    if is_index_sound(release_library(project.state, release)):
+        return
+    with FolderLock(project.state / LOCK, "release"):
+        # Whoever held the lock may have done it.
+        if not is_index_sound(release_library(project.state, release)):
+            log.warning("The index of the release %s is made anew from its documents.", release)
+            make_index(home_of(project.state, release), built_project(project, release))
 
 
 class Shelf:
@@ -152,7 +247,12 @@ def _library(project: Project) -> "Library":
 @contextmanager
 def opened(project: Project, embedder: Embedder | None = None) -> Iterator[list[Collection]]:
     """Open what was made, to read from it; nothing is written."""
-    collections = _library(project).opened(embedder)
+    with _closing(_library(project).opened(embedder)) as collections:
+        yield collections
+
+
+@contextmanager
+def _closing(collections: list[Collection]) -> Iterator[list[Collection]]:
     try:
         yield collections
     finally:

@@ -18,7 +18,7 @@ from shipmate import __version__
 from shipmate.disk import disk_fault, disk_faults
 from shipmate.errors import Damaged, DiskFull, SchemaTooNew
 
-__all__ = ["pack", "unpack", "unusable"]
+__all__ = ["FAULTS", "PlainFile", "add_file", "check_space", "pack", "unpack", "unusable", "write_file"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -89,13 +89,13 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     with _reading(archive), tarfile.open(archive, mode="r:gz", tarinfo=PlainFile) as tar:
         expected = _read_manifest(tar, archive)
-        _check_space(expected, folder.parent)
+        check_space(sum(content.size for content in expected.values()), folder.parent)
         folder.mkdir()
         while member := tar.next():
             content = expected.pop(member.name, None)
             if content is None or member.size != content.size:
                 raise unusable(archive, f"{member.name!r} is not what its manifest says")
-            _write(tar, member, folder / member.name)
+            write_file(tar, member, folder / member.name)
             if _digest(folder / member.name) != content.sha256:
                 raise unusable(archive, f"{member.name!r} has another checksum than its manifest says")
         if expected:
@@ -121,10 +121,10 @@ def _reading(archive: Path) -> Iterator[None]:
 def _pack(folder: Path, paths: list[Path], draft: Path) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=COMPRESSION, format=tarfile.GNU_FORMAT) as tar:
-            _add(tar, MANIFEST, io.BytesIO(msgspec.json.encode(_manifest(folder, paths))))
+            add_file(tar, MANIFEST, io.BytesIO(msgspec.json.encode(_manifest(folder, paths))))
             for path in paths:
                 with path.open("rb") as content:
-                    _add(tar, path.relative_to(folder).as_posix(), content)
+                    add_file(tar, path.relative_to(folder).as_posix(), content)
         file.flush()
         os.fsync(file.fileno())
 
@@ -156,15 +156,17 @@ def _read_manifest(tar: tarfile.TarFile, archive: Path) -> dict[str, Content]:
     return dict(manifest.files)
 
 
-def _check_space(expected: dict[str, Content], place: Path) -> None:
-    size, free = sum(content.size for content in expected.values()), shutil.disk_usage(place).free
+def check_space(size: int, place: Path) -> None:
+    """Raise `DiskFull` where there is no room for so many bytes."""
+    free = shutil.disk_usage(place).free
     if size > free:
         raise DiskFull(
             f"{size:,} bytes are to be unpacked in {place}, {free:,} are free", do="free some space, try again"
         )
 
 
-def _add(tar: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
+def add_file(tar: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
+    """Add a file to a tar: its name and what it holds, and nothing of where it came from."""
     entry = tarfile.TarInfo(name)
     entry.size = content.seek(0, os.SEEK_END)
     entry.mode = 0o600
@@ -172,7 +174,8 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
     tar.addfile(entry, content)
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+def write_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """Write a file of a tar to a path where none is; only its owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = tar.extractfile(member)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

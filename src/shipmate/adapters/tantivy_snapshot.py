@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tantivy
 
+from shipmate.disk import place
 from shipmate.errors import Busy, Damaged
 
 __all__ = ["check_index", "snapshot_index"]
@@ -53,7 +54,7 @@ def _copy(folder: Path, target: Path, commit: bytes) -> None:
     names = sorted(file.name for file in folder.iterdir() if file.name.partition(".")[0] in segments)
     target.mkdir(parents=True)
     for name in names:
-        shutil.copyfile(folder / name, target / name)
+        place(folder / name, target / name)
     # Which files are tantivy's own, so that it may delete them one day.
     (target / ".managed.json").write_text(json.dumps([*names, "meta.json"]), encoding="utf-8")
     (target / "meta.json").write_bytes(commit)

@@ -1,8 +1,9 @@
 """Bring an index up to date with where documents come from: read what is new or changed, forget what is gone."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +14,6 @@ from shipmate.knowledge.documents import LARGEST_BYTES, Entry, Listing
 from shipmate.knowledge.formats import parse
 from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.messages import Passage
-from shipmate.ports import PassageIndex
 
 __all__ = ["IngestProgress", "IngestReport", "ingest", "together", "visiting"]
 
@@ -24,6 +24,16 @@ BATCH_DOCUMENTS = 2000
 COUNTED = ("added", "changed", "unchanged", "removed", "passages", "read_bytes")
 
 Replacement = tuple[str, str, Sequence[Passage]]
+
+
+class Target(Protocol):
+    """What an ingest writes to: a `PassageIndex`, or what takes note for one."""
+
+    def sources(self) -> Mapping[str, str]:
+        """Return the fingerprint under which each source was indexed."""
+
+    def write(self, replaced: Iterable[Replacement], removed: Iterable[str]) -> None:
+        """Replace sources (name, fingerprint, passages) and remove others, all in one commit."""
 
 
 class IngestProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +77,7 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def ingest(
     listings: Sequence[Listing],
-    index: PassageIndex,
+    index: Target,
     *,
     progress: Callable[[IngestProgress], None] = lambda _: None,
     largest_bytes: int = LARGEST_BYTES,
@@ -102,7 +112,7 @@ class _Ingest:
     def __init__(
         self,
         listings: Sequence[Listing],
-        index: PassageIndex,
+        index: Target,
         parsers: ParserProcess,
         progress: Callable[[IngestProgress], None],
         largest_bytes: int,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from shipmate.disk import place
 from shipmate.errors import Busy, Damaged
 from shipmate.knowledge.vectors import ATTEMPTS, MANIFEST, Manifest, Vectors
 
@@ -24,7 +25,7 @@ def snapshot_vectors(folder: Path, target: Path) -> None:
         try:
             for file in sorted(folder.glob("*.npy")):
                 if file.name.partition(".")[0] in numbers:
-                    shutil.copyfile(file, target / file.name)
+                    place(file, target / file.name)
             (target / MANIFEST).write_bytes(written)
             check_vectors(target)
         except (FileNotFoundError, Damaged):

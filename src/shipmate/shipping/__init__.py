@@ -1,0 +1,1 @@
+"""Composition of what builds, examines, promotes and takes back releases."""

@@ -1,0 +1,179 @@
+"""Say which release answers: promote one, take one back; a crash at any point leaves exactly one live.
+
+What is to happen is noted before it happens. The one thing that counts is `live.json`, which changes as a whole; whoever
+comes next finds by the note whether a change was made whose event the journal does not hold yet.
+"""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from shipmate import config, layers
+from shipmate.adapters.folder import FolderLock
+from shipmate.adapters.system_clock import SystemClock
+from shipmate.config import Project
+from shipmate.disk import disk_faults, keep_names, write_whole
+from shipmate.errors import Damaged, Missing, ProjectError, UsageError
+from shipmate.live import Live, read_live, write_live
+from shipmate.messages import Event, Record
+from shipmate.release import bundle
+from shipmate.release.seal import broken, seal
+from shipmate.release.shelf import LOCK, RELEASES, found, home_of
+from shipmate.shipping.shelved import brought, check_signature, is_file, trusted_by
+from shipmate.signing import open_signer
+from shipmate.versions import built_project, is_index_sound, make_index, release_library
+
+__all__ = ["Switched", "make_ready", "promote", "rollback", "settle"]
+
+NOTE = "next.json"
+
+
+class Switched(Record, frozen=True, kw_only=True):
+    """What answers now, and what did before."""
+
+    live: Live
+    before: Live
+
+    @property
+    def is_news(self) -> bool:
+        """Return whether anything has changed."""
+        return self.live != self.before
+
+
+class Note(Record, frozen=True, kw_only=True):
+    """What is to be live, and what the journal is to say of it."""
+
+    live: Live
+    event: Event
+
+
+def promote(project: Project, named: str, *, by: str = "", reason: str = "") -> Switched:
+    """Let a release answer, which is named by its id or by the file that holds it; running servers follow at once.
+
+    It has to be what somebody trusted has built, and its stack none that is frozen out. Raises `FolderInUse`, `Damaged`,
+    `Untrusted`, `ProjectError`, `Missing`, and `UsageError` while another one is on trial; then nothing has changed.
+    """
+    state = project.state
+    with FolderLock(state / LOCK, "promote"):
+        _settle(project)
+        before = read_live(state)
+        release = _taken(project, named)
+        if before.trial and before.trial.release != release:
+            what = f"The release {before.trial.release} is on trial (run {before.trial.run})."
+            raise UsageError(what, do="Wait for its verdict, or take it back: `shipmate rollback`.")
+        check_signature(project, home_of(state, release))
+        _check_fit(built_project(project, release))
+        make_ready(project, release)
+        previous = before.previous if before.release == release else before.release
+        live = msgspec.structs.replace(before, release=release, previous=previous, trial=None)
+        event = _event("release.promoted", release, before.release, by, reason)
+        return _switched(project, before, live, _with(event, run=before.trial.run) if before.trial else event)
+
+
+def rollback(project: Project, *, by: str = "", reason: str = "") -> Switched:
+    """Take back what was let to people last: a candidate on trial, or else the release that answers.
+
+    What is left when a candidate goes is what answered beside it. Raises `FolderInUse`, `Missing` where there is nothing
+    to go back to, `Damaged` where that is not what was built; then nothing has changed.
+    """
+    state = project.state
+    with FolderLock(state / LOCK, "rollback"):
+        _settle(project)
+        before = read_live(state)
+        if before.trial:
+            live = msgspec.structs.replace(before, trial=None)
+            event = _event("release.rolled_back", live.release, before.trial.release, by, reason)
+            return _switched(project, before, live, _with(event, run=before.trial.run))
+        if not before.release and not before.previous:
+            raise Missing("No release was promoted, so there is nothing to go back to.", do="See `shipmate releases`.")
+        if before.previous:
+            make_ready(project, before.previous)
+        live = msgspec.structs.replace(before, release=before.previous, previous=before.release)
+        return _switched(project, before, live, _event("release.rolled_back", live.release, before.release, by, reason))
+
+
+def settle(project: Project) -> None:
+    """Finish what was interrupted: the journal holds an event of every release that came to be live."""
+    if (project.state / RELEASES / NOTE).exists():
+        with FolderLock(project.state / LOCK, "promote"):
+            _settle(project)
+
+
+def make_ready(project: Project, release: str) -> None:
+    """See that a release can answer: it is what was built, and so is its index; raise `Damaged` where it is not."""
+    home = home_of(project.state, release)
+    if wrong := list(bundle.faults(home, release)):
+        do = "Bring it anew from its file, or build it again."
+        raise Damaged(f"The release {release} is not what was built: {'; '.join(wrong)}.", do=do)
+    trusted = trusted_by(project)
+    if any(broken(home, release, trusted)) or not is_index_sound(release_library(project.state, release)):
+        make_index(home, built_project(project, release))
+        seal(home, release, open_signer(project.state))
+
+
+def _check_fit(built: Project) -> None:
+    """Raise `ProjectError` where a release does not fit the stack of this installation, or the freeze of it."""
+    clock = SystemClock()
+    problems = [*config.check_stack_lock(built, clock, releases=layers.releases(built)), *layers.problems(built)]
+    if stopping := [problem for problem in problems if not problem.warning]:
+        raise ProjectError(stopping)
+
+
+def _taken(project: Project, named: str) -> str:
+    if is_file(named):
+        return brought(project, Path(named))
+    return found(project.state, named)
+
+
+def _event(name: str, release: str, previous: str, by: str, reason: str) -> Event:
+    clock = SystemClock()
+    said = {"release": release, "previous": previous, "by": by, "reason": reason}
+    return Event(name=name, ts=clock.now(), event_id=clock.new_id(), release=release, data=dict(said))
+
+
+def _with(event: Event, **more: object) -> Event:
+    return msgspec.structs.replace(event, data={**event.data, **more})
+
+
+def _switched(project: Project, before: Live, live: Live, event: Event) -> Switched:
+    if live != before:
+        path = project.state / RELEASES / NOTE
+        with disk_faults(path):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_whole(path, msgspec.json.encode(Note(live=live, event=event)))
+        write_live(project.state, live)
+        _recorded(project, event)
+        _forget(path)
+    return Switched(live=live, before=before)
+
+
+def _settle(project: Project) -> None:
+    path = project.state / RELEASES / NOTE
+    try:
+        note = msgspec.json.decode(path.read_bytes(), type=Note)
+    except FileNotFoundError:
+        return
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        do = f"Delete it: {project.state / 'live.json'} says what is live."
+        raise Damaged(f"{path} does not read back: {error}", do=do) from error
+    if read_live(project.state) == note.live:
+        _recorded(project, note.event)
+    _forget(path)
+
+
+def _forget(path: Path) -> None:
+    with disk_faults(path):
+        path.unlink(missing_ok=True)
+        keep_names(path.parent)
+
+
+def _recorded(project: Project, event: Event) -> None:
+    async def record() -> None:
+        store = layers.open_store(project)
+        try:
+            await store.record((event,))
+        finally:
+            await store.close()
+
+    asyncio.run(record())
