@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 __all__ = [
+    "HISTORY",
     "LOCAL",
     "Ask",
     "Asked",
@@ -51,6 +52,8 @@ __all__ = [
 
 # Whoever sits at this machine.
 LOCAL = "local"
+# So many messages before it go into a turn.
+HISTORY = 12
 
 
 class Role(StrEnum):
@@ -146,6 +149,9 @@ class Statement(msgspec.Struct, frozen=True):
 class Asked(Record, frozen=True, kw_only=True):
     """A question of the past."""
 
+    turn_id: str
+    caller: str
+    # With what was said before it, as far as the store keeps it.
     question: Question
     # Its words may be shown to whoever looks for it: it is their own, or was asked with consent.
     may_be_shown: bool

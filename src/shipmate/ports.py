@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequen
 from typing import TYPE_CHECKING, Protocol
 
 from shipmate.messages import (
+    HISTORY,
     Asked,
     Conversation,
     Entry,
@@ -215,7 +216,7 @@ class GraphStore(Protocol):
 class Store(Protocol):
     """The system of record: conversations and the journal. One writer commits in groups; nothing blocks the loop."""
 
-    async def conversation(self, conversation_id: str, caller: str, *, messages: int = 12) -> Conversation:
+    async def conversation(self, conversation_id: str, caller: str, *, messages: int = HISTORY) -> Conversation:
         """Return a conversation with its most recent messages.
 
         Raises `NoConversation` when there is none or when it belongs to another caller.
@@ -283,7 +284,10 @@ class PastQuestions(Protocol):
     """What was asked before, in a store of conversations: to tell what a change would do, and to judge what was said."""
 
     async def asked(self, limit: int, caller: str) -> list[Asked]:
-        """Return the last questions that were answered, newest first; the caller's own may be shown to them."""
+        """Return the last questions that were answered, newest first, each with at most `HISTORY` messages before it.
+
+        The caller's own may be shown to them.
+        """
 
     async def traces(self, turn_ids: Sequence[str]) -> list[Trace]:
         """Return why these turns ended as they did, in this order, as far as they are still there.

@@ -9,6 +9,7 @@ import click
 from shipmate import __version__
 from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.chat import chat
+from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
@@ -30,6 +31,7 @@ COMMANDS = (
     graph,
     check,
     explain,
+    compare,
     block,
     unblock,
     backup,

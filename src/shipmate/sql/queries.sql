@@ -64,12 +64,24 @@ WHERE turn_id = :turn_id AND caller = :caller;
 
 -- name: asked
 -- Newest first. Consent is that of the moment at which the question was asked, as long as it was not taken back since.
-SELECT trace,
+SELECT trace, caller AS asker,
     caller = :caller OR (consent_id <> '' AND coalesce(json_extract(event, '$.consent'), '') <> '') AS may_be_shown
 FROM (SELECT seq, event FROM events WHERE name = 'assistant.turn.completed' ORDER BY seq DESC LIMIT :limit)
     JOIN traces ON traces.turn_id = json_extract(event, '$.turn_id')
     JOIN conversations USING (conversation_id)
 ORDER BY seq DESC;
+
+-- name: said_before
+-- Oldest first: the last messages before a turn's own.
+SELECT role, text, at
+FROM messages
+WHERE seq IN (
+    SELECT seq FROM messages
+    WHERE conversation_id = :conversation_id
+        AND seq < (SELECT min(seq) FROM messages WHERE conversation_id = :conversation_id AND turn_id = :turn_id)
+    ORDER BY seq DESC LIMIT :messages
+)
+ORDER BY seq;
 
 -- name: trace_of_turn
 -- Whoever the caller is.

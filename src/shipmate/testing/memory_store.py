@@ -9,6 +9,7 @@ import msgspec
 
 from shipmate.errors import Malformed, NoConversation, NoTurn, ShipmateError
 from shipmate.messages import (
+    HISTORY,
     Asked,
     Conversation,
     Entry,
@@ -55,7 +56,7 @@ class MemoryStore:
         self._traces: dict[str, Trace] = {}
         self._events: list[Event] = []
 
-    async def conversation(self, conversation_id: str, caller: str, *, messages: int = 12) -> Conversation:
+    async def conversation(self, conversation_id: str, caller: str, *, messages: int = HISTORY) -> Conversation:
         """Return a conversation with its most recent messages."""
         thread = self._thread(conversation_id, caller)
         said = tuple(thread.messages.values())
@@ -129,8 +130,13 @@ class MemoryStore:
     def _asked(self, event: Event, caller: str) -> Asked:
         trace = self._traces[event.turn_id]
         conversation = self._threads[trace.conversation_id].conversation
+        thread = self._threads[trace.conversation_id]
+        turns = [turn for turn, _ in thread.messages]
+        before = tuple(thread.messages.values())[: turns.index(event.turn_id)]
         return Asked(
-            question=Question(text=trace.question, standalone=trace.standalone),
+            turn_id=event.turn_id,
+            caller=conversation.caller,
+            question=Question(text=trace.question, standalone=trace.standalone, history=before[-HISTORY:]),
             may_be_shown=conversation.caller == caller or bool(conversation.consent_id and event.consent),
         )
 

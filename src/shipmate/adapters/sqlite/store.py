@@ -25,6 +25,7 @@ from shipmate.adapters.sqlite.turns import write_closing, write_events, write_op
 from shipmate.adapters.sqlite.writer import Effect, Writer
 from shipmate.errors import Damaged, NoConversation, NoTurn, StorageError
 from shipmate.messages import (
+    HISTORY,
     Asked,
     Conversation,
     Entry,
@@ -82,7 +83,7 @@ class SqliteStore:
             writing.close()
             raise
 
-    async def conversation(self, conversation_id: str, caller: str, *, messages: int = 12) -> Conversation:
+    async def conversation(self, conversation_id: str, caller: str, *, messages: int = HISTORY) -> Conversation:
         """Return a conversation with its most recent messages; one that was just used is not read again."""
         if self._writer.others_wrote():
             self._recent.forget()
@@ -149,13 +150,7 @@ class SqliteStore:
 
     async def asked(self, limit: int, caller: str) -> list[Asked]:
         """Return the last questions, as their traces have them."""
-        row = {"limit": limit, "caller": caller}
-        found = await self._read(lambda connection: connection.execute(QUERIES["asked"], row).fetchall())
-        traces = [(_decode_trace(trace), may_be_shown) for trace, may_be_shown in found]
-        return [
-            Asked(question=Question(text=trace.question, standalone=trace.standalone), may_be_shown=bool(may_be_shown))
-            for trace, may_be_shown in traces
-        ]
+        return await self._read(partial(_asked, limit=limit, caller=caller))
 
     async def traces(self, turn_ids: Sequence[str]) -> list[Trace]:
         """Return why these turns ended as they did, as far as they are still there."""
@@ -186,6 +181,26 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(self._reader, query, self._reading)
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise fault(error, self._path) from error
+
+
+def _asked(connection: sqlite3.Connection, *, limit: int, caller: str) -> list[Asked]:
+    found = connection.execute(QUERIES["asked"], {"limit": limit, "caller": caller}).fetchall()
+    return [
+        _asked_in(connection, _decode_trace(trace), asker, may_be_shown=bool(may_be_shown))
+        for trace, asker, may_be_shown in found
+    ]
+
+
+def _asked_in(connection: sqlite3.Connection, trace: Trace, asker: str, *, may_be_shown: bool) -> Asked:
+    row = {"conversation_id": trace.conversation_id, "turn_id": trace.turn_id, "messages": HISTORY}
+    said = connection.execute(QUERIES["said_before"], row).fetchall()
+    history = tuple(Message(role=Role(role), text=text, at=at) for role, text, at in said)
+    return Asked(
+        turn_id=trace.turn_id,
+        caller=asker,
+        question=Question(text=trace.question, standalone=trace.standalone, history=history),
+        may_be_shown=may_be_shown,
+    )
 
 
 def _traces(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> list[bytes]:

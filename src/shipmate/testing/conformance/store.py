@@ -320,7 +320,20 @@ async def tells_what_was_asked(store: JournalledStore) -> None:
     await store.open_turn(opening("t9", of=conversation("c9")))
     told = await store.asked(3, "ada")
     assert [one.question for one in told] == [Question(text="How?", standalone="How does it work?")] * 3
+    assert [(one.turn_id, one.caller) for one in told] == [("t3", "ada"), ("t2", "ada"), ("t1", "ada")]
     assert [len(await store.asked(limit, "ada")) for limit in (0, 1, 9)] == [0, 1, 4]
+
+
+async def tells_what_was_said_before(store: JournalledStore) -> None:
+    """A question comes with the last messages before it in its conversation, oldest first, and none of its own."""
+    for number in range(8):
+        asked = Message(role=Role.USER, text=f"{number}?", at=1.0)
+        await store.close_turn(closing(f"t{number}", f"{number}!", asked=asked))
+        await store.close_turn(closing(f"u{number}", of=conversation(f"e{number}", caller="eve"), asked=asked))
+    own = [one for one in await store.asked(99, "ada") if one.caller == "ada"]
+    said = [[message.text for message in one.question.history] for one in own]
+    assert said[-2:] == [["0?", "0!"], []]
+    assert said[0] == [f"{number}{sign}" for number in range(1, 7) for sign in "?!"]
 
 
 async def shows_no_words_without_consent(store: JournalledStore) -> None:
@@ -371,6 +384,7 @@ CHECKS: tuple[Callable[[JournalledStore], Awaitable[None]], ...] = (
     records_events_without_a_turn,
     hands_out_copies,
     tells_what_was_asked,
+    tells_what_was_said_before,
     shows_no_words_without_consent,
     gives_back_traces,
     closes_twice,
