@@ -508,7 +508,7 @@ class _Reading:
 
 def _adapters(stack: Stack, source: Source) -> Iterator[Problem]:
     """Yield the layers that name no adapter."""
-    for layer in LAYERS:
+    for layer in (*LAYERS, "flags"):
         choice = getattr(stack, layer)
         if not isinstance(choice if isinstance(choice, str) else choice.get("adapter"), str):
             yield source.problem((layer,), f"`{layer}` names no adapter.", f"Add `adapter: ` below `{layer}:`.")

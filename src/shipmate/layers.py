@@ -3,6 +3,8 @@
 A new system is one arm here, beside its file among the adapters.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +12,23 @@ from shipmate import config
 from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
 from shipmate.config import Project
 from shipmate.errors import Problem, ProjectError, UsageError
-from shipmate.ports import ChatModel, Embedder, Reranker
+from shipmate.flags.hashed import HashFlags
+from shipmate.flags.remembered import Budget, FlagService, RememberedFlags
+from shipmate.ports import ChatModel, Clock, Embedder, EventLog, FlagSource, Reranker
 from shipmate.shape import Section
 
 if TYPE_CHECKING:
     from shipmate.adapters.model_files import Files
+    from shipmate.adapters.posthog import Exporter
 
 __all__ = [
     "embedder_settings",
+    "flags_settings",
     "index_settings",
     "kept_folder",
     "open_embedder",
+    "open_exporter",
+    "open_flags",
     "open_model",
     "open_reranker",
     "open_store",
@@ -191,3 +199,67 @@ def releases(project: Project) -> dict[str, str]:
         for layer, adapter in adapters.items()
         if adapter in software
     }
+
+
+def open_flags(
+    project: Project, clock: Clock, *, name_of: Callable[[str], str], told: Callable[[str], None] = lambda _: None
+) -> FlagSource:
+    """Open what says who is in which arm; `name_of` makes the only name of a caller that leaves the house.
+
+    `told` hears what went wrong when a service fails, and an empty text when it is back.
+    """
+    settings = flags_settings(project)
+    service: FlagService
+    match project.stack.layer("flags").adapter:
+        case "posthog":
+            from shipmate.adapters.posthog import PostHogClient, PostHogFlag
+
+            client = PostHogClient(settings.url, settings.project_key(), timeout_s=settings.timeout_s)
+            service = PostHogFlag(client, settings.flag)
+        case "openfeature":
+            from shipmate.adapters.openfeature import OpenFeatureFlag
+            from shipmate.adapters.openfeature.source import provider_of
+
+            service = OpenFeatureFlag(provider_of(settings), settings.flag)
+        case _:
+            return HashFlags()
+    budget = Budget(wait_s=settings.wait_s, fresh_s=settings.fresh_s)
+    return RememberedFlags(service, name_of=name_of, elapsed=clock.elapsed, budget=budget, told=told)
+
+
+def open_exporter(project: Project, journal: EventLog) -> "Exporter | None":
+    """Open what tells a server of exposures and outcomes, where `stack.yml` names one."""
+    settings = flags_settings(project)
+    if project.stack.layer("flags").adapter != "posthog" or not settings.export:
+        return None
+    from shipmate.adapters.posthog import Exporter, PostHogClient
+
+    client = PostHogClient(settings.url, settings.project_key(), timeout_s=settings.timeout_s)
+    return Exporter(journal, client, project.state, flag=settings.flag, without_consent=settings.without_consent)
+
+
+def flags_settings(project: Project) -> Any:
+    match project.stack.layer("flags").adapter:
+        case "hash":
+            return config.settings(project, "flags", NoSettings)
+        case "openfeature":
+            with _extra("flags", "openfeature"):
+                from shipmate.adapters.openfeature import OpenFeatureSettings
+
+            return config.settings(project, "flags", OpenFeatureSettings)
+        case "posthog":
+            with _extra("flags", "posthog"):
+                from shipmate.adapters.posthog import PostHogSettings
+
+            return config.settings(project, "flags", PostHogSettings)
+    raise config.unknown_adapter(project, "flags", ["hash", "openfeature", "posthog"])
+
+
+@contextmanager
+def _extra(layer: str, extra: str) -> Iterator[None]:
+    """Say which extra holds a package that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        what = f"`{layer}: {extra}` needs {error.name}, which is not installed"
+        raise UsageError(what, do=f"pip install 'shipmate[{extra}]'") from error

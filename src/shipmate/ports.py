@@ -32,10 +32,12 @@ __all__ = [
     "Embedder",
     "Episodes",
     "EventLog",
+    "FlagSource",
     "GraphStore",
     "PassageIndex",
     "PastQuestions",
     "Reranker",
+    "Split",
     "Store",
     "TermStatistics",
 ]
@@ -294,3 +296,42 @@ class PastQuestions(Protocol):
 
         They are of all callers, and hold their words: for those who judge, not for those who look.
         """
+
+
+class Split(Protocol):
+    """A trial as those see it who say who is in which of its arms."""
+
+    @property
+    def run(self) -> str:
+        """Return the id of this run alone."""
+
+    @property
+    def mode(self) -> str:
+        """Return what kind of trial it is."""
+
+    @property
+    def control(self) -> str:
+        """Return the name of the arm that answers as before."""
+
+    @property
+    def candidate(self) -> str:
+        """Return the name of the arm that is tried."""
+
+    def has(self, caller: str) -> bool:
+        """Return whether a caller is in the candidate by the trial's own rule."""
+
+
+class FlagSource(Protocol):
+    """Who is in which arm of a trial: asked before each turn, so it never waits long."""
+
+    def arm(self, split: Split, caller: str) -> str | None:
+        """Return a caller's arm at once, or nothing for somebody new, who has to be `settled` first.
+
+        An empty one is outside of the trial: answered as the control is, and counted nowhere.
+        """
+
+    async def settled(self, split: Split, caller: str) -> str:
+        """Return the arm of somebody new; outside of the trial where it cannot be told within a small budget."""
+
+    async def close(self) -> None:
+        """Give back connections; idempotent."""

@@ -104,6 +104,10 @@ class Stack(Section, frozen=True, kw_only=True):
         AdapterChoice, Meta(description="What puts found passages in order: `light` comes with Shipmate.")
     ] = "light"
     store: Annotated[AdapterChoice, Meta(description="What keeps conversations and the journal.")] = "sqlite"
+    # No layer of the lock: it decides who is in a trial, not what is answered, and must be changed when a service fails.
+    flags: Annotated[
+        AdapterChoice, Meta(description="What says who is in which arm of a trial: `hash` needs no service.")
+    ] = "hash"
     memory: Recollection = Recollection()
     server: Server = Server()
     groups: Annotated[

@@ -1,1 +1,1 @@
-"""Who is in which arm: sticky assignments, without a service to begin with."""
+"""Who is in which arm of a trial, and who has seen it."""
