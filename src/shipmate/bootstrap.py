@@ -16,6 +16,7 @@ from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
 from shipmate.errors import Damaged, Missing, ModelError, Problem, UsageError
+from shipmate.journal import user_hash
 from shipmate.knowledge import repair
 from shipmate.live import FollowedLive, Live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
@@ -374,13 +375,17 @@ async def open_house(
         await shelf.take(live.release)
         store = layers.open_store(project)
         held.push_async_callback(store.close)
+        clock, key = clock or SystemClock(), install_key(state_folder(project))
+        flags = layers.open_flags(project, clock, name_of=partial(user_hash, key))
+        held.push_async_callback(flags.close)
         common = Shared(
             project=project,
-            clock=clock or SystemClock(),
-            key=install_key(state_folder(project)),
+            clock=clock,
+            key=key,
             groups=_groups(project, shared=shared),
             is_public=shared,
             store=store,
+            flags=flags,
         )
         running = Running(common, shelf)
         assistant = await running.begin(live)

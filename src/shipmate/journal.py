@@ -8,7 +8,7 @@ from hashlib import blake2b
 from shipmate.messages import Citation, Conversation, Event, Heard, Reask, ReplyKind, Route, Trace
 from shipmate.ports import Clock
 
-__all__ = ["EPISODE_IDLE_S", "Journal"]
+__all__ = ["EPISODE_IDLE_S", "Journal", "user_hash"]
 
 # A pause after which the next message is a new problem.
 EPISODE_IDLE_S = 30 * 60
@@ -110,7 +110,7 @@ class Journal:
 
     def user_hash(self, caller: str) -> str:
         """Return the name under which the journal knows a caller: the same every time, on this installation only."""
-        return blake2b(caller.encode(), key=self.key, digest_size=USER_HASH_BYTES).hexdigest()
+        return user_hash(self.key, caller)
 
     def _event(self, name: str, conversation: Conversation, trace: Trace, data: dict[str, object]) -> Event:
         return Event(
@@ -131,6 +131,11 @@ class Journal:
             consent=conversation.consent_id,
             data=data,
         )
+
+
+def user_hash(key: bytes, caller: str) -> str:
+    """Return the name under which the journal knows a caller, on the installation that has this key."""
+    return blake2b(caller.encode(), key=key, digest_size=USER_HASH_BYTES).hexdigest()
 
 
 def _completed(trace: Trace, ttft_ms: float | None, heard: Heard) -> dict[str, object]:

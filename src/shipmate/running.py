@@ -18,10 +18,10 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.repair import unblocked
 from shipmate.live import FollowedLive, Live
 from shipmate.memory.recall import Memory
-from shipmate.ports import Clock, Episodes, EventLog, PassageIndex, PastQuestions, Store
+from shipmate.ports import Clock, Episodes, EventLog, FlagSource, PassageIndex, PastQuestions, Store
 from shipmate.router import Router
 from shipmate.scopes import Version, index_digest, scopes_of, topics_of
-from shipmate.turn import Arms, Assistant, Parts
+from shipmate.turn import Arms, Assistant, OnTrial, Parts
 from shipmate.versions import Shelf
 
 __all__ = ["FOLLOW_S", "Running", "Shared", "SystemOfRecord"]
@@ -52,6 +52,7 @@ class Shared:
     # Whether others ask too: then nobody may ask as often as they like.
     is_public: bool
     store: SystemOfRecord
+    flags: FlagSource
 
     def groups_of(self, caller: str) -> frozenset[str]:
         """Return the groups of a caller."""
@@ -213,15 +214,17 @@ class Running:
         live, curation, trial = self._now, self._repairs.curation, self._now.trial
         control, *others = self._sides
         if trial is None or not others:
-            return Arms(control=control.parts(live, curation))
+            return Arms(usual=control.parts(live, curation))
         # Of the trial that runs; those of earlier ones are forgotten.
         self._exposed = {trial.run: self._exposed.get(trial.run, set())}
         exposed = self._exposed[trial.run]
-        return Arms(
+        on_trial = OnTrial(
+            trial=trial,
+            flags=self._shared.flags,
             control=control.parts(live, curation, variant=trial.control, exposed=exposed),
             candidate=others[0].parts(live, curation, variant=trial.candidate, exposed=exposed),
-            trial=trial,
         )
+        return Arms(usual=control.parts(live, curation), on_trial=on_trial)
 
     def _renewed(self) -> Arms | None:
         """Return what turns work with when `curation.yml` has changed."""

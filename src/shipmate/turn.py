@@ -20,7 +20,6 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.graph.around import around
 from shipmate.knowledge.search import Search
 from shipmate.knowledge.telling import telling_by
-from shipmate.live import Trial
 from shipmate.memory.favour import favoured
 from shipmate.memory.recall import Memory
 from shipmate.messages import (
@@ -51,10 +50,10 @@ from shipmate.messages import (
     Usage,
 )
 from shipmate.neighbourhood import Centre, Neighbourhood
-from shipmate.ports import Clock, Store
+from shipmate.ports import Clock, FlagSource, Split, Store
 from shipmate.router import Router
 
-__all__ = ["Arms", "Assistant", "Parts", "Scope", "Scopes"]
+__all__ = ["Arms", "Assistant", "OnTrial", "Parts", "Scope", "Scopes"]
 
 log = logging.getLogger(__name__)
 
@@ -118,18 +117,33 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arms:
-    """Who is answered with what: everybody with the control, save for those whom a trial has put beside it."""
+class OnTrial:
+    """A candidate beside the control, and what says who is answered by which."""
 
+    trial: Split
+    flags: FlagSource
     control: Parts
-    candidate: Parts | None = None
-    trial: Trial | None = None
+    candidate: Parts
 
-    def of(self, caller: str) -> Parts:
-        """Return what a caller's turns work with."""
-        if self.candidate and self.trial and self.trial.has(caller):
-            return self.candidate
-        return self.control
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """Who is answered with what: everybody alike, save for those whom a trial has put into one of its arms."""
+
+    usual: Parts
+    on_trial: OnTrial | None = None
+
+    async def of(self, caller: str) -> Parts:
+        """Return what a caller's turns work with; somebody new to a trial may have to be asked for elsewhere."""
+        on_trial = self.on_trial
+        if on_trial is None:
+            return self.usual
+        trial, flags = on_trial.trial, on_trial.flags
+        arm = flags.arm(trial, caller)
+        if arm is None:
+            arm = await flags.settled(trial, caller)
+        parts = {trial.control: on_trial.control, trial.candidate: on_trial.candidate}
+        return parts.get(arm, self.usual)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,39 +217,39 @@ class Assistant:
     @property
     def release(self) -> str:
         """Return what answers those who are in no trial: it changes with what is live."""
-        return self._arms.control.release
+        return self._arms.usual.release
 
     @property
     def suggestions(self) -> Sequence[str]:
         """Return questions that it answers well."""
-        return self._arms.control.suggestions
+        return self._arms.usual.suggestions
 
     @property
     def looks_back(self) -> bool:
         """Return whether it recalls past conversations, of those who let it."""
-        return self._arms.control.memory.is_on
+        return self._arms.usual.memory.is_on
 
     def adopt(self, arms: Arms) -> None:
         """Answer from now on with these; running turns end with what they began with."""
         self._arms = arms
 
-    def parts_for(self, caller: str) -> Parts:
+    async def parts_for(self, caller: str) -> Parts:
         """Return what a caller's next turn works with."""
         self._arms = self._renewed() or self._arms
-        return self._arms.of(caller)
+        return await self._arms.of(caller)
 
     def ready(self) -> str:
         """Return why it cannot answer now; empty when it can."""
-        counts = [collection.index.statistics.passage_count for collection in self._arms.control.scopes.collections]
+        counts = [collection.index.statistics.passage_count for collection in self._arms.usual.scopes.collections]
         return "" if any(counts) else "The index holds no passages: put documents into the folder and ingest them."
 
     async def trace(self, turn_id: str, caller: str) -> Trace:
         """Return why a turn ended as it did; raise `NoTurn`, also for somebody else's."""
-        return await self._arms.control.store.trace(turn_id, caller)
+        return await self._arms.usual.store.trace(turn_id, caller)
 
-    def passages_around(self, source: str, start: int, end: int, caller: str) -> list[Passage]:
+    async def passages_around(self, source: str, start: int, end: int, caller: str) -> list[Passage]:
         """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
-        parts = self.parts_for(caller)
+        parts = await self.parts_for(caller)
         groups = parts.groups_of(caller)
         return [
             passage
@@ -250,7 +264,7 @@ class Assistant:
         Raises `NoTurn`, `NoEntity` or `Missing` for what is not there for this caller, and `NoIndex` without a graph.
         """
         trace = await self.trace(centre.turn_id, caller) if centre.turn_id else None
-        parts = self.parts_for(caller)
+        parts = await self.parts_for(caller)
         groups = parts.groups_of(caller)
         return await asyncio.to_thread(around, parts.scopes.seen_by(groups), centre, groups, trace)
 
@@ -260,7 +274,7 @@ class Assistant:
         A reply that needs no waiting is committed with its question before any of it leaves.
         Raises `Malformed`, `TooLarge`, `ConversationBusy` or `NoConversation` before the first event.
         """
-        parts = self.parts_for(ask.caller)
+        parts = await self.parts_for(ask.caller)
         started_s = parts.clock.elapsed()
         wait = _admit(ask, parts)  # 1 admit
         if wait:

@@ -121,7 +121,7 @@ class FakeAssistant:
             raise NoTurn(f"There is no turn {turn_id!r}.", do="Take a turn_id from a reply.")
         return trace
 
-    def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
+    async def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
         overlaps = source == PASSAGE.source and start < PASSAGE.end and end > PASSAGE.start
         return [PASSAGE] if overlaps and caller else []
 

@@ -16,6 +16,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.answer import phrases
 from shipmate.config import FaqEntry, Project
 from shipmate.errors import Missing
+from shipmate.flags.hashed import HashFlags
 from shipmate.live import FollowedLive, Live, Trial, write_live
 from shipmate.messages import Ask, Event, Finished, Reply, ReplyKind
 from shipmate.running import Running, Shared
@@ -54,7 +55,9 @@ async def running(project: Project) -> AsyncIterator[tuple[Assistant, SqliteStor
     make_state(project.state)
     shelf = Shelf(partial(opening, project))
     store = layers.open_store(project)
-    shared = Shared(project=project, clock=SystemClock(), key=b"key", groups={}, is_public=False, store=store)
+    shared = Shared(
+        project=project, clock=SystemClock(), key=b"key", groups={}, is_public=False, store=store, flags=HashFlags()
+    )
     followed = FollowedLive(project.state)
     house = Running(shared, shelf)
     assistant = await house.begin(followed.live)

@@ -28,7 +28,7 @@ async def told(folder: Path, caller: str, *, shared: bool) -> tuple[Reply, list[
     async with bootstrap.open_assistant(bootstrap.load(folder), shared=shared) as assistant:
         *_, finished = [event async for event in assistant.turn(Ask(text=QUESTION, caller=caller))]
         assert isinstance(finished, Finished)
-        around = assistant.passages_around("wages.md", 0, len(SECRET), caller)
+        around = await assistant.passages_around("wages.md", 0, len(SECRET), caller)
         trace = await assistant.trace(finished.reply.turn_id, caller)
         return finished.reply, [*(passage.text for passage in around), *(scored.source for scored in trace.passages)]
 

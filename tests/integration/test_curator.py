@@ -55,7 +55,7 @@ async def test_a_block_made_elsewhere_hides_from_the_next_turn_on(folder: Path) 
         assert after.release != before.release
         assert cited.source not in await sources(assistant, after)
         assert cited.source not in {citation.source for citation in after.citations}
-        assert not assistant.passages_around(cited.source, cited.start, cited.end, LOCAL)
+        assert not await assistant.passages_around(cited.source, cited.start, cited.end, LOCAL)
         (folder / "curation.yml").unlink()
         again = await told(assistant, QUESTIONS[0])
         assert (again.text, again.release) == (before.text, before.release)

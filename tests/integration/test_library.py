@@ -390,7 +390,7 @@ def test_a_leg_that_does_not_open_stops_nobody_from_following_the_documents(
                 manifest.write_bytes(written)
                 await asyncio.sleep(0.2)
             for _ in range(2):
-                (collection,) = assistant.parts_for("").scopes.collections
+                (collection,) = (await assistant.parts_for("")).scopes.collections
                 counts.append(collection.index.statistics.passage_count)
                 next((folder / "knowledge").glob("*.md")).unlink(missing_ok=True)
                 await asyncio.to_thread(bootstrap.ingest, bootstrap.load(folder), progress=lambda _: None)

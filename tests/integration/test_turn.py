@@ -99,7 +99,7 @@ class Garden:
 
         self.assistant = Assistant(
             Arms(
-                control=Parts(
+                usual=Parts(
                     clock=self.clock,
                     bucket=TokenBucket(self.clock, turns_per_minute=60, burst=burst),
                     store=self.store,

@@ -50,7 +50,7 @@ class Assistant(Protocol):
     async def trace(self, turn_id: str, caller: str) -> Trace:
         """Return why a turn ended as it did; raise `NoTurn`."""
 
-    def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
+    async def passages_around(self, source: str, start: int, end: int, caller: str) -> Sequence[Passage]:
         """Return the indexed passages that overlap a span of a document, as far as the caller may see them."""
 
     async def neighbourhood(self, centre: Centre, caller: str) -> Neighbourhood:

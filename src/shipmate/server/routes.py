@@ -89,7 +89,7 @@ class Quiet:
 
     async def passages(self, source: Source, start: Offset, end: Offset, request: Request) -> Response:
         """Return the indexed passages that overlap a cited span."""
-        found = self._lobby.assistant.passages_around(source, start, end, request.scope["caller"])
+        found = await self._lobby.assistant.passages_around(source, start, end, request.scope["caller"])
         if not found:
             raise Missing(
                 f"No indexed passage of {source!r} overlaps [{start}, {end}).", do="Ask again: it may be gone."
