@@ -5,13 +5,13 @@ from math import inf
 
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decision import Look
-from shipmate.release.canary.rules import Primary, Rules
+from shipmate.release.canary.rules import DAY_S, Primary, Rules
 from shipmate.statistics.clusters import Estimate, difference, effective
 from shipmate.statistics.intervals import NORMAL, normal_interval
 from shipmate.statistics.planning import information_needed
 from shipmate.statistics.spending import next_bound, spent
 
-__all__ = ["is_due", "is_futile", "is_last", "is_shown", "needed_information", "take_look", "too_few"]
+__all__ = ["is_due", "is_futile", "is_last", "is_shown", "look_at", "needed_information", "take_look", "too_few"]
 
 # How often the smallest effect worth having is to be found.
 POWER = 0.9
@@ -35,7 +35,7 @@ def is_due(counts: Counts, rules: Rules, looks: Sequence[Look]) -> bool:
 
 def is_last(counts: Counts, rules: Rules) -> bool:
     """Return whether nothing more is waited for after this."""
-    return counts.at - counts.started_at >= rules.max_days * 86_400
+    return counts.at - counts.started_at >= rules.max_days * DAY_S
 
 
 def too_few(counts: Counts, rules: Rules) -> str:
@@ -60,16 +60,22 @@ def take_look(counts: Counts, rules: Rules, looks: Sequence[Look], *, planned: f
     gain = difference(counts.ftr)
     if gain.error in (0.0, inf):
         return None
-    information = gain.error**-2
-    if looks and information < GROWTH * looks[-1].information:
+    if looks and gain.error**-2 < GROWTH * looks[-1].information:
         return None
-    fraction = 1.0 if is_last(counts, rules) else information / planned
+    return look_at(gain, looks, rules.primary, at=counts.at, planned=planned, is_last=is_last(counts, rules))
+
+
+def look_at(
+    gain: Estimate, looks: Sequence[Look], primary: Primary, *, at: float, planned: float, is_last: bool
+) -> Look:
+    """Return the look at this gain, with its bound by what the looks before have spent."""
+    information = gain.error**-2
     before = looks[-1].spent if looks else 0.0
-    level = max(before, spent(fraction, rules.primary.alpha))
+    level = max(before, spent(1.0 if is_last else information / planned, primary.alpha))
     bound = next_bound(
         [*(look.information for look in looks), information], [look.bound for look in looks], level - before
     )
-    return Look(at=counts.at, information=information, spent=level, bound=bound, z=gain.value / gain.error)
+    return Look(at=at, information=information, spent=level, bound=bound, z=gain.value / gain.error)
 
 
 def is_shown(gain: Estimate, looks: Sequence[Look], primary: Primary) -> bool:

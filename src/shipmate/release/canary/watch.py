@@ -8,7 +8,7 @@ from shipmate.release.canary.rules import Harm, Rules
 from shipmate.statistics.always_valid import confidence_sequence, share_evidence
 from shipmate.statistics.clusters import difference, effective
 
-__all__ = ["harmed"]
+__all__ = ["HALLUCINATION", "harmed"]
 
 # Of the level for harm, what watches first-turn resolution; the events have the rest.
 RESOLUTION_PART = 0.1
