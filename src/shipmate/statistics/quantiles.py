@@ -9,9 +9,10 @@ from shipmate.statistics.intervals import Interval
 
 __all__ = ["quantile_gap", "quantile_of"]
 
-DRAWS = 400
-# So many weights are held at a time, to bound the memory.
-CELLS_AT_ONCE = 1_000_000
+DRAWS = 300
+# Of the values above the quantile, so many times as many are kept, and never fewer than so many.
+KEPT = 5
+FEWEST_KEPT = 1_000
 
 Users = Sequence[Sequence[float]]
 
@@ -46,31 +47,32 @@ def quantile_gap(
 
 
 class _Drawn:
-    """Values in order, and whose each is: a draw weighs them and sorts nothing."""
+    """The highest values in order, and whose each is: a draw weighs them, and sorts nothing."""
 
     def __init__(self, users: Users, q: float) -> None:
         sizes = [len(user) for user in users if user]
         values = np.array([value for user in users for value in user], dtype=np.float64)
-        order = np.argsort(values, kind="stable")
+        # The quantile of a draw lies far above what is left out.
+        kept = max(FEWEST_KEPT, int(KEPT * (1 - q) * len(values)))
+        order = np.argsort(values, kind="stable")[-kept:]
         self.values: NDArray[np.float64] = values[order]
-        self._users = len(sizes)
+        self._sizes = np.array(sizes, dtype=np.int64)
         self._owner = np.repeat(np.arange(len(sizes)), sizes)[order]
         self._q = q
 
     def whole(self) -> float:
-        return float(self._at(np.ones((1, self._users), dtype=np.int64))[0])
+        return float(self._at(np.ones((1, len(self._sizes)), dtype=np.int64))[0])
 
     def drawn(self, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
         """Return the quantile of so many draws of as many users."""
-        even = np.full(self._users, 1 / self._users)
-        at_once = max(1, CELLS_AT_ONCE // len(self.values))
-        parts = [
-            self._at(rng.multinomial(self._users, even, size=min(at_once, draws - done)))
-            for done in range(0, draws, at_once)
-        ]
-        return np.concatenate(parts)
+        users = len(self._sizes)
+        drawn = rng.integers(users, size=(draws, users)) + np.arange(draws)[:, None] * users
+        return self._at(np.bincount(drawn.ravel(), minlength=draws * users).reshape(draws, users))
 
     def _at(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
-        weights = np.cumsum(times[:, self._owner], axis=1)
-        found: NDArray[np.float64] = self.values[np.argmax(weights >= self._q * weights[:, -1:], axis=1)]
+        weights = times[:, self._owner]
+        total = times @ self._sizes
+        # What lies at or below a value is all that does not lie above it.
+        reached = total[:, None] - weights.sum(axis=1, keepdims=True) + np.cumsum(weights, axis=1)
+        found: NDArray[np.float64] = self.values[np.argmax(reached >= self._q * total[:, None], axis=1)]
         return found

@@ -6,22 +6,27 @@ end. The bounds follow from the information at each look, so looks may come at a
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import erfc, inf, sqrt
+from math import erfc, inf, pi, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipmate.statistics.intervals import NORMAL
 
-__all__ = ["next_bound", "spent"]
+__all__ = ["GROWTH", "next_bound", "spent"]
 
+# Looks count as different when at least so much information has come in between.
+GROWTH = 1.01
 # Beyond so many standard errors there is nothing.
 REACH = 8.0
 # What is spent below this is nothing.
 NOTHING = 1e-10
-MOST_NODES = 640
-# A bound is found to within 8 / 2**26.
-HALVINGS = 26
+# Points for each standard error: as many as a step of the least growth needs.
+FINENESS = 18
+# A bound is looked for until it is so close, in so many steps at most.
+CLOSE = 1e-6
+STEPS = 30
 
 
 def spent(fraction: float, alpha: float) -> float:
@@ -35,51 +40,46 @@ def spent(fraction: float, alpha: float) -> float:
 def next_bound(informations: Sequence[float], bounds: Sequence[float], level: float) -> float:
     """Return the bound on the z scale of the last look, at which so much of the level may be spent.
 
-    `informations` names all looks up to the last one, ascending; `bounds` those before it, of which each was not
-    reached. Infinite when nothing may be spent.
+    `informations` names all looks up to the last one, each `GROWTH` times the one before at least; `bounds` those of
+    the looks before, none of which was reached. Infinite when nothing may be spent.
     """
     if level <= NOTHING:
         return inf
-    density = _before(informations, bounds)
-    low, high = 0.0, REACH
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if _crossing(density, informations[-1], middle) > level:
-            low = middle
-        else:
-            high = middle
-    return high
+    cut = tuple((look, bound) for look, bound in zip(informations, bounds, strict=False) if bound < REACH)
+    density = _density(cut)
+    wanted = -NORMAL.inv_cdf(level)
+    # On this scale the bound and what it lets through are nearly a straight line.
+    one, other = wanted, wanted - 0.1
+    miss, next_miss = (_miss(density, informations[-1], at, wanted) for at in (one, other))
+    for _ in range(STEPS):
+        if abs(next_miss) < CLOSE:
+            break
+        one, other, miss = other, other - next_miss * (other - one) / (next_miss - miss), next_miss
+        next_miss = _miss(density, informations[-1], other, wanted)
+    return other
 
 
-class _Density:
+class _Density(NamedTuple):
     """Where the running sum may stand at a look, of those that have reached no bound: points, and the mass at each."""
 
-    def __init__(self, information: float, points: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
-        self.information = information
-        self.points = points
-        self.mass = mass
+    information: float
+    points: NDArray[np.float64]
+    mass: NDArray[np.float64]
 
 
-def _before(informations: Sequence[float], bounds: Sequence[float]) -> _Density:
-    """Carry the sum from bound to bound; a look at which nothing could be reached changes nothing."""
-    density = _Density(0.0, np.zeros(1), np.ones(1))
-    cut = [look for look, bound in enumerate(bounds) if bound < REACH]
-    for place, look in enumerate(cut):
-        following = informations[cut[place + 1] if place + 1 < len(cut) else -1]
-        density = _carried(density, informations[look], bounds[look], following - informations[look])
-    return density
-
-
-def _carried(density: _Density, information: float, bound: float, following: float) -> _Density:
+@lru_cache(maxsize=256)
+def _density(looks: tuple[tuple[float, float], ...]) -> _Density:
+    """Carry the sum from bound to bound; the looks before the last are those that were asked for the last time."""
+    if not looks:
+        return _Density(0.0, np.zeros(1), np.ones(1))
+    before = _density(looks[:-1])
+    information, bound = looks[-1]
     scale = sqrt(information)
-    # As fine as the next step needs that is taken from here.
-    finest = sqrt(max(following, information * 1e-4) / information)
-    nodes, weights = _legendre(min(MOST_NODES, max(48, 16 * round(1.8 * (REACH + bound) / finest / 16))))
-    low, high = -REACH * scale, bound * scale
-    points = (high - low) / 2 * nodes + (high + low) / 2
-    step = sqrt(information - density.information)
-    kernel = np.exp(-(((points[:, None] - density.points[None, :]) / step) ** 2) / 2)
-    mass = kernel @ density.mass / (step * sqrt(2 * np.pi)) * weights * (high - low) / 2
+    nodes, weights = _legendre(round(FINENESS * (REACH + bound)))
+    points = scale * ((bound + REACH) / 2 * nodes + (bound - REACH) / 2)
+    step = sqrt(information - before.information)
+    kernel = np.exp(-(((points[:, None] - before.points[None, :]) / step) ** 2) / 2)
+    mass = kernel @ before.mass / (step * sqrt(2 * pi)) * weights * scale * (bound + REACH) / 2
     return _Density(information, points, mass)
 
 
@@ -89,13 +89,11 @@ def _legendre(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return nodes, weights
 
 
-def _crossing(density: _Density, information: float, bound: float) -> float:
+def _miss(density: _Density, information: float, bound: float, wanted: float) -> float:
+    """Return by how much, on the z scale, the bound lets less through than is wanted."""
     step = sqrt(information - density.information)
-    return float(density.mass @ _tails((bound * sqrt(information) - density.points) / step))
-
-
-def _tails(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([_above(float(value)) for value in z])
+    tails = [_above(z) for z in ((bound * sqrt(information) - density.points) / step).tolist()]
+    return -NORMAL.inv_cdf(float(density.mass @ tails)) - wanted
 
 
 def _above(z: float) -> float:

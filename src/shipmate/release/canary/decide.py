@@ -24,21 +24,23 @@ from shipmate.statistics.clusters import difference
 from shipmate.statistics.intervals import normal_interval
 from shipmate.statistics.planning import shrunk
 
-__all__ = ["decide", "next_share"]
+__all__ = ["decide", "next_share", "settle"]
 
 
 def decide(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned: float = 0.0) -> Decision:
+    """Return the verdict on a trial with all its figures; see `settle`."""
+    return msgspec.structs.replace(settle(counts, rules, looks=looks, planned=planned), figures=figures_of(counts))
+
+
+def settle(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned: float = 0.0) -> Decision:
     """Return the verdict on a trial.
 
     May be asked at any moment and as often as one likes; what promotes is looked at once a day. `looks` are those of
     the decisions before, oldest first. `planned` is the information that was planned for before the run, 0 for what
     the smallest effect worth having needs. The same arguments give the same decision.
     """
-    planned = planned or needed_information(rules.primary)
-    found = _verdict(counts, rules, looks, planned)
-    if found.ended:
-        return found
-    return _with_share(found, next_share(counts, rules))
+    found = _verdict(counts, rules, looks, planned or needed_information(rules.primary))
+    return found if found.ended else msgspec.structs.replace(found, share=next_share(counts, rules))
 
 
 def next_share(counts: Counts, rules: Rules) -> float:
@@ -62,7 +64,7 @@ def _verdict(counts: Counts, rules: Rules, looks: Sequence[Look], planned: float
         return _decision(counts, Verdict.HOLD, (_reason("waiting", Verdict.HOLD, text),), ended=last)
     look = take_look(counts, rules, looks, planned=planned)
     if look is None:
-        text = "Nothing has come in since the last look."
+        text = "Hardly anything has come in since the last look."
         return _decision(counts, Verdict.HOLD, (_reason("waiting", Verdict.HOLD, text),), ended=last)
     return _looked(counts, rules, (*looks, look), last=last)
 
@@ -142,11 +144,6 @@ def _decision(
         verdict=verdict,
         ended=ended,
         reasons=reasons,
-        figures=figures_of(counts),
         look=look,
         shrunk_gain=shrunk_gain,
     )
-
-
-def _with_share(decision: Decision, share: float) -> Decision:
-    return msgspec.structs.replace(decision, share=share)

@@ -9,14 +9,12 @@ from shipmate.release.canary.rules import DAY_S, Primary, Rules
 from shipmate.statistics.clusters import Estimate, difference, effective
 from shipmate.statistics.intervals import NORMAL, normal_interval
 from shipmate.statistics.planning import information_needed
-from shipmate.statistics.spending import next_bound, spent
+from shipmate.statistics.spending import GROWTH, next_bound, spent
 
 __all__ = ["is_due", "is_futile", "is_last", "is_shown", "look_at", "needed_information", "take_look", "too_few"]
 
 # How often the smallest effect worth having is to be found.
 POWER = 0.9
-# Information that has not grown by so much has not grown.
-GROWTH = 1.001
 
 
 def needed_information(primary: Primary) -> float:
