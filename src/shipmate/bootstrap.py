@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shipmate import config, layers
-from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key
+from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
@@ -65,6 +65,7 @@ __all__ = [
     "neighbourhood",
     "open_assistant",
     "open_house",
+    "public_key",
     "restore",
     "search",
     "serving",
@@ -226,6 +227,14 @@ async def try_model(project: Project) -> tuple[str, str]:
     finally:
         await model.close()
     return model.name, ""
+
+
+def public_key(project: Project) -> str:
+    """Return the key by which others tell what was signed here; it is made where there is none."""
+    from shipmate.signing import open_signer
+
+    make_state(state_folder(project))
+    return open_signer(state_folder(project)).public
 
 
 def serving(project: Project) -> FolderLock:

@@ -13,6 +13,7 @@ from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
+from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
 from shipmate.cli.state import backup, doctor, forget, restore, upgrade
@@ -34,6 +35,14 @@ COMMANDS = (
     compare,
     block,
     unblock,
+    build,
+    diff,
+    inspect,
+    verify,
+    releases,
+    promote,
+    rollback,
+    key,
     backup,
     restore,
     upgrade,

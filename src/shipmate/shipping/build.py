@@ -15,11 +15,22 @@ from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged, Missing, Problem, ProjectError
+from shipmate.evals import suite
 from shipmate.library import Library
 from shipmate.listing import listings
 from shipmate.messages import Record
 from shipmate.release import bundle, snapshot
-from shipmate.release.bundle import FILES, INDEX, MANIFEST, PURPOSE, SIGNATURE, SNAPSHOT, Documents, Manifest
+from shipmate.release.bundle import (
+    FILES,
+    INDEX,
+    MANIFEST,
+    PURPOSE,
+    SIGNATURE,
+    SNAPSHOT,
+    Documents,
+    Evaluation,
+    Manifest,
+)
 from shipmate.release.seal import seal
 from shipmate.release.secrets import leaks
 from shipmate.release.shelf import LOCK, RELEASES, added, making
@@ -40,6 +51,15 @@ LARGEST_BYTES = 64 << 20
 NAMED = 10
 
 
+class Report(Record, frozen=True, kw_only=True):
+    """What of an evaluation's report tells what it is a report of."""
+
+    # The digest of its cases.
+    suite: str
+    # What was evaluated: `dev-` and the beginning of the folder's hash.
+    release: str
+
+
 class Built(Record, frozen=True, kw_only=True):
     """A release that was built, or was there already."""
 
@@ -50,9 +70,16 @@ class Built(Record, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...]
 
 
-def build(project: Project, *, replaced: Mapping[str, bytes] | None = None, bundled: Path | None = None) -> Built:
-    """Build a release of a folder, with some of its files `replaced` for a candidate; write it to a file too, if one is named.
+def build(
+    project: Project,
+    *,
+    report: Path | None = None,
+    replaced: Mapping[str, bytes] | None = None,
+    bundled: Path | None = None,
+) -> Built:
+    """Build a release of a folder, with some of its files `replaced` for a candidate.
 
+    It carries the report of its evaluation, and is written to a file too, where these are named.
     Raises `ProjectError` with every problem that is no warning, `FolderInUse` while somebody else builds, promotes or
     ingests, `DiskFull`, `Damaged`; then there is no new release, and no new file.
     """
@@ -67,7 +94,7 @@ def build(project: Project, *, replaced: Mapping[str, bytes] | None = None, bund
             if any(not problem.warning for problem in problems):
                 raise ProjectError(problems)
             copy_index(index_folder(project), draft / INDEX)
-        manifest = _manifest(built, project, draft)
+        manifest = _manifest(built, project, draft, report)
         release = _signed(state, draft, manifest)
         was_there = _is_whole(state, release)
         if not was_there:
@@ -143,8 +170,8 @@ def _unread(project: Project) -> Iterator[Problem]:
         yield Problem(file=f"{len(names) - NAMED} other documents", line=0, what="They were, too.", do=do)
 
 
-def _manifest(built: Project, project: Project, draft: Path) -> Manifest:
-    """Write the snapshots, and return what the release then consists of."""
+def _manifest(built: Project, project: Project, draft: Path, report: Path | None) -> Manifest:
+    """Write the snapshots and the report, and return what the release then consists of."""
     library = Library(draft / INDEX, project.documents)
     collections = library.opened()
     documents = []
@@ -155,16 +182,45 @@ def _manifest(built: Project, project: Project, draft: Path) -> Manifest:
             counted = snapshot.write(collection.index, draft / own.snapshot)
             (draft / own.snapshot).chmod(0o600)
             documents.append(msgspec.structs.replace(own, **counted._asdict()))
+    content = config.content_hash(built, index_digest(collections))
+    shared = [collection for collection in collections if not collection.audience]
+    versions = {content, config.content_hash(built, index_digest(shared))}
+    evaluation = _evaluated(report, project.folder, versions, draft) if report else None
     return Manifest(
         format=bundle.FORMAT,
         shipmate=__version__,
         name=built.name,
         charter_sha=built.charter_digest,
         layers=Lock.of(built.stack, None, layers.releases(built)).layers,
-        content=config.content_hash(built, index_digest(collections)),
+        content=content,
         collections=tuple(documents),
+        evaluation=evaluation,
         files=bundle.contents(draft),
     )
+
+
+def _evaluated(report: Path, folder: Path, versions: set[str], draft: Path) -> Evaluation:
+    """Put a report among the files; raise `ProjectError` for one of other cases, or of another version of the folder."""
+    with disk_faults(report):
+        content = report.read_bytes()
+    try:
+        evaluated = msgspec.json.decode(content, type=Report)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _misfit(report, f"This is no report of an evaluation: {error}.") from error
+    wanted = suite.read(folder).digest
+    if evaluated.suite != wanted:
+        raise _misfit(
+            report, f"The report is of other cases ({evaluated.suite[:12]}) than {suite.EVALS}/ ({wanted[:12]})."
+        )
+    if evaluated.release.removeprefix("dev-") not in {version[: bundle.ID_CHARS] for version in versions}:
+        raise _misfit(report, f"The report is of {evaluated.release or 'another version'}, and not of what is built.")
+    _put(draft / FILES, {bundle.REPORT: content})
+    return Evaluation(file=f"{FILES}/{bundle.REPORT}", suite=wanted)
+
+
+def _misfit(report: Path, what: str) -> ProjectError:
+    do = "Evaluate the folder as it is now, and name that report."
+    return ProjectError([Problem(file=str(report), line=0, what=what, do=do)])
 
 
 def _signed(state: Path, draft: Path, manifest: Manifest) -> str:

@@ -1,0 +1,196 @@
+"""Commands about releases: build, diff, inspect, verify, releases, promote, rollback, key."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from shipmate import bootstrap
+from shipmate.cli.options import command, folder, index_first, json_option
+from shipmate.cli.screen import complain, say, say_json
+from shipmate.errors import Damaged, ProjectError
+
+__all__ = ["build", "diff", "inspect", "key", "promote", "releases", "rollback", "verify"]
+
+release = click.argument("release", help="A release's id or the beginning of it, or a file that holds one.")
+by = click.option("--by", metavar="NAME", help="Who does it, for the journal; by default who is logged in.")
+reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the journal: a few words.")
+
+
+@command("shipmate build my-assistant -o helper.release")
+@folder
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the release to a file too, to promote it elsewhere.",
+)
+@click.option(
+    "--eval",
+    "report",
+    type=click.Path(path_type=Path),
+    metavar="REPORT",
+    help="The report of an evaluation of this very folder, which the release then carries.",
+)
+@json_option
+def build(folder: Path, *, output: Path | None, report: Path | None, as_json: bool) -> None:
+    """Build a release: charter, prompts, settings and documents as they are now, under one id, and signed.
+
+    The same folder gives the same id and the same bytes. Errors of the charter, a frozen stack that was changed, and
+    documents that were changed after the last ingest stop it, all at once. Nothing answers otherwise before
+    `shipmate promote`.
+    """
+    from shipmate.cli.releases import show_built
+    from shipmate.shipping.build import build as built_of
+
+    built = built_of(index_first(folder), report=report, bundled=output)
+    complain(ProjectError(built.warnings))
+    if as_json:
+        say_json(built)
+    else:
+        show_built(built, folder, output)
+
+
+@command("shipmate diff 3f47a4969920 dev my-assistant")
+@click.argument("before", help="A release's id, a file that holds one, or `dev`: the folder as it is.")
+@click.argument("after", help="What to compare it with.")
+@folder
+@json_option
+def diff(before: str, after: str, folder: Path, *, as_json: bool) -> None:
+    """Show what is different between two releases: settings, prompts, and documents passage by passage."""
+    from shipmate.cli.releases import show_difference
+    from shipmate.shipping.sides import diff as difference_of
+
+    difference = difference_of(bootstrap.load(folder), before, after)
+    if as_json:
+        say_json(difference)
+    else:
+        show_difference(difference)
+
+
+@command("shipmate inspect helper.release my-assistant")
+@release
+@folder
+@json_option
+def inspect(release: str, folder: Path, *, as_json: bool) -> None:
+    """Show what a release consists of, and who has signed it; `verify` proves it."""
+    from shipmate.cli.releases import show_inspected
+    from shipmate.shipping.shelved import inspect as inspected_of
+
+    inspected = inspected_of(bootstrap.load(folder), release)
+    if as_json:
+        say_json(inspected)
+    else:
+        show_inspected(inspected)
+
+
+@command("shipmate verify helper.release my-assistant")
+@release
+@folder
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY", help="A public key to trust besides those in trusted_keys."
+)
+@json_option
+def verify(release: str, folder: Path, *, keys: tuple[str, ...], as_json: bool) -> None:
+    """Prove that a release is what was built and signed, and name every file that is not.
+
+    Of a release that stands here, its index is compared with its documents too.
+    """
+    from shipmate.shipping.shelved import examine
+
+    found, wrong = examine(bootstrap.load(folder), release, keys=keys)
+    if as_json:
+        say_json({"release": found, "wrong": wrong})
+    elif not wrong:
+        say((found, "bold"), " is what was built and signed.")
+    for fault in wrong if not as_json else ():
+        say((fault, "red"))
+    if wrong:
+        raise click.exceptions.Exit(Damaged.exit_code)
+
+
+@command("shipmate releases my-assistant")
+@folder
+@click.option("--delete", "unwanted", default="", metavar="ID", help="Delete a release that nothing needs.")
+@json_option
+def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
+    """List the releases that stand here: which one answers, and which one `rollback` goes back to."""
+    from shipmate.cli.releases import show_releases
+    from shipmate.shipping.shelved import delete
+    from shipmate.shipping.shelved import releases as listed
+
+    project = bootstrap.load(folder)
+    if unwanted:
+        say(f"Deleted {delete(project, unwanted)}.")
+    elif as_json:
+        say_json(listed(project))
+    else:
+        show_releases(listed(project))
+
+
+@command("shipmate promote 3f47a4969920 my-assistant")
+@release
+@folder
+@by
+@reason
+@json_option
+def promote(release: str, folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
+    """Let a release answer, also while serving: running servers follow at once, and no turn is lost.
+
+    It is proven first. A file's release is taken in when somebody trusted has signed it.
+    """
+    from shipmate.shipping.switch import promote as promoted
+
+    switched = promoted(bootstrap.load(folder), release, by=by or _user(), reason=reason)
+    if as_json:
+        say_json(switched)
+    elif switched.is_news:
+        say((switched.live.release, "bold"), " answers now", _instead(switched.before.release), ".")
+    else:
+        say(f"{switched.live.release} answers already.")
+
+
+@command("shipmate rollback my-assistant --reason 'wrong refund rule'")
+@folder
+@by
+@reason
+@json_option
+def rollback(folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
+    """Take back what was let to people last, also while serving.
+
+    With a candidate on trial, the trial ends and what answered beside it answers everybody. Otherwise the release that
+    answered before answers again; a second time goes forth again.
+    """
+    from shipmate.shipping.switch import rollback as rolled_back
+
+    switched = rolled_back(bootstrap.load(folder), by=by or _user(), reason=reason)
+    live, trial = switched.live.release or "The folder as it is", switched.before.trial
+    if as_json:
+        say_json(switched)
+    elif trial:
+        say((live, "bold"), f" answers everybody: the trial {trial.run} of {trial.release} has ended.")
+    else:
+        say((live, "bold"), " answers again", _instead(switched.before.release), ".")
+
+
+@command("shipmate key my-assistant")
+@folder
+def key(folder: Path) -> None:
+    """Print the public key with which releases and verdicts are signed here; it is made at the first call.
+
+    Whoever shall trust them writes the line into `trusted_keys`, in the folder of their assistant. The key itself lies
+    in .shipmate/signing.key; a build runner gets what that file holds as SHIPMATE_SIGNING_KEY.
+    """
+    print(bootstrap.public_key(bootstrap.load(folder)))  # noqa: T201 - for pipes
+
+
+def _instead(release: str) -> str:
+    return f" instead of {release or 'the folder as it is'}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
