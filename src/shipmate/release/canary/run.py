@@ -17,6 +17,7 @@ __all__ = [
     "STEP",
     "VERDICT",
     "Ended",
+    "Evidence",
     "Logbook",
     "Run",
     "rules_of",
@@ -49,6 +50,8 @@ class Run(Record, frozen=True, kw_only=True):
     salt: str
     # A hash of what the candidate has otherwise than the control.
     change: str
+    # SHA-256 of the candidate's prompt; empty where it has the control's.
+    prompt: str = ""
     # Of the control's turns, so many does the judge see; of the candidate's, all.
     judged_control: float = 0.1
     evidence: Evidence = "live"

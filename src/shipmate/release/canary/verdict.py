@@ -1,0 +1,112 @@
+"""A verdict as a file: signed, with all that it rests on, so that others may act on it and nobody can change it."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from shipmate.disk import disk_faults
+from shipmate.errors import Damaged
+from shipmate.messages import Record
+from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
+from shipmate.release.canary.run import Evidence, Run
+from shipmate.signing import Signature, Signer, verify
+
+__all__ = ["Ruling", "read_ruling", "ruling_of", "sealed", "unfit_for_promotion"]
+
+PURPOSE = "verdict"
+MOST_BYTES = 1 << 20
+
+
+class Ruling(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verdict, and what it is a verdict on."""
+
+    version: Literal[1] = 1
+    run: str
+    verdict: Verdict
+    # It will not change any more.
+    ended: bool
+    # Seconds since the epoch, UTC.
+    at: float
+    evidence: Evidence
+    control: str
+    candidate: str
+    # What the candidate is, and what answered beside it; an empty one was the folder as it was.
+    release: str
+    control_release: str
+    # Hashes of what the candidate has otherwise, and of its prompt alone.
+    change: str
+    prompt: str
+    # The report of the gate that it passed; empty: it was begun without one.
+    gate: str
+    reasons: tuple[Reason, ...]
+    figures: tuple[Figure, ...]
+
+
+class Sealed(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the file."""
+
+    ruling: Ruling
+    signature: Signature
+
+
+def ruling_of(run: Run, decision: Decision) -> Ruling:
+    """Return a decision as a ruling on its run."""
+    return Ruling(
+        run=run.run,
+        verdict=decision.verdict,
+        ended=decision.ended,
+        at=decision.at,
+        evidence=run.evidence,
+        control=run.control,
+        candidate=run.candidate,
+        release=run.release,
+        control_release=run.control_release,
+        change=run.change,
+        prompt=run.prompt,
+        gate=run.gate,
+        reasons=decision.reasons,
+        figures=decision.figures,
+    )
+
+
+def sealed(ruling: Ruling, signer: Signer) -> bytes:
+    """Return the content of a verdict's file."""
+    content = Sealed(ruling=ruling, signature=signer.sign(_signed(ruling), purpose=PURPOSE))
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def read_ruling(path: Path, trusted: Collection[str]) -> Ruling:
+    """Return what a verdict's file says.
+
+    Raises `Damaged` for one that was changed after it was signed, `Untrusted` for a stranger's, and `StorageError`.
+    """
+    with disk_faults(path), path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    try:
+        found = msgspec.json.decode(content[:MOST_BYTES], type=Sealed)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        do = "take it anew: `shipmate canary verdict --file`"
+        raise Damaged(f"{path} is no verdict: {error}", do=do) from error
+    verify(_signed(found.ruling), found.signature, purpose=PURPOSE, trusted=trusted)
+    return found.ruling
+
+
+def unfit_for_promotion(ruling: Ruling, *, release: str = "", prompt: str = "") -> str:
+    """Return why a verdict promotes nothing, or not this release or prompt; empty when it does."""
+    if ruling.verdict is not Verdict.PROMOTE:
+        return f"The verdict is {ruling.verdict}, and only PROMOTE promotes."
+    if ruling.evidence != "live":
+        return f"The verdict rests on a {ruling.evidence}: only a trial on live traffic promotes."
+    if not ruling.gate:
+        return "The trial was begun without a passing gate."
+    if release and release != ruling.release:
+        return f"The verdict is on the release {ruling.release}, and this is {release}."
+    if prompt and prompt != ruling.prompt:
+        return f"The verdict is on a prompt with the hash {ruling.prompt or 'of the control'}, and this is {prompt}."
+    return ""
+
+
+def _signed(ruling: Ruling) -> bytes:
+    return msgspec.json.encode(ruling, order="deterministic")
