@@ -45,6 +45,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     # Of each reply.
     latency_ms: tuple[float, ...] = ()
     ttft_ms: tuple[float, ...] = ()
+    # What went wrong around the assistant, such as a model server that was down: then this says nothing of it.
+    fault: str = ""
 
     @property
     def text(self) -> str:
