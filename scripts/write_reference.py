@@ -16,6 +16,8 @@ from fastapi.routing import APIRoute
 from shipmate import bootstrap, config, errors
 from shipmate.adapters.onnx import OnnxSettings
 from shipmate.adapters.openai_compatible import OpenAICompatibleSettings, OpenAIEmbedderSettings
+from shipmate.adapters.openfeature import OpenFeatureSettings
+from shipmate.adapters.posthog import PostHogSettings
 from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
 from shipmate.adapters.sqlite.store import SqliteSettings
 from shipmate.charter import RULES, WARNINGS
@@ -53,6 +55,7 @@ ADAPTERS: dict[str, dict[str, type[msgspec.Struct] | None]] = {
         "sentence_transformers": SentenceTransformersSettings,
     },
     "store": {"sqlite": SqliteSettings},
+    "flags": {"hash": None, "openfeature": OpenFeatureSettings, "posthog": PostHogSettings},
 }
 
 

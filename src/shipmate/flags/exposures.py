@@ -65,6 +65,6 @@ def _seen(event: Event) -> Exposure:
 
 def _joined(one: Exposure, other: Exposure) -> Exposure:
     """Return the earlier of two exposures of a user."""
-    first, second = sorted((one, other), key=lambda exposure: (exposure.ts, exposure.event_id))
+    first, second = sorted((one, other), key=lambda exposure: (exposure.ts, exposure.event_id, exposure.variant))
     crossed = one.crossed or other.crossed or first.variant != second.variant
     return msgspec.structs.replace(first, crossed=crossed)

@@ -81,6 +81,7 @@ def matured_event(matured: Matured) -> Event:
         charter_sha=opening.charter_sha,
         index_sha=opening.index_sha,
         model=opening.model,
+        consent=opening.consent,
         data={
             "ftr_label": label.ftr,
             "resolved": label.resolved,
