@@ -10,6 +10,7 @@ from shipmate.statistics.intervals import Interval
 __all__ = ["quantile_gap", "quantile_of"]
 
 DRAWS = 300
+FEWEST_USERS = 30
 # Of the values above the quantile, so many times as many are kept, and never fewer than so many.
 KEPT = 5
 FEWEST_KEPT = 1_000
@@ -35,10 +36,10 @@ def quantile_gap(
 ) -> Interval | None:
     """Return the candidate's quantile less `scale` times the control's, with its interval, drawn by user.
 
-    Nothing where one of them has no values. The same values and seed give the same interval.
+    Nothing where one of them has values of fewer than thirty users: what is slow for few tells nothing. The same values and seed give the same interval.
     """
     ours, theirs = _Drawn(candidate, q), _Drawn(control, q)
-    if not (ours.values.size and theirs.values.size):
+    if min(ours.users, theirs.users) < FEWEST_USERS:
         return None
     rng = np.random.default_rng(seed)
     gaps = ours.drawn(rng, draws) - scale * theirs.drawn(rng, draws)
@@ -60,12 +61,16 @@ class _Drawn:
         self._owner = np.repeat(np.arange(len(sizes)), sizes)[order]
         self._q = q
 
+    @property
+    def users(self) -> int:
+        return len(self._sizes)
+
     def whole(self) -> float:
-        return float(self._at(np.ones((1, len(self._sizes)), dtype=np.int64))[0])
+        return float(self._at(np.ones((1, self.users), dtype=np.int64))[0])
 
     def drawn(self, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
         """Return the quantile of so many draws of as many users."""
-        users = len(self._sizes)
+        users = self.users
         drawn = rng.integers(users, size=(draws, users)) + np.arange(draws)[:, None] * users
         return self._at(np.bincount(drawn.ravel(), minlength=draws * users).reshape(draws, users))
 
