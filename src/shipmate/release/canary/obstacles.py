@@ -89,9 +89,9 @@ def _error_of_power(judge: Calibration) -> float:
 
 
 def _silence(counts: Counts, rules: Rules) -> Iterator[str]:
-    """Doubt a gain that may only be that unhappy users left without a word."""
+    """Doubt a gain that may only be that unhappy users left without a word; fewer silent ones cannot fake a gain."""
     gap = difference(counts.silence)
-    if abs(gap.value) <= NORMAL.inv_cdf(0.975) * gap.error:
+    if gap.value <= NORMAL.inv_cdf(0.975) * gap.error:
         return
     audited = (counts.candidate.audits.issues, counts.control.audits.issues)
     least = rules.guardrails.min_audits

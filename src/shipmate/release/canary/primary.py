@@ -23,8 +23,10 @@ def needed_information(primary: Primary) -> float:
 
 
 def is_due(counts: Counts, rules: Rules, looks: Sequence[Look]) -> bool:
-    """Return whether another whole period has passed, in a step in which something may be promoted."""
+    """Return whether another whole period has passed, and one at a share at which something may be promoted."""
     if any(step.is_watch and step.share >= counts.share for step in rules.steps):
+        return False
+    if not looks and counts.at - counts.share_since < rules.look_s:
         return False
     periods = (counts.at - counts.started_at) // rules.look_s
     taken = (looks[-1].at - counts.started_at) // rules.look_s if looks else 0
