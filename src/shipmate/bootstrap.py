@@ -15,7 +15,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, Problem, UsageError
+from shipmate.errors import Damaged, Missing, ModelError, Problem, ProjectError, UsageError
 from shipmate.journal import user_hash
 from shipmate.knowledge import repair
 from shipmate.live import FollowedLive, Live
@@ -23,23 +23,21 @@ from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import Clock
 from shipmate.running import Running, Shared, SystemOfRecord
-from shipmate.scopes import Version, scopes_of
+from shipmate.scopes import scopes_of
 from shipmate.turn import Assistant
 from shipmate.versions import (
     Shelf,
-    close,
-    embedder_if_any,
     has_outdated_index,
     holds_passages,
     index_folder,
     ingest,
     ingested,
-    mend,
     open_version,
     opened,
 )
 
 if TYPE_CHECKING:
+    from shipmate.shipping.sides import Drift
     from shipmate.tickets.begin import Begun, Progress
     from shipmate.upkeep import Upgrade
 
@@ -49,6 +47,7 @@ __all__ = [
     "abandoned",
     "adrift",
     "backup",
+    "begin_serving",
     "changes",
     "check",
     "check_store",
@@ -62,6 +61,7 @@ __all__ = [
     "init_from_tickets",
     "load",
     "lock_stack",
+    "meant_release",
     "neighbourhood",
     "open_assistant",
     "open_house",
@@ -238,8 +238,30 @@ def public_key(project: Project) -> str:
 
 
 def serving(project: Project) -> FolderLock:
-    """Hold the folder as its one server while a `with` block runs; raise `FolderInUse` while there is another."""
+    """Hold the folder as its one server while a `with` block runs; raise `FolderInUse` while there is another.
+
+    Raises `ProjectError` at once where a layer was changed while the stack is frozen, and nobody answers for it.
+    """
+    found = config.check_stack_lock(project, SystemClock(), releases=layers.releases(project))
+    if changed := [problem for problem in found if not problem.warning]:
+        raise ProjectError(changed)
     return FolderLock(state_folder(project) / "serve.lock", "serve")
+
+
+def meant_release(project: Project, written: str) -> str:
+    """Return the id of the release that is meant, who may have been named by its beginning; nothing for the folder."""
+    from shipmate.release.shelf import found
+
+    return found(state_folder(project), written) if written else ""
+
+
+def begin_serving(project: Project) -> "Drift | None":
+    """Finish what an interrupted promotion left; return how the folder differs from the release that is live, if one is."""
+    from shipmate.shipping.sides import drift
+    from shipmate.shipping.switch import settle
+
+    settle(project)
+    return drift(project)
 
 
 def backup(folder: Path, archive: Path) -> None:
@@ -280,22 +302,13 @@ def check_store(project: Project) -> "Upgrade":
     return upgrade(project.folder, dry_run=True)
 
 
-async def search(project: Project, words: str, limit: int) -> list[Hit]:
-    """Return the passages that a question finds."""
+async def search(project: Project, words: str, limit: int, *, release: str = "") -> list[Hit]:
+    """Return the passages that a question finds, in a built release or in the folder as it is."""
     groups = _groups(project, shared=False).get(LOCAL, frozenset())
-    embedder = await embedder_if_any(project)
-    reranker = await layers.open_reranker(project)
-    await mend(project, embedder)
-    try:
-        with ingested(project, embedder) as collections:
-            question = Question(text=words, standalone=words)
-            scope = scopes_of(
-                Version(project=project, collections=collections, embedder=embedder, reranker=reranker)
-            ).of(groups)
-            return await scope.search.passages(question, limit, groups)
-    finally:
-        await close(embedder)
-        await close(reranker)
+    async with open_version(project, release, has_model=False) as version:
+        question = Question(text=words, standalone=words)
+        scope = scopes_of(version.under(project.curation)).of(groups)
+        return await scope.search.passages(question, limit, groups)
 
 
 def neighbourhood(project: Project, name: str, most_entities: int) -> Neighbourhood:

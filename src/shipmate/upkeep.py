@@ -4,6 +4,8 @@ A backup holds `shipmate.db`, `index/` and `install.key`, each consistent in its
 index as of one commit, and so graph and vectors; the next ingest brings those in step. It is taken while the assistant serves and ingests. The two need not be of the same moment:
 a citation's words are kept with the turn, so a conversation reads well whatever the index holds. It also holds the
 copies in `websites/`: without them, an ingest while a site is down would take its pages for removed.
+
+Of releases it holds what they consist of, and which one is live: their indexes are made again when they are opened.
 """
 
 import re
@@ -24,6 +26,10 @@ from shipmate.adapters.tantivy_snapshot import check_index, snapshot_index
 from shipmate.disk import disk_faults
 from shipmate.errors import Damaged, Missing
 from shipmate.knowledge.vectors_snapshot import check_vectors, snapshot_vectors
+from shipmate.live import LIVE, read_live
+from shipmate.release.bundle import FILES, MANIFEST, SIGNATURE, SNAPSHOT
+from shipmate.release.shelf import LOCK, RELEASES, shelved
+from shipmate.signing import KEY as SIGNING_KEY
 from shipmate.sql import GRAPH_MIGRATIONS, MIGRATIONS, Migration
 
 __all__ = ["Upgrade", "backup", "copy_index", "restore", "upgrade"]
@@ -41,6 +47,7 @@ KNOWN = re.compile(
     r"(meta\.json|\.managed\.json|\.tantivy-[a-z]+\.lock|[0-9a-f]{32}\.[\w.]+"
     r"|graph\.db|vectors\.json|\d+\.\w+(\.\d+)?\.npy)"
     r"|websites/[0-9a-f]+/(pages\.json|[0-9a-f]+\.\w+)"
+    r"|live\.json|signing\.key|releases/[0-9a-f]{12}/(manifest\.json|signature\.json|(files|snapshot)/.+)"
 )
 
 
@@ -81,9 +88,24 @@ def _save(state: Path, archive: Path) -> None:
         if not any(copy.iterdir()):
             raise _nothing_in(state)
         _copy_websites(state / WEBSITES, copy / WEBSITES)
-        if (state / KEY).exists():
-            shutil.copyfile(state / KEY, copy / KEY)
+        for key in (KEY, SIGNING_KEY):
+            if (state / key).exists():
+                shutil.copyfile(state / key, copy / key)
+        _copy_releases(state, copy)
         pack(copy, archive)
+
+
+def _copy_releases(state: Path, copy: Path) -> None:
+    """Copy what releases consist of, and which one is live; nobody promotes or deletes one meanwhile."""
+    with FolderLock(state / LOCK, "", is_shared=True):
+        if (state / LIVE).exists():
+            shutil.copyfile(state / LIVE, copy / LIVE)
+        for release in shelved(state):
+            home, target = state / RELEASES / release, copy / RELEASES / release
+            for part in (FILES, SNAPSHOT):
+                shutil.copytree(home / part, target / part)
+            for name in (MANIFEST, SIGNATURE):
+                shutil.copyfile(home / name, target / name)
 
 
 def copy_index(folder: Path, target: Path) -> None:
@@ -163,7 +185,7 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
 def _alone(state: Path, purpose: str) -> Iterator[None]:
     """Hold the folder against everybody who serves, ingests, or has its store open."""
     with ExitStack() as held:
-        for name in ("serve.lock", "ingest.lock", SHARED):
+        for name in ("serve.lock", "ingest.lock", LOCK, SHARED):
             held.enter_context(FolderLock(state / name, purpose))
         yield
 
@@ -196,6 +218,7 @@ def _prove(restored: Path) -> None:
         _prove_database(restored / DATABASE)
     if KEY in names:
         install_key(restored)
+    _prove_releases(restored)
     for index in indexes:
         check_index(index)
     for graph in _graphs(restored / INDEX):
@@ -204,6 +227,14 @@ def _prove(restored: Path) -> None:
             pending_migrations(connection, graph, known=GRAPH_MIGRATIONS)
     for vectors in _vectors(restored / INDEX):
         check_vectors(vectors)
+
+
+def _prove_releases(restored: Path) -> None:
+    """Raise `Damaged` where a release is to answer that is not there; each proves itself when it is opened."""
+    live = read_live(restored)
+    needed = {live.release, live.previous, live.trial.release if live.trial else ""} - {""}
+    if missing := sorted(needed - {*shelved(restored)}):
+        raise Damaged(f"it says that the release {missing[0]} answers, and does not hold it")
 
 
 def _prove_database(path: Path) -> None:

@@ -51,8 +51,8 @@ INDEX = "index"
 
 
 @asynccontextmanager
-async def open_version(project: Project, release: str = "") -> AsyncIterator[Version]:
-    """Open a built release, or the folder as it is; give everything back at the end.
+async def open_version(project: Project, release: str = "", *, has_model: bool = True) -> AsyncIterator[Version]:
+    """Open a built release, or the folder as it is; give everything back at the end. Who only searches needs no model.
 
     Raises `NoIndex` before documents were ingested, `Missing` for a release that is not there, and `ProjectError` where
     settings do not fit.
@@ -69,7 +69,7 @@ async def open_version(project: Project, release: str = "") -> AsyncIterator[Ver
         else:
             await mend(project, embedder)
             collections = held.enter_context(ingested(project, embedder))
-        model = layers.open_model(built)
+        model = layers.open_model(built) if has_model else None
         held.push_async_callback(close, model)
         yield Version(
             project=built,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from shipmate import bootstrap
-from shipmate.cli.options import command, folder, index_first, json_option, question_first
+from shipmate.cli.options import command, folder, index_first, json_option, question_first, release_option
 from shipmate.cli.reports import show_hits, show_trace
 from shipmate.cli.screen import say, say_json, terminal
 from shipmate.cli.turns import print_turn, show_citations
@@ -22,14 +22,15 @@ __all__ = ["ask", "explain", "search"]
 @folder
 @json_option
 @click.option("--conversation", default="", metavar="ID", help="Go on with this conversation.")
-def ask(question: str, folder: Path, *, as_json: bool, conversation: str) -> None:
+@release_option
+def ask(question: str, folder: Path, *, as_json: bool, conversation: str, release: str) -> None:
     """Answer one question, with citations, and exit.
 
     Where nothing was ingested yet, the documents are read first. Works while the assistant is serving.
     """
     question_first(question, folder)
     project = index_first(folder)
-    reply = asyncio.run(_ask(project, Ask(text=question, conversation_id=conversation), shown=not as_json))
+    reply = asyncio.run(_ask(project, Ask(text=question, conversation_id=conversation), release, shown=not as_json))
     if as_json:
         say_json(reply)
         return
@@ -38,8 +39,9 @@ def ask(question: str, folder: Path, *, as_json: bool, conversation: str) -> Non
         say((f"Why this answer: {shlex.join(('shipmate', 'explain', reply.turn_id, str(folder)))}", "dim"))
 
 
-async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:
-    async with bootstrap.open_assistant(project, shared=False) as assistant:
+async def _ask(project: Project, ask: Ask, release: str, *, shown: bool) -> Reply:
+    meant = bootstrap.meant_release(project, release)
+    async with bootstrap.open_assistant(project, shared=False, release=meant) as assistant:
         return await print_turn(assistant, ask, shown=shown)
 
 
@@ -47,11 +49,14 @@ async def _ask(project: Project, ask: Ask, *, shown: bool) -> Reply:
 @click.argument("words", help="What to look for.")
 @folder
 @click.option("--limit", type=click.IntRange(1, 100), default=8, show_default=True, help="How many passages.")
+@release_option
 @json_option
-def search(words: str, folder: Path, *, limit: int, as_json: bool) -> None:
+def search(words: str, folder: Path, *, limit: int, release: str, as_json: bool) -> None:
     """Show the passages that a question finds, with scores."""
     question_first(words, folder)
-    hits = asyncio.run(bootstrap.search(index_first(folder), words, limit))
+    project = index_first(folder)
+    meant = bootstrap.meant_release(project, release)
+    hits = asyncio.run(bootstrap.search(project, words, limit, release=meant))
     if as_json:
         say_json(hits)
     else:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from shipmate import bootstrap
-from shipmate.cli.options import command, folder, index_first
+from shipmate.cli.options import command, folder, index_first, release_option
 from shipmate.cli.prose import Prose
 from shipmate.cli.reports import show_trace
 from shipmate.cli.screen import complain, say
@@ -22,15 +22,17 @@ KEYS = "/new begins anew, /why explains the last answer, Ctrl-D leaves"
 
 @command("shipmate chat my-assistant")
 @folder
-def chat(folder: Path) -> None:
+@release_option
+def chat(folder: Path, *, release: str) -> None:
     """Talk with the assistant; follow-ups are understood.
 
     /new begins a new conversation, /why explains the last answer, Ctrl-D or /quit leaves. Ctrl-C ends a running answer.
     """
     project = index_first(folder)
+    opening = bootstrap.open_assistant(project, shared=False, release=bootstrap.meant_release(project, release))
     with asyncio.Runner() as runner:
         opened = AsyncExitStack()
-        assistant = runner.run(opened.enter_async_context(bootstrap.open_assistant(project, shared=False)))
+        assistant = runner.run(opened.enter_async_context(opening))
         try:
             Talk(assistant, runner).run()
         finally:

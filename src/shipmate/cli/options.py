@@ -15,12 +15,15 @@ from shipmate.errors import NoIndex, ProjectError, UsageError
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestReport
 
-__all__ = ["command", "folder", "index_first", "ingest_shown", "json_option", "question_first"]
+__all__ = ["command", "folder", "index_first", "ingest_shown", "json_option", "question_first", "release_option"]
 
 Function = Callable[..., Any]
 
 folder = click.argument(
     "folder", type=click.Path(path_type=Path), default=Path(), help="The assistant's folder; by default this one."
+)
+release_option = click.option(
+    "--release", default="", metavar="ID", help="Answer from this built release, not from the folder as it is."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 

@@ -1,6 +1,7 @@
 """The command that serves."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,7 +9,13 @@ from shipmate import bootstrap
 from shipmate.cli.options import command, folder, index_first
 from shipmate.cli.screen import say
 
+if TYPE_CHECKING:
+    from shipmate.shipping.sides import Drift
+
 __all__ = ["serve"]
+
+# So many files and documents are named that differ.
+NAMED = 3
 
 
 @command("shipmate serve my-assistant --port 8090")
@@ -28,9 +35,26 @@ def serve(folder: Path, *, host: str, port: int | None) -> None:
     """
     from shipmate.server.run import serve_project
 
-    project = index_first(folder)
+    project = bootstrap.load(folder)
+    drift = bootstrap.begin_serving(project)
+    if drift is None:
+        project = index_first(folder)
     with bootstrap.serving(project):
+        if drift:
+            _tell_drift(drift, folder)
         serve_project(project, host=host, port=-1 if port is None else port, listening=_announce)
+
+
+def _tell_drift(drift: "Drift", folder: Path) -> None:
+    """Say which release answers, and that the folder is another one by now."""
+    say("The release ", (drift.release, "bold"), " answers.")
+    if drift.files or drift.documents:
+        changed = ", ".join([*drift.files[:NAMED], *drift.documents[:NAMED]])
+        count = len(drift.files) + len(drift.documents)
+        say(
+            f"The folder differs from it in {count} of its files and documents: {changed}{', ...' if count > NAMED else ''}."
+        )
+        say((f"  shipmate diff {drift.release} dev {folder}", "dim"))
 
 
 def _announce(name: str, address: str) -> None:
