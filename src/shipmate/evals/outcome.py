@@ -39,6 +39,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     language: str = ""
     # In the order of the calls; None: the assistant has no tools.
     tools: tuple[ToolUse, ...] | None = None
+    # The assistant can hand a conversation over to a person.
+    hands_over: bool = False
     # What holds in the end, by name.
     state: dict[str, object] = field(default_factory=dict)
     usage: Usage = Usage()

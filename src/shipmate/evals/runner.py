@@ -167,9 +167,12 @@ class Runner:
             done = sum(map(len, tries.values()))
             self._progress(done, len(jobs))
 
-        async with asyncio.TaskGroup() as group:
-            for case, epoch in jobs:
-                group.create_task(one(case, epoch))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for case, epoch in jobs:
+                    group.create_task(one(case, epoch))
+        except* UsageError as errors:
+            raise errors.exceptions[0] from None
         return tries
 
     async def _try(self, suite: Suite, case: Case, epoch: int, settings: Settings, limit: "Limit") -> Try:

@@ -20,9 +20,13 @@ __all__ = [
     "ttft_p95_s",
 ]
 
+HANDOFF = "handoff"
 
-def is_kind(outcome: Outcome, value: Any) -> tuple[float, str]:
+
+def is_kind(outcome: Outcome, value: Any) -> tuple[float | None, str]:
     """Tell whether the reply is of one of these kinds."""
+    if HANDOFF in value and not outcome.hands_over:
+        return None, "The assistant cannot hand over to a person yet."
     return float(outcome.kind in value), f"The reply is of the kind `{outcome.kind}`."
 
 
