@@ -11,6 +11,7 @@ from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.chat import chat
 from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
+from shipmate.cli.evaluate import BLOCKED, HELD, UNSOUND, evaluate
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
 from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
@@ -31,6 +32,7 @@ COMMANDS = (
     search,
     graph,
     check,
+    evaluate,
     explain,
     compare,
     block,
@@ -60,6 +62,9 @@ EXIT_CODES = {
     5: "what was named does not exist",
     6: "the disk or the database refuses",
     7: "the language model failed; only `doctor` ends so, since questions are answered with quotes then",
+    BLOCKED: "a case of `eval run` failed, or `eval gate` blocks the change",
+    HELD: "`eval gate` holds the change: a person decides, and it does not count as passing",
+    UNSOUND: "too many cases of `eval run` ended in an error for the rest to say anything",
     130: "interrupted by Ctrl-C",
 }
 

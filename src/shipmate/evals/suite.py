@@ -15,13 +15,14 @@ from shipmate.messages import Record
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
-__all__ = ["BASELINE", "EVALS", "QUARANTINE", "Suite", "digest_of", "read", "schema", "suite_of"]
+__all__ = ["BASELINE", "EVALS", "LABELS", "QUARANTINE", "Suite", "digest_of", "read", "schema", "suite_of"]
 
 EVALS = "evals"
 BASELINE = "baseline.jsonl"
+LABELS = "judge-labels.jsonl"
 QUARANTINE = "quarantine.yml"
 # Files of `evals/` that hold no cases.
-OTHERS = frozenset({BASELINE, QUARANTINE})
+OTHERS = frozenset({BASELINE, LABELS, QUARANTINE})
 MOST_LINES_BYTES = 16 * MAX_BYTES
 NO_DEFAULTS = Defaults()
 

@@ -1,4 +1,4 @@
-"""Holds an assistant against its eval cases: opens it on a store of its own, so that no journal and no limit is touched."""
+"""An assistant opened on a store of its own, so that neither the journal nor a limit is touched."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager

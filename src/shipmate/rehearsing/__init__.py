@@ -1,0 +1,1 @@
+"""Composition of what holds an assistant against its eval cases."""
