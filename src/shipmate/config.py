@@ -24,7 +24,18 @@ from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, origins
 from shipmate.stack import LAYERS, Lock, Stack
-from shipmate.trial import CANARY, LAYERS_ON_TRIAL, CanaryFile, Variant, faults_in_prompt, is_file, unsound
+from shipmate.trial import (
+    CANARY,
+    LAYERS_ON_TRIAL,
+    PILOT,
+    CanaryFile,
+    PilotFile,
+    Variant,
+    faults_in_prompt,
+    is_file,
+    named_twice,
+    unsound,
+)
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
 __all__ = [
@@ -90,9 +101,10 @@ RECORDS: dict[str, type[Section]] = {
     RELATIONS: RelationsFile,
     CURATION: CurationFile,
     CANARY: CanaryFile,
+    PILOT: PilotFile,
 }
-# What no answer of the folder as it is depends on: neither changes its digest.
-APART = frozenset({CURATION, CANARY})
+# What no answer of the folder as it is depends on: none changes its digest.
+APART = frozenset({CURATION, CANARY, PILOT})
 # What teams have already is read as it is.
 UNVERSIONED = frozenset({CANARY})
 
@@ -112,6 +124,8 @@ class Project(Record, frozen=True, kw_only=True):
     prompt: str
     # What is to be tried on live traffic, with the words of each prompt.
     canary: CanaryFile | None = None
+    # Who is to try a release first.
+    pilot: PilotFile | None = None
     # The YAML files that were read, by name, with the line of every value.
     files: dict[str, Source]
     # SHA-256 of all that was read, save for the curation, which has one of its own, and for what is only on trial.
@@ -164,6 +178,7 @@ def load_built(files: Path, project: Project) -> Project:
         groups=now.groups,
         store=now.store,
         memory=now.memory,
+        flags=now.flags,
         regions=now.regions,
         frozen_until=project.frozen_until,
         freeze_exception=now.freeze_exception,
@@ -187,6 +202,7 @@ def _loaded(folder: Path, reading: "_Reading", *, needs_charter: bool, finds_doc
         curation=reading.curation(),
         prompt=reading.prompt(canary),
         canary=canary,
+        pilot=reading.record(PILOT, PilotFile, named_twice),
         files=reading.files,
         digest=_digest({name: content for name, content in reading.contents.items() if name not in APART}),
         charter_digest=_charter_digest(reading.contents),
@@ -246,7 +262,8 @@ def check(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> lis
 
     `releases` says which software serves each layer.
     """
-    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project), *_trial(project)]
+    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project)]
+    problems += [*_trial(project), *_pilot(project, _today(clock))]
     if project.charter:
         # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
@@ -558,6 +575,24 @@ def _trial(project: Project) -> Iterator[Problem]:
     if file.model and file.model != model.settings.get("model"):
         what = f"`model` is {file.model}, and stack.yml has {model.settings.get('model') or model.adapter}."
         yield source.problem(("model",), what, "What answers is the one in stack.yml.", warning=True)
+
+
+def _pilot(project: Project, today: date) -> Iterator[Problem]:
+    """Yield where a pilot is not the one that the charter promises, or is over."""
+    file, source = project.pilot, project.source(PILOT)
+    if file is None:
+        return
+    promised = project.charter.pilot if project.charter else None
+    if promised and len(file.users) != promised.users:
+        what = f"{len(file.users)} users are named, and the charter promises a pilot with {promised.users}."
+        yield source.problem(("users",), what, "Name as many, or change `pilot:` in charter.yml.", warning=True)
+    if promised and file.flag != promised.flag:
+        what = f"The flag is `{file.flag}`, and the charter's is `{promised.flag}`."
+        yield source.problem(("flag",), what, "Write the same in both places.", warning=True)
+    if file.until and file.until < today:
+        what = f"The pilot was to be over on {file.until}."
+        do = "Look at `shipmate pilot report`, and stop it or set another day."
+        yield source.problem(("until",), what, do, warning=True)
 
 
 def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:

@@ -176,14 +176,22 @@ def open_model(project: Project) -> ChatModel | None:
 def problems(project: Project) -> list[Problem]:
     """Return where the stack's settings are not what its adapters take."""
     found: list[Problem] = []
-    for settle in (open_model, index_settings, embedder_settings, reranker_settings, store_settings):
+    settled = {
+        "model": open_model,
+        "index": index_settings,
+        "embedder": embedder_settings,
+        "reranker": reranker_settings,
+        "store": store_settings,
+        "flags": flags_settings,
+    }
+    for layer, settle in settled.items():
         try:
             settle(project)
         except ProjectError as error:
             found += error.problems
         except UsageError as error:
-            # A key that is not here may be where the assistant is served.
-            found.append(project.source("stack.yml").problem(("model",), error.what, error.do, warning=True))
+            # A key or an extra that is not here may be where the assistant is served.
+            found.append(project.source("stack.yml").problem((layer,), error.what, error.do, warning=True))
     return found
 
 

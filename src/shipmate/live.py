@@ -12,7 +12,7 @@ from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged
 from shipmate.messages import Record
 
-__all__ = ["BUCKETS", "LIVE", "FollowedLive", "Live", "Trial", "bucket", "read_live", "write_live"]
+__all__ = ["BUCKETS", "LIVE", "FollowedLive", "Live", "Mode", "Trial", "bucket", "read_live", "write_live"]
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
-"""`canary.yml`: the variants on trial, and the rules by which one of them is promoted or taken back."""
+"""`canary.yml` and `pilot.yml`: what is tried, on whom, and the rules by which it is promoted or taken back."""
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -15,12 +16,14 @@ __all__ = [
     "CANARY",
     "HARMS",
     "LAYERS_ON_TRIAL",
+    "PILOT",
     "Canary",
     "CanaryFile",
     "Guardrails",
     "HallucinationRule",
     "HarmRule",
     "Judging",
+    "PilotFile",
     "Primary",
     "Ramp",
     "Srm",
@@ -29,6 +32,7 @@ __all__ = [
     "faults_in_prompt",
     "fraction",
     "is_file",
+    "named_twice",
     "ramp",
     "seconds",
     "split",
@@ -374,3 +378,33 @@ def _steps(steps: tuple[Step, ...], source: Source) -> Iterator[Problem]:
         if is_last and step.mode == "harm":
             what = "The last step decides nothing."
             yield source.problem((*path, "mode"), what, "Take `mode: harm` out, or add a step that decides.")
+
+
+PILOT = "pilot.yml"
+
+
+class PilotFile(Section, frozen=True, kw_only=True):
+    """Who tries a release before everybody else does."""
+
+    version: Literal[1] = 1
+    flag: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$", description="The flag that lets them in, as in the charter.")
+    ] = "pilot"
+    users: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
+        Meta(min_length=1, description="The names of their API keys, `local`, or the ids of their browsers."),
+    ]
+    candidate: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$", description="What events and reports call it.")
+    ] = "candidate"
+    release: Annotated[str, Meta(description="The built release that they try; or named at the start.")] = ""
+    until: Annotated[date | None, Meta(description="The day on which it is to be over.")] = None
+
+
+def named_twice(file: PilotFile, source: Source) -> Iterator[Problem]:
+    """Yield what a `pilot.yml` says that cannot be meant."""
+    for number, user in enumerate(file.users):
+        if user in file.users[:number]:
+            yield source.problem(("users", number), f"`{user}` stands here again.", "Name each user once.")
+    if file.candidate == "control":
+        yield source.problem(("candidate",), "The candidate is called `control`.", "Give it a name of its own.")

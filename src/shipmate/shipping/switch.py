@@ -15,7 +15,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults, keep_names, write_whole
 from shipmate.errors import Damaged, Missing, ProjectError, UsageError
-from shipmate.live import Live, read_live, write_live
+from shipmate.live import Live, Mode, Trial, read_live, write_live
 from shipmate.messages import Event, Record
 from shipmate.release import bundle
 from shipmate.release.seal import broken, seal
@@ -24,7 +24,7 @@ from shipmate.shipping.shelved import brought, check_signature, is_file, trusted
 from shipmate.signing import open_signer
 from shipmate.versions import built_project, is_index_sound, make_index, release_library
 
-__all__ = ["Switched", "make_ready", "promote", "rollback", "settle"]
+__all__ = ["Switched", "end_trial", "make_ready", "promote", "rollback", "settle", "try_out"]
 
 NOTE = "next.json"
 
@@ -91,6 +91,45 @@ def rollback(project: Project, *, by: str = "", reason: str = "") -> Switched:
             make_ready(project, before.previous)
         live = msgspec.structs.replace(before, release=before.previous, previous=before.release)
         return _switched(project, before, live, _event("release.rolled_back", live.release, before.release, by, reason))
+
+
+def try_out(project: Project, trial: Trial, event: Event) -> Switched:
+    """Let a release answer those whom a trial puts beside the others; running servers follow at once.
+
+    Its id may be written by its beginning. Raises as `promote` does, and `UsageError` while another trial runs; then
+    nothing has changed.
+    """
+    state = project.state
+    with FolderLock(state / LOCK, "trial"):
+        _settle(project)
+        before = read_live(state)
+        if before.trial:
+            what = f"A {before.trial.mode} runs already (run {before.trial.run})."
+            raise UsageError(what, do="One trial at a time: wait for its end, or end it.")
+        release = found(state, trial.release)
+        if release == before.release:
+            do = "Build the candidate and name it: `shipmate build`."
+            raise UsageError(f"The release {release} is live already.", do=do)
+        check_signature(project, home_of(state, release))
+        _check_fit(built_project(project, release))
+        make_ready(project, release)
+        live = msgspec.structs.replace(before, trial=msgspec.structs.replace(trial, release=release))
+        return _switched(project, before, live, msgspec.structs.replace(event, release=release))
+
+
+def end_trial(project: Project, mode: Mode, event: Event) -> Switched:
+    """Answer everybody as those who are in no trial; `event` is told of the run that ends.
+
+    Raises `FolderInUse`, and `Missing` where no trial of this mode runs; then nothing has changed.
+    """
+    with FolderLock(project.state / LOCK, "trial"):
+        _settle(project)
+        before = read_live(project.state)
+        if before.trial is None or before.trial.mode != mode:
+            raise Missing(f"No {mode} runs.", do=f"Begin one: `shipmate {mode} start`.")
+        live = msgspec.structs.replace(before, trial=None)
+        ended = msgspec.structs.replace(event, flag_key=before.trial.run, release=before.trial.release)
+        return _switched(project, before, live, ended)
 
 
 def settle(project: Project) -> None:
