@@ -108,6 +108,11 @@ def test_each_rule_reads_its_signal(seen: Sequence[Event], rule: int, ftr: int, 
         assert (label.rule, label.ftr, label.kind) == (rule, ftr, kind)
 
 
+def test_what_failed_is_said_in_a_word() -> None:
+    names = {"assistant.handoff.requested": "handoff", "sandbox.killed": "kill", "assistant.fallback": "fallback"}
+    assert {name: both(turn(), named(name))[0].reason for name in names} == names
+
+
 def test_an_earlier_rule_wins_over_a_later_one_whatever_came_first() -> None:
     fast, _ = both(turn(), thumbs(1, 30), reask(60, 60), named("assistant.handoff.requested", 90))
     assert fast.rule == 1

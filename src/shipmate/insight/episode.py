@@ -8,11 +8,11 @@ from typing import NamedTuple
 from shipmate.insight.labels import FAST, LATE, WINDOWS_S, Label, Window
 from shipmate.messages import Event, ReplyKind
 
-__all__ = ["CONFIRMING", "DOWN", "FAILED", "LEFT", "NEGATIVE", "REASKED", "UP", "Seen", "Signal", "fails", "label"]
+__all__ = ["CONFIRMING", "DOWN", "FAILED", "LEFT", "NEGATIVE", "REASKED", "UP", "Seen", "Signal", "failure", "label"]
 
 FAILED, DOWN, UP, NEGATIVE, REASKED, LEFT = "failed", "down", "up", "negative", "reasked", "left"
 # Handed to a person, ended by a policy, broken, or answered by rule alone: rooms to come name their events so.
-FAILS = re.compile(r"(?:^|[._])(?:handoff|kill|killed|error|fallback)(?:[._]|$)")
+FAILS = re.compile(r"(?:^|[._])(handoff|kill|error|fallback)(?:ed)?(?:[._]|$)")
 # Events by which somebody shows that an answer was of use.
 CONFIRMING = frozenset(("assistant.citation.opened", "assistant.task.succeeded"))
 # The rule by which a solution is known; those before it know of failures, those after it assume a solution.
@@ -46,13 +46,14 @@ class Seen:
     turns: dict[str, float] = field(default_factory=dict)
     opening: Event | None = None
     last_ts: float = 0.0
-    # Of each window, the id of the event that told its label, and the label.
-    told: dict[Window, tuple[str, Label]] = field(default_factory=dict)
+    # Of each window, the id of the event that told its label, and the label; where it was told here, the opening.
+    told: dict[Window, tuple[str, Label, Event | None]] = field(default_factory=dict)
 
 
-def fails(name: str) -> bool:
-    """Tell whether an event of this name means that the assistant itself did not get through."""
-    return FAILS.search(name) is not None
+def failure(name: str) -> str:
+    """Return in a word how the assistant itself did not get through by an event of this name; empty when it did."""
+    found = FAILS.search(name)
+    return found[1] if found else ""
 
 
 def label(

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
-from shipmate.insight.episode import CONFIRMING, DOWN, FAILED, LEFT, NEGATIVE, REASKED, UP, Seen, Signal, fails, label
+from shipmate.insight.episode import CONFIRMING, DOWN, FAILED, LEFT, NEGATIVE, REASKED, UP, Seen, Signal, failure, label
 from shipmate.insight.labels import FAST, LATE, MATURED, WINDOWS_S, Label, Matured, Window, label_of
 from shipmate.messages import Entry, Event, ReplyKind
 
@@ -62,8 +62,8 @@ class Labeller:
                 self._told(event)
             case name if name in CONFIRMING:
                 self._note(event.turn_id or event.issue_id, Signal(event.ts, event.event_id, "confirmed"))
-            case name if fails(name):
-                self._note(event.issue_id or event.turn_id, Signal(event.ts, event.event_id, FAILED, name))
+            case name if reason := failure(name):
+                self._note(event.issue_id or event.turn_id, Signal(event.ts, event.event_id, FAILED, reason))
 
     def mature(self, now: float) -> Iterator[Matured]:
         """Yield the labels of the windows that have passed by `now`, and those that have changed since they were told."""
@@ -141,7 +141,7 @@ class Labeller:
         window = event.data.get("window")
         for known in WINDOWS_S:
             if known == window:
-                self._of(event.issue_id, event.ts).told[known] = (event.event_id, label_of(event))
+                self._of(event.issue_id, event.ts).told[known] = (event.event_id, label_of(event), None)
 
     def _note(self, about: str, signal: Signal) -> None:
         if not about:
@@ -172,13 +172,20 @@ class Labeller:
                 heappush(self._due, (due, issue_id, window))
             return None
         said = self._label(issue_id, seen, seen.opening, window)
-        revised, before = seen.told.get(window, ("", None))
+        revised, before, opening = seen.told.get(window, ("", None, None))
         if said == before or (before is None and said.ftr is None):
             return None
         # The late window's first label takes the place of the fast one's.
         revised = revised or (seen.told[FAST][0] if window == LATE and FAST in seen.told else "")
-        matured = Matured(issue_id=issue_id, window=window, label=said, opening=seen.opening, revises=revised)
-        seen.told[window] = (matured.event_id, said)
+        matured = Matured(
+            issue_id=issue_id,
+            window=window,
+            label=said,
+            opening=seen.opening,
+            revises=revised,
+            before=(before, opening) if before and opening else None,
+        )
+        seen.told[window] = (matured.event_id, said, seen.opening)
         return matured
 
     def _label(self, issue_id: str, seen: Seen, opening: Event, window: Window) -> Label:

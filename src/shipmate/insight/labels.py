@@ -53,6 +53,8 @@ class Matured(Record, frozen=True, kw_only=True):
     opening: Event
     # The id of the event whose label this one takes the place of; empty for a first one.
     revises: str = ""
+    # What was told of this window before, as far as it was told here, and the opening turn of that time.
+    before: tuple[Label, Event] | None = None
 
     @property
     def event_id(self) -> str:

@@ -1,0 +1,267 @@
+"""Reads a report out of the journal, in one pass and in little memory."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
+from math import sqrt
+
+from shipmate.charter import METRICS, Charter, Goal
+from shipmate.insight.evaluations import EVALUATED, Evaluations, opinion
+from shipmate.insight.figures import group, row_values
+from shipmate.insight.labeller import Labeller
+from shipmate.insight.labels import MATURED
+from shipmate.insight.outcomes import OUTCOME, OUTCOME_PREFIX
+from shipmate.insight.report import Day, Figure, GoalProgress, Outcome, Report, status
+from shipmate.insight.tally import Tally
+from shipmate.insight.uptime import MINUTE, STARTED, STOPPED, Probed, Uptime
+from shipmate.messages import Entry, Event
+from shipmate.ports import EventLog
+from shipmate.statistics.intervals import Interval, normal_interval
+
+__all__ = ["Reading", "entries", "first_since", "read"]
+
+AT_ONCE = 2000
+# How long before the time that is asked for reading begins, so that no episode is met half-way.
+BEFORE_S = 24 * 3600.0
+DAY_S = 24 * 3600
+# The journal's time is the least of so many batches, so that a clock that leaps for a moment moves nothing.
+TIDE = 4
+# An event that comes twice is known by its id, of so many that came last.
+IDS_KEPT = 100_000
+
+
+class Reading:
+    """What was read so far."""
+
+    def __init__(
+        self,
+        *,
+        now: float,
+        since: float = 0.0,
+        release: str = "",
+        usd_per_h: float | None = None,
+        test_callers: frozenset[str] = frozenset(),
+    ) -> None:
+        """Begin; with a release, only what it answered counts."""
+        self._now, self._since, self._release, self._usd_per_h = now, since, release, usd_per_h
+        self._labeller = Labeller(test_callers)
+        self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
+        self._said: defaultdict[str, Evaluations] = defaultdict(Evaluations)
+        self._all_said = Evaluations()
+        self._uptime = Uptime()
+        self._outcomes: dict[str, tuple[str, float]] = {}
+        self._ids: set[str] = set()
+        self._earlier_ids: set[str] = set()
+        self._tide = [0.0] * TIDE
+        self._events = 0
+
+    def take(self, batch: Iterable[Entry]) -> None:
+        """Read entries; those that were read before count once."""
+        least = float("inf")
+        for entry in batch:
+            self._take(entry)
+            least = min(least, entry.event.ts)
+        self._tide = [*self._tide[1:], least]
+        self._mature(min(self._now, *self._tide))
+
+    def report(self, charter: Charter | None = None) -> Report:
+        """Return what was read."""
+        self._mature(self._now)
+        for probed in self._uptime.until(self._now):
+            self._probed(probed)
+        charter = charter or Charter()
+        whole = Tally()
+        of_release: defaultdict[str, Tally] = defaultdict(Tally)
+        of_day: defaultdict[int, Tally] = defaultdict(Tally)
+        for (release, day), tally in self._tallies.items():
+            for total in (whole, of_release[release], of_day[day]):
+                total.update(tally)
+        overall = group(whole, self._all_said, charter.slo, self._usd_per_h)
+        outcomes = tuple(_outcomes(self._outcomes.values()))
+        groups = [
+            group(tally, self._said[release], charter.slo, self._usd_per_h, release)
+            for release, tally in of_release.items()
+            if tally.turns
+        ]
+        figures = {figure.name: figure for figure in (*overall.rows, *overall.details)}
+        return Report(
+            at=self._now,
+            since=self._since,
+            events=self._events,
+            overall=overall,
+            releases=tuple(sorted(groups, key=lambda one: -one.turns)),
+            days=tuple(
+                Day(day=_day(day), turns=tally.turns, values=row_values(tally, self._usd_per_h))
+                for day, tally in sorted(of_day.items())
+            ),
+            goal=_progress(charter.goal, figures, outcomes),
+            outcomes=outcomes,
+        )
+
+    def _take(self, entry: Entry) -> None:
+        event = entry.event
+        if event.name == MATURED or self._is_known(event.event_id):
+            return
+        self._events += 1
+        self._labeller.take(entry)
+        match event.name:
+            case "assistant.turn.completed":
+                if tally := self._tally(event):
+                    tally.turn(event)
+                    tally.pay(event, "answer")
+            case name if name in (STARTED, MINUTE, STOPPED):
+                for probed in self._uptime.take(event):
+                    self._probed(probed)
+            case name if name == EVALUATED:
+                self._evaluated(event)
+            case name if name == OUTCOME and event.ts >= self._since:
+                self._outcomes[str(event.data.get("outcome_id") or event.event_id)] = _imported(event)
+            case _ if "cost_usd" in event.data:
+                if tally := self._tally(event):
+                    tally.pay(event, event.name)
+
+    def _is_known(self, event_id: str) -> bool:
+        if event_id in self._ids or event_id in self._earlier_ids:
+            return True
+        if len(self._ids) >= IDS_KEPT:
+            self._earlier_ids, self._ids = self._ids, set()
+        self._ids.add(event_id)
+        return False
+
+    def _evaluated(self, event: Event) -> None:
+        tally = self._tally(event)
+        if tally is None:
+            return
+        if "cost_usd" in event.data:
+            tally.pay(event, "judge")
+        if said := opinion(event):
+            self._said[event.release].take(event.turn_id, said)
+            self._all_said.take(event.turn_id, said)
+
+    def _probed(self, probed: Probed) -> None:
+        if probed.ts >= self._since and self._release in ("", probed.release):
+            tally = self._tallies[probed.release, int(probed.ts // DAY_S)]
+            tally.due += probed.due
+            tally.good += probed.good
+            tally.stopped_s += probed.stopped_s
+
+    def _tally(self, event: Event) -> Tally | None:
+        if event.ts < self._since or self._release not in ("", event.release):
+            return None
+        return self._tallies[event.release, int(event.ts // DAY_S)]
+
+    def _mature(self, now: float) -> None:
+        for matured in self._labeller.mature(now):
+            if matured.before:
+                label, opening = matured.before
+                if tally := self._tally(opening):
+                    tally.outcomes[matured.window].add(label, opening, -1)
+            if tally := self._tally(matured.opening):
+                tally.outcomes[matured.window].add(matured.label, matured.opening, 1)
+
+
+async def read(log: EventLog, reading: Reading, charter: Charter | None = None, *, since: float = 0.0) -> Report:
+    """Return the report of a journal."""
+    async for batch in entries(log, await first_since(log, since - BEFORE_S) if since else 0):
+        reading.take(batch)
+    return reading.report(charter)
+
+
+async def entries(log: EventLog, after: int = 0) -> AsyncIterator[list[Entry]]:
+    """Yield the journal's entries in batches, to its present end."""
+    while batch := list(await log.events(after, AT_ONCE)):
+        yield batch
+        after = batch[-1].seq
+
+
+async def first_since(log: EventLog, ts: float) -> int:
+    """Return a place in the journal before which nothing is as late as `ts`, as far as its times ascend."""
+    step, place = 1, 0
+    while (found := await log.events(place + step, 1)) and found[0].event.ts < ts:
+        place, step = place + step, step * 2
+    while step > 1:
+        step //= 2
+        if (found := await log.events(place + step, 1)) and found[0].event.ts < ts:
+            place += step
+    return place
+
+
+def _day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_S, UTC).date().isoformat()
+
+
+def _imported(event: Event) -> tuple[str, float]:
+    value = event.data.get("value")
+    return str(event.data.get("outcome", "")), float(value) if isinstance(value, int | float) else 0.0
+
+
+def _outcomes(imported: Iterable[tuple[str, float]]) -> Iterable[Outcome]:
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    totals: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for name, value in imported:
+        sums[name]["n"] += 1
+        totals[name][0] += value
+        totals[name][1] += value * value
+    for name, (total, squares) in sorted(totals.items()):
+        n = sums[name]["n"]
+        mean = total / n
+        spread = sqrt(max(0.0, squares / n - mean * mean) / (n - 1)) if n > 1 else None
+        exact = normal_interval(mean, spread) if spread is not None else None
+        yield Outcome(name=name, n=n, total=total, mean=mean, low=exact and exact.low, high=exact and exact.high)
+
+
+def _progress(goal: Goal, figures: dict[str, Figure], outcomes: Iterable[Outcome]) -> GoalProgress | None:
+    """Return how far a goal is reached; nothing without one, or of what nobody measures."""
+    if not goal.metric:
+        return None
+    now = figures.get(goal.metric) or _as_figure(goal, outcomes)
+    rising = goal.target is None or goal.baseline is None or goal.target >= goal.baseline
+    found = None if now.value is None else Interval(now.value, _or(now.low, now.value), _or(now.high, now.value))
+    known = goal.target is not None and goal.baseline is not None and goal.target != goal.baseline
+    return GoalProgress(
+        statement=goal.statement,
+        metric=goal.metric,
+        baseline=goal.baseline,
+        target=goal.target,
+        by=goal.by.isoformat() if goal.by else "",
+        now=Figure(
+            name=now.name,
+            title=now.title,
+            definition=now.definition,
+            unit=now.unit,
+            target=goal.target,
+            side="at least" if rising else "at most",
+            n=now.n,
+            of=now.of,
+            value=now.value,
+            low=now.low,
+            high=now.high,
+            status=status(found, goal.target, "at least" if rising else "at most") if goal.target else "unknown",
+            note=now.note,
+        ),
+        progress=(now.value - _or(goal.baseline, 0.0)) / (_or(goal.target, 0.0) - _or(goal.baseline, 0.0))
+        if known and now.value is not None
+        else None,
+    )
+
+
+def _as_figure(goal: Goal, outcomes: Iterable[Outcome]) -> Figure:
+    name = goal.metric.removeprefix(OUTCOME_PREFIX)
+    own = next((outcome for outcome in outcomes if outcome.name == name), None)
+    means = METRICS[goal.metric].means if goal.metric in METRICS else f"The mean of the values imported as {name}."
+    return Figure(
+        name=goal.metric,
+        title=name,
+        definition=means,
+        unit="score",
+        n=own.n if own else 0,
+        of="imported rows",
+        value=own.mean if own else None,
+        low=own.low if own else None,
+        high=own.high if own else None,
+        note="" if own else "nothing was imported yet: `shipmate outcomes import`",
+    )
+
+
+def _or(value: float | None, instead: float) -> float:
+    return instead if value is None else value
