@@ -10,14 +10,12 @@ from shipmate.messages import Entry, Event
 from shipmate.release.canary.counts import Arm, Audits, Counts, Split
 from shipmate.release.canary.labels import Labelled, Opinion, opinion
 from shipmate.release.canary.meaning import had_weekday, harm_of, is_severe, number
-from shipmate.release.canary.run import STEP, Run
+from shipmate.release.canary.run import CHANGED, STEP, Run
 from shipmate.release.canary.speed import Speed, Windows
 from shipmate.release.canary.tally import HarmTally, Seen, Table
 
-__all__ = ["CHANGED", "Fold"]
+__all__ = ["Fold"]
 
-# Something other than the run's own events that holds a run, by one line in `reason`.
-CHANGED = "canary.changed"
 TURN = "assistant.turn.completed"
 MATURED = "assistant.issue.matured"
 FEEDBACK = "assistant.feedback"
@@ -89,6 +87,11 @@ class Fold:
     def unjudged(self, limit: int) -> list[tuple[str, Seen]]:
         """Return turns that the judge is to see and has not seen, the oldest first."""
         return list(islice(self._unjudged.items(), limit))
+
+    def forget_unjudged(self, turn_ids: Iterable[str]) -> None:
+        """Let turns go that nobody can judge any more, because their words are gone."""
+        for turn in turn_ids:
+            self._unjudged.pop(turn, None)
 
     def counts(self, at: float, *, watching_since: float = 0.0, journal_silent_s: float = 0.0) -> Counts:
         """Return what is known at a moment; before `watching_since` nobody was there to be silent."""

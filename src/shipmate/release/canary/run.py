@@ -12,6 +12,7 @@ from shipmate.release.canary.rules import DAY_S, Guardrails, Hallucination, Harm
 from shipmate.trial import CanaryFile, fraction, ramp, seconds
 
 __all__ = [
+    "CHANGED",
     "FROZEN_S",
     "STARTED",
     "STEP",
@@ -20,6 +21,8 @@ __all__ = [
     "Evidence",
     "Logbook",
     "Run",
+    "changed_event",
+    "decision_of",
     "rules_of",
     "run_of",
     "started_event",
@@ -30,6 +33,8 @@ __all__ = [
 STARTED = "canary.started"
 STEP = "canary.step"
 VERDICT = "canary.verdict"
+# Something changed under a run, by one line in `reason`.
+CHANGED = "canary.changed"
 # For so long, what was taken back for harm is not tried again.
 FROZEN_S = DAY_S
 Evidence = Literal["replay", "shadow", "live"]
@@ -116,6 +121,11 @@ def step_event(run: Run, at: float, event_id: str, *, share: float, reason: str)
     return _event(STEP, run, at, event_id, {"run": run.run, "share": share, "reason": reason})
 
 
+def changed_event(run: Run, at: float, event_id: str, *, reason: str) -> Event:
+    """Return the event of something that changed under a run, which proves nothing any more."""
+    return _event(CHANGED, run, at, event_id, {"run": run.run, "reason": reason})
+
+
 def verdict_event(run: Run, decision: Decision, event_id: str, *, signature: str = "") -> Event:
     """Return the event of a verdict, with what it rests on."""
     data: dict[str, Any] = {"run": run.run, "evidence": run.evidence, **msgspec.to_builtins(decision)}
@@ -126,6 +136,14 @@ def run_of(event: Event) -> Run | None:
     """Return the run that an event begins; nothing for one that does not read as a run."""
     try:
         return msgspec.convert(event.data, Run)
+    except msgspec.ValidationError:
+        return None
+
+
+def decision_of(event: Event) -> Decision | None:
+    """Return the decision that an event tells of; nothing for one that does not read as a decision."""
+    try:
+        return msgspec.convert(event.data, Decision)
     except msgspec.ValidationError:
         return None
 
@@ -167,17 +185,13 @@ class Logbook:
         until = (
             ended.at + FROZEN_S
             for ended in self.ended.values()
-            if ended.verdict is Verdict.ROLLBACK and self.runs[ended.run].change == change
+            if ended.verdict is Verdict.ROLLBACK and "harm" in ended.rules and self.runs[ended.run].change == change
         )
         return max(until, default=0.0)
 
     def _verdict(self, event: Event) -> None:
-        try:
-            decision = msgspec.convert(event.data, Decision)
-        except msgspec.ValidationError:
-            return
-        run = str(event.data.get("run", ""))
-        if run not in self.runs:
+        decision, run = decision_of(event), str(event.data.get("run", ""))
+        if decision is None or run not in self.runs:
             return
         if decision.look:
             self.looks.setdefault(run, {}).setdefault(decision.look.at, decision.look)

@@ -28,12 +28,13 @@ def harmed(counts: Counts, rules: Rules, *, planned: float) -> tuple[Reason, ...
     """
     texts = [
         *counts.severe,
-        *_blind(counts, rules.harm),
         *_over_maximum(counts.windows, rules),
         *_more_events(counts.harms, rules.harm),
         *_resolves_less(counts, rules, planned),
     ]
-    return tuple(Reason(rule="harm", verdict=Verdict.ROLLBACK, text=text) for text in texts)
+    # Who cannot see takes the candidate back too, and says nothing against it.
+    found = [*(("harm", text) for text in texts), *(("blind", text) for text in _blind(counts, rules.harm))]
+    return tuple(Reason(rule=rule, verdict=Verdict.ROLLBACK, text=text) for rule, text in found)
 
 
 def _blind(counts: Counts, rule: Harm) -> Iterator[str]:

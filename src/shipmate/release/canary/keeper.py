@@ -1,0 +1,333 @@
+"""Keeps a trial: reads what the journal says, decides, and acts on it; what it knows is rebuilt from the journal."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from shipmate.errors import ShipmateError
+from shipmate.live import Live, Trial
+from shipmate.messages import Entry, Event, Record
+from shipmate.ports import Clock, EventLog
+from shipmate.release.canary.counts import Counts
+from shipmate.release.canary.decide import decide
+from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
+from shipmate.release.canary.fold import Fold
+from shipmate.release.canary.run import (
+    STARTED,
+    STEP,
+    VERDICT,
+    Logbook,
+    Run,
+    changed_event,
+    decision_of,
+    run_of,
+    step_event,
+    verdict_event,
+)
+from shipmate.release.canary.tally import Seen
+from shipmate.release.canary.verdict import Ruling, ruling_of
+
+__all__ = ["Acts", "Keeper", "Opined", "State"]
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+# Between two looks at the journal.
+TICK_S = 3.0
+# A run whose trial is not live by then was begun and not finished, or taken back.
+GRACE_S = 60.0
+# How far the clock may be from where it should be.
+JUMP_S = 120.0
+JUDGED_AT_ONCE = 32
+TIMELINE = 200
+
+
+class Opined(Record, frozen=True, kw_only=True):
+    """What the judge says of a turn; nothing of one whose words are not kept any more."""
+
+    turn_id: str
+    is_bad: bool | None
+    score: float = 0.0
+
+
+class Acts(Protocol):
+    """What a verdict does."""
+
+    def live(self) -> Live:
+        """Return what is live."""
+
+    async def set_trial(self, run: str, trial: Trial | None) -> None:
+        """Change the trial of this run, or end it; does nothing when another one, or none, is live."""
+
+    async def promote(self, run: Run) -> None:
+        """Let the candidate answer everybody; raises what hinders it."""
+
+    async def judge(self, turn_ids: Sequence[str]) -> tuple[str, Sequence[Opined]]:
+        """Return the judge's version, and what it says of these turns; raises what hinders it."""
+
+    async def publish(self, ruling: Ruling) -> str:
+        """Keep a verdict as a signed file, tell whoever wants to know of it; return its signature."""
+
+
+class State(Record, frozen=True, kw_only=True):
+    """What a page shows of a trial."""
+
+    run: Run
+    share: float
+    decision: Decision | None
+    counts: Counts | None
+    steps: tuple[tuple[float, float, str], ...]
+    verdicts: tuple[Decision, ...]
+    # What is wrong with keeping the trial itself; empty when nothing is.
+    trouble: str = ""
+
+
+class Keeper:
+    """Keeps the trial of one assistant."""
+
+    def __init__(self, journal: EventLog, acts: Acts, clock: Clock, *, internal: frozenset[str] = frozenset()) -> None:
+        self.logbook = Logbook()
+        self._journal = journal
+        self._acts = acts
+        self._clock = clock
+        self._internal = internal
+        self._after = 0
+        self._fold: Fold | None = None
+        self._run: Run | None = None
+        self._decision: Decision | None = None
+        self._counts: Counts | None = None
+        self._steps: list[tuple[float, float, str]] = []
+        self._verdicts: list[Decision] = []
+        self._trouble = ""
+        self._last_ts = 0.0
+        self._watching_since = 0.0
+        self._read_at_s = clock.elapsed()
+        self._clock_ahead = clock.now() - clock.elapsed()
+        self._was_live = ""
+        self._judging: asyncio.Task[None] | None = None
+
+    async def keep(self) -> None:
+        """Look every few seconds; never ends."""
+        self._watching_since = self._clock.now()
+        while True:
+            try:
+                await self.tick()
+            except Exception as error:  # a trial that nobody keeps must not go on unseen: the next look tries again
+                self._trouble = str(error)
+                log.exception("The trial could not be looked after")
+            await asyncio.sleep(TICK_S)
+
+    async def tick(self) -> None:
+        """Look once."""
+        await self._read()
+        live = await asyncio.to_thread(self._acts.live)
+        run = self.logbook.open
+        if run is None:
+            await self._finish(live)
+        elif run.evidence == "live":
+            await self._look(run, live)
+
+    @property
+    def state(self) -> State | None:
+        """Return what is known of the trial that runs, or else of the last one."""
+        if self._run is None:
+            return None
+        return State(
+            run=self._run,
+            share=self._counts.share if self._counts else 0.0,
+            decision=self._decision,
+            counts=self._counts,
+            steps=tuple(self._steps),
+            verdicts=tuple(self._verdicts),
+            trouble=self._trouble,
+        )
+
+    async def _read(self) -> None:
+        """Read what is new; where the journal does not answer, its silence is what is known."""
+        try:
+            while entries := await self._journal.events(self._after, BATCH):
+                self._take(entries)
+                self._after = entries[-1].seq
+                await asyncio.sleep(0)
+        except ShipmateError as error:
+            self._trouble = f"The journal cannot be read: {error.what}"
+            log.warning("%s", self._trouble)
+            return
+        self._trouble = ""
+        self._read_at_s = self._clock.elapsed()
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            event = entry.event
+            run = run_of(event) if event.name == STARTED else None
+            if run and run.run not in self.logbook.runs:
+                self._begin(run)
+            self.logbook.take((entry,))
+            if self._fold:
+                self._fold.take((entry,))
+            self._note(event)
+
+    def _begin(self, run: Run) -> None:
+        self._run, self._fold = run, Fold(run, self._internal)
+        self._decision = self._counts = None
+        self._steps, self._verdicts = [(run.started_at, run.rules.steps[0].share, "It begins.")], []
+
+    def _note(self, event: Event) -> None:
+        """Keep what the page shows of the run's own events."""
+        if self._run is None or event.flag_key != self._run.run:
+            return
+        self._last_ts = max(self._last_ts, event.ts)
+        if event.name == STEP:
+            step = (event.ts, float(str(event.data.get("share", 0))), str(event.data.get("reason", "")))
+            self._steps = [*self._steps, step][-TIMELINE:]
+        elif event.name == VERDICT:
+            decision = decision_of(event)
+            self._verdicts = [*self._verdicts, *((decision,) if decision else ())][-TIMELINE:]
+
+    async def _look(self, run: Run, live: Live) -> None:
+        """Decide on the run, and act."""
+        assert self._fold is not None  # noqa: S101 - an open run has begun
+        now = self._clock.now()
+        if self._is_taken_back(run, live, now):
+            await self._end(run, _stopped(now), live)
+            return
+        if not self._trouble:
+            await self._check_clock(run, now)
+        silent_s = self._clock.elapsed() - self._read_at_s
+        looks: list[Look] = sorted(self.logbook.looks.get(run.run, {}).values(), key=lambda look: look.at)
+        fold = self._fold
+
+        def decided() -> tuple[Counts, Decision]:
+            counts = fold.counts(now, watching_since=self._watching_since, journal_silent_s=silent_s)
+            return counts, decide(counts, run.rules, looks=looks)
+
+        self._counts, decision = await asyncio.to_thread(decided)
+        before, self._decision = self._decision, decision
+        if decision.ended:
+            await self._end(run, decision, live)
+            return
+        if decision.look or (before and _rules(before) != _rules(decision)):
+            await self._record(verdict_event(run, decision, self._clock.new_id()))
+        if live.trial and decision.share != live.trial.share:
+            await self._step(run, live.trial, decision.share, now)
+        if self._judging is None or self._judging.done():
+            waiting = fold.unjudged(JUDGED_AT_ONCE)
+            self._judging = asyncio.create_task(self._judge(run, fold, waiting)) if waiting else None
+
+    def _is_taken_back(self, run: Run, live: Live, now: float) -> bool:
+        """Tell whether somebody has ended the trial; one that was begun just now may not be live yet."""
+        if live.trial and live.trial.run == run.run:
+            self._was_live = run.run
+            return False
+        return self._was_live == run.run or now - run.started_at > GRACE_S
+
+    async def _check_clock(self, run: Run, now: float) -> None:
+        """Taint a run under which the clock has jumped: its hours and steps compare no more."""
+        ahead = now - self._clock.elapsed()
+        jump = ahead - self._clock_ahead
+        self._clock_ahead = ahead
+        if now < self._last_ts - JUMP_S:
+            jump = now - self._last_ts
+        if abs(jump) > JUMP_S:
+            reason = f"The clock jumped by {jump:+.0f} s."
+            event = changed_event(run, now, self._clock.new_id(), reason=reason)
+            await self._record(event)
+            assert self._fold is not None  # noqa: S101 - an open run has begun
+            self._fold.take((Entry(self._after, event),))
+
+    async def _step(self, run: Run, trial: Trial, share: float, now: float) -> None:
+        """Change the share: first in the journal, by which every turn is weighed, then for callers."""
+        reason = f"The step of {100 * trial.share:g} % is over."
+        if await self._record(step_event(run, now, self._clock.new_id(), share=share, reason=reason)):
+            await self._acts.set_trial(run.run, msgspec.structs.replace(trial, share=share))
+
+    async def _end(self, run: Run, decision: Decision, live: Live) -> None:
+        """End a run: what is decided is recorded before it is done, so that a crash between the two is made good."""
+        self._decision = decision
+        try:
+            signature = await self._acts.publish(ruling_of(run, decision))
+        except ShipmateError as error:
+            log.warning("The verdict is not signed: %s", error.what)
+            signature = ""
+        recorded = await self._record(verdict_event(run, decision, self._clock.new_id(), signature=signature))
+        if recorded:
+            await self._read()
+        if decision.verdict is Verdict.PROMOTE and recorded:
+            await self._promote(run)
+        elif live.trial and live.trial.run == run.run:
+            await self._acts.set_trial(run.run, None)
+
+    async def _promote(self, run: Run) -> None:
+        try:
+            await self._acts.promote(run)
+        except ShipmateError as error:
+            self._trouble = f"{run.release} is to be promoted, and is not yet: {error.what}"
+            log.warning("%s", self._trouble)
+
+    async def _finish(self, live: Live) -> None:
+        """Do what was decided and not done, after a crash or a hindrance; what no journal tells of is no trial."""
+        trial = live.trial
+        if trial is None or trial.mode != "canary":
+            return
+        ended = self.logbook.ended.get(trial.run)
+        if ended and ended.verdict is Verdict.PROMOTE:
+            await self._promote(self.logbook.runs[trial.run])
+        else:
+            await self._acts.set_trial(trial.run, None)
+
+    async def _judge(self, run: Run, fold: Fold, waiting: Sequence[tuple[str, Seen]]) -> None:
+        """Let the judge see what waits for it; a judge that fails says nothing, and its silence is heard."""
+        seen = dict(waiting)
+        try:
+            version, opinions = await self._acts.judge(list(seen))
+        except Exception as error:  # noqa: BLE001 - whatever a judge dies of
+            log.warning("The judge says nothing: %s", error)
+            return
+        fold.forget_unjudged([one.turn_id for one in opinions if one.is_bad is None])
+        events = [
+            Event(
+                name="gen_ai.evaluation.result",
+                ts=self._clock.now(),
+                event_id=self._clock.new_id(),
+                turn_id=one.turn_id,
+                user_hash=seen[one.turn_id].user,
+                release=run.release if seen[one.turn_id].is_candidate else run.control_release,
+                variant=run.candidate if seen[one.turn_id].is_candidate else run.control,
+                flag_key=run.run,
+                data={
+                    "name": "hallucination",
+                    "label": "flagged" if one.is_bad else "supported",
+                    "score": one.score,
+                    "judge_version": version,
+                    "sampled_p": 1.0 if seen[one.turn_id].is_candidate else run.judged_control,
+                },
+            )
+            for one in opinions
+            if one.is_bad is not None
+        ]
+        if events:
+            await self._record(*events)
+
+    async def _record(self, *events: Event) -> bool:
+        """Write to the journal; return whether that worked."""
+        try:
+            await self._journal.record(events)
+        except ShipmateError as error:
+            self._trouble = f"The journal cannot be written: {error.what}"
+            log.warning("%s", self._trouble)
+            return False
+        return True
+
+
+def _stopped(at: float) -> Decision:
+    text = "Somebody has taken the candidate back."
+    return Decision(
+        at=at, verdict=Verdict.HOLD, ended=True, reasons=(Reason(rule="stopped", verdict=Verdict.HOLD, text=text),)
+    )
+
+
+def _rules(decision: Decision) -> frozenset[str]:
+    return frozenset(reason.rule for reason in decision.reasons)
