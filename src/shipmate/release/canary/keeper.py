@@ -205,11 +205,11 @@ class Keeper:
             return counts, decide(counts, run.rules, looks=looks)
 
         self._counts, decision = await asyncio.to_thread(decided)
-        before, self._decision = self._decision, decision
+        self._decision = decision
         if decision.ended:
             await self._end(run, decision, live)
             return
-        if decision.look or (before and _rules(before) != _rules(decision)):
+        if decision.look:
             await self._record(verdict_event(run, decision, self._clock.new_id()))
         if live.trial and decision.share != live.trial.share:
             await self._step(run, live.trial, decision.share, now)
@@ -327,7 +327,3 @@ def _stopped(at: float) -> Decision:
     return Decision(
         at=at, verdict=Verdict.HOLD, ended=True, reasons=(Reason(rule="stopped", verdict=Verdict.HOLD, text=text),)
     )
-
-
-def _rules(decision: Decision) -> frozenset[str]:
-    return frozenset(reason.rule for reason in decision.reasons)
