@@ -120,9 +120,18 @@ def init_from_tickets(folder: Path, tickets: Path, columns: Sequence[str], **sho
 
 def check(folder: Path) -> list[Problem]:
     """Return all that is amiss in the folder's files: schema, charter lint, stack lock, adapters' settings."""
+    from shipmate.evals.tally import tally_of
+    from shipmate.listing import document_names
+
     project = load(folder)
-    problems = config.check(project, SystemClock(), releases=layers.releases(project))
-    problems += layers.problems(project)
+    tally, problems = tally_of(folder)
+    names = document_names(project.documents, state_folder(project), SystemClock())
+    facts = layers.charter_facts(project, tally=tally, documents=names)
+    problems = [
+        *problems,
+        *config.check(project, SystemClock(), releases=layers.releases(project), facts=facts),
+        *layers.problems(project),
+    ]
     problems += adrift(project)
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
 

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from shipmate import charter as charters
 from shipmate import stack as stacks
-from shipmate.charter import Charter
+from shipmate.charter import Charter, Facts
 from shipmate.curation import CURATION, Curation, CurationFile, curation_of, unfit
 from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.messages import Record, Statement
@@ -67,6 +67,7 @@ STATE = ".shipmate"
 PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
+NO_FACTS = Facts()
 # Of the path to a group in sources.yml: folders, 0, audience, 0.
 AUDIENCE_DEPTH = 4
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
@@ -257,17 +258,17 @@ def unknown_adapter(project: Project, layer: str, known: Iterable[str]) -> Proje
     return ProjectError([source.problem(path, what, did_you_mean(project.stack.layer(layer).adapter, known))])
 
 
-def check(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> list[Problem]:
+def check(project: Project, clock: Clock, *, releases: Mapping[str, str], facts: Facts = NO_FACTS) -> list[Problem]:
     """Return what the charter's lint and the stack's lock find, and who sees no documents, by file and line.
 
-    `releases` says which software serves each layer.
+    `releases` says which software serves each layer, `facts` what is known of the assistant beyond its files.
     """
     problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project)]
     problems += [*_trial(project), *_pilot(project, _today(clock))]
     if project.charter:
         # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
-            charter=project.charter, today=_today(clock), skills=None, deployed=project.stack.regions
+            charter=project.charter, today=_today(clock), skills=None, deployed=project.stack.regions, facts=facts
         )
         problems += charters.lint(subject, project.source("charter.yml"))
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))

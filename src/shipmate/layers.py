@@ -3,13 +3,16 @@
 A new system is one arm here, beside its file among the adapters.
 """
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipmate import config
 from shipmate.adapters.sqlite.store import SqliteSettings, SqliteStore
+from shipmate.charter import Facts, Likeness, Tally
+from shipmate.charter.overlap import BY_LETTERS
 from shipmate.config import Project
 from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.flags.hashed import HashFlags
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from shipmate.adapters.posthog import Exporter
 
 __all__ = [
+    "charter_facts",
     "embedder_settings",
     "flags_settings",
     "index_settings",
@@ -40,10 +44,40 @@ __all__ = [
 
 # Where models are kept that a hub has.
 MODELS = "models"
+# Whether the embedder knows the charter's language shows in so many examples, and in the share that it knows.
+SAMPLE = 16
+KNOWN_SHARE = 0.9
+# Questions of different meaning are seldom more alike than this: 98 % of their pairs are less so.
+CLOSE = 0.4
 
 
 class NoSettings(Section, frozen=True, kw_only=True):
     """What an adapter takes that has nothing to be set."""
+
+
+def charter_facts(
+    project: Project, *, tally: Tally | None, documents: Collection[str] | None, is_release: bool = False
+) -> Facts:
+    """Return what the charter's lint looks at beyond the folder's files. No layer calls tools yet."""
+    examples = [example for intent in project.charter.intents for example in intent.examples] if project.charter else []
+    return Facts(tally=tally, documents=documents, tools=(), likeness=_likeness(examples), is_release=is_release)
+
+
+def _likeness(examples: Sequence[str]) -> Likeness:
+    """Measure likeness by the embedder that comes with the house, or by letters where it knows few of the examples."""
+    from shipmate.adapters.static_embedder import StaticEmbedder
+
+    embedder = StaticEmbedder()
+
+    def by_meaning(texts: Sequence[str]) -> list[list[float]]:
+        vectors = asyncio.run(embedder.embed(texts))
+        table: list[list[float]] = (vectors @ vectors.T).tolist()
+        return table
+
+    if not examples:
+        return BY_LETTERS
+    known = asyncio.run(embedder.embed(examples[:SAMPLE])).any(axis=1)
+    return Likeness(by_meaning, CLOSE) if known.mean() > KNOWN_SHARE else BY_LETTERS
 
 
 async def open_embedder(project: Project) -> Embedder | None:

@@ -14,7 +14,7 @@ from shipmate.knowledge.documents import File, Listing, list_file, list_files, s
 from shipmate.ports import Clock
 from shipmate.sources import DocumentFile, DocumentFolder, GitFolder, Origin, Website
 
-__all__ = ["changes", "listings"]
+__all__ = ["changes", "document_names", "listings"]
 
 # How often places are looked at: what has rested so long is taken for finished, not for half-written.
 LOOK_S = 1.0
@@ -39,6 +39,18 @@ def listings(
         if copy not in sites and visits:
             shutil.rmtree(copy, ignore_errors=True)
     return [_listing(origin, state, clock, progress if visits else None) for origin in origins]
+
+
+def document_names(origins: Sequence[Origin], state: Path, clock: Clock) -> set[str] | None:
+    """Return what the documents are called; None where a place has vanished, or a website was not visited yet."""
+    try:
+        found = listings(origins, state, clock, visits=False)
+    except UsageError:
+        return None
+    sites = {origin.url for origin in origins if isinstance(origin, Website)}
+    if any(listing.place in sites and not listing.entries for listing in found):
+        return None
+    return {entry.source for listing in found for entry in listing.entries}
 
 
 def changes(

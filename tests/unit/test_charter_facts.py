@@ -1,15 +1,28 @@
 """The rules that need more than the charter's own words: overlap of intents, eval cases, tools and documents."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from shipmate.charter import Charter, Escalation, Facts, Intent, OutOfScope, Subject, Tally, lint
+from shipmate.charter import Charter, Escalation, Facts, Intent, Likeness, OutOfScope, Subject, Tally, lint
 from shipmate.charter.means import matches
-from shipmate.charter.overlap import by_letters
+from shipmate.charter.overlap import BY_LETTERS
 from shipmate.errors import Problem
+from shipmate.evals.cases import (
+    AnswerCase,
+    DialogueCase,
+    DialogueExpect,
+    IntentCase,
+    IntentExpect,
+    PerfCase,
+    PerfExpect,
+    PerfInputs,
+    RefusalCase,
+)
+from shipmate.evals.tally import tally, tally_of
 from tests.unit.test_charter_lint import GOOD, NO_FILE, TODAY
 
 RESET = (
@@ -44,7 +57,7 @@ def intents(**examples: Sequence[str]) -> Charter:
     return Charter(intents=tuple(Intent(id=name, examples=tuple(texts)) for name, texts in examples.items()))
 
 
-def likeness(crossed: int) -> object:
+def likeness(crossed: int) -> Callable[[Sequence[str]], list[list[float]]]:
     """Return a measure by which so many of the first ten texts are most like one in the other half."""
 
     def table(texts: Sequence[str]) -> list[list[float]]:
@@ -64,7 +77,7 @@ def test_c030_and_c031_measure_the_share_of_examples_that_are_most_like_the_othe
     crossed: int, code: list[str]
 ) -> None:
     charter = intents(one=("a", "b", "c", "d", "e"), two=("f", "g", "h", "i", "j"))
-    problems = found(charter, Facts(likeness=likeness(crossed)), "C03")  # type: ignore[arg-type]
+    problems = found(charter, Facts(likeness=Likeness(likeness(crossed), 0.25)), "C03")
     assert [problem.code for problem in problems] == code
     assert [problem.warning for problem in problems] == [name == "C031" for name in code]
     assert all(f"{crossed * 10}%" in problem.what for problem in problems)
@@ -72,14 +85,14 @@ def test_c030_and_c031_measure_the_share_of_examples_that_are_most_like_the_othe
 
 def test_overlap_names_the_pair_of_examples_that_is_most_alike() -> None:
     charter = intents(reset_password=RESET, unlock_account=UNLOCK, refund=REFUND)
-    [problem] = found(charter, Facts(likeness=by_letters), "C03")
+    [problem] = found(charter, Facts(likeness=BY_LETTERS), "C03")
     assert "`reset_password` and `unlock_account` overlap" in problem.what
     assert "can't log in, reset please" in problem.what
     assert "can't log in, locked out" in problem.what
 
 
 def test_by_letters_alone_an_overlap_stops_no_release() -> None:
-    [problem] = found(intents(one=RESET, two=RESET), Facts(likeness=by_letters), "C03")
+    [problem] = found(intents(one=RESET, two=RESET), Facts(likeness=BY_LETTERS), "C03")
     assert (problem.code, problem.warning) == ("C030", True)
 
 
@@ -87,7 +100,7 @@ def test_what_is_less_alike_than_a_quarter_tells_nothing() -> None:
     def far(texts: Sequence[str]) -> list[list[float]]:
         return [[0.25 if (row < 5) != (column < 5) else 0.1 for column in range(10)] for row in range(len(texts))]
 
-    assert found(intents(one=RESET, two=UNLOCK), Facts(likeness=far), "C03") == []
+    assert found(intents(one=RESET, two=UNLOCK), Facts(likeness=Likeness(far, 0.25)), "C03") == []
 
 
 def test_without_a_measure_nothing_is_compared() -> None:
@@ -96,12 +109,12 @@ def test_without_a_measure_nothing_is_compared() -> None:
 
 def test_a_charter_with_hundreds_of_intents_is_not_compared() -> None:
     many = {f"i{number}": RESET for number in range(200)}
-    assert found(intents(**many), Facts(likeness=by_letters), "C03") == []
+    assert found(intents(**many), Facts(likeness=BY_LETTERS), "C03") == []
 
 
 @given(st.lists(st.text(alphabet="abc déX", max_size=20).filter(str.strip), max_size=8))
 def test_likeness_by_letters_is_symmetric_and_one_for_the_same_text(texts: list[str]) -> None:
-    table = by_letters(texts)
+    table = BY_LETTERS.table(texts)
     for row in range(len(texts)):
         assert table[row][row] == pytest.approx(1, abs=1e-9)
         for column in range(len(texts)):
@@ -115,6 +128,12 @@ def test_c040_an_intent_without_cases_stops_a_release_and_one_with_few_does_not(
     assert (few.what, few.warning) == ("The intent `intent_0` has 9 eval cases; 10 are needed.", True)
     assert few.do.startswith("Add 1 or more with `intent: intent_0`")
     assert (none.what, none.warning) == ("The intent `intent_1` has no eval cases; 10 are needed.", False)
+
+
+def test_c040_without_any_cases_a_folder_is_warned_and_no_release_is_built() -> None:
+    [check] = found(GOOD, Facts(tally=Tally()), "C04")
+    [build] = found(GOOD, Facts(tally=Tally(), is_release=True), "C04")
+    assert (check.code, check.warning, build.warning) == ("C040", True, False)
 
 
 def test_c041_each_topic_has_a_refusal_and_each_rule_a_handoff() -> None:
@@ -183,3 +202,26 @@ def test_knowledge_is_named_by_path_folder_or_pattern(pattern: str, document: st
 @given(st.text(alphabet="ab/.*?", max_size=30))
 def test_any_pattern_is_answered(pattern: str) -> None:
     assert matches(pattern, ["a/b.a", "a"]) in {True, False}
+
+
+def test_cases_are_counted_by_intent_language_topic_and_rule() -> None:
+    cases = (
+        AnswerCase(id="a", input="?", intent="refund", lang="de"),
+        IntentCase(id="b", input="?", expect=IntentExpect(intent="refund")),
+        RefusalCase(id="c", input="?", topic="law"),
+        RefusalCase(id="d", input="?", topic="tax", expect="answer"),
+        DialogueCase(id="e", turns=("?",), description="somebody bleeds", expect=DialogueExpect(handoff=True)),
+        PerfCase(id="f", inputs=PerfInputs(texts=("?",)), expect=PerfExpect()),
+    )
+    assert tally(cases) == Tally(
+        intents={"refund": 2}, languages={"de": 1, "": 4}, refused={"law"}, handed_off={"somebody bleeds"}
+    )
+
+
+def test_a_folders_cases_are_read_for_the_lint_and_their_mistakes_are_told(tmp_path: Path) -> None:
+    assert tally_of(tmp_path) == (Tally(), ())
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "evals" / "core.yml").write_text("version: 1\ncases:\n  - {id: a, kind: answr, input: x}\n")
+    counted, problems = tally_of(tmp_path)
+    assert counted is None
+    assert [(problem.file, problem.line) for problem in problems] == [("evals/core.yml", 3)]

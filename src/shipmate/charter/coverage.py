@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shipmate.charter.subject import Finding, Subject, intents
+from shipmate.charter.subject import Finding, Subject, Tally, intents
 
 __all__ = ["FEWEST_CASES", "FEWEST_IN_LANGUAGE", "intents_have_cases", "languages_have_cases", "limits_have_cases"]
 
@@ -15,6 +15,11 @@ def intents_have_cases(subject: Subject) -> Iterator[Finding]:
     tally = subject.facts.tally
     if tally is None:
         return
+    if tally == Tally():
+        what = "There are no eval cases: nothing tells whether a change makes answers worse."
+        do = "Write some into evals/core.yml: ten for each intent, and one for each topic that is refused."
+        yield Finding(("intents",), what, do, is_mild=not subject.facts.is_release)
+        return
     for path, intent in intents(subject):
         count = tally.intents.get(intent.id, 0)
         if count < FEWEST_CASES:
@@ -26,7 +31,7 @@ def intents_have_cases(subject: Subject) -> Iterator[Finding]:
 def limits_have_cases(subject: Subject) -> Iterator[Finding]:
     """Find topics out of scope without a refusal case, and, as a warning, rules of escalation without a handoff case."""
     tally = subject.facts.tally
-    if tally is None:
+    if tally is None or tally == Tally():
         return
     for number, refused in enumerate(subject.charter.out_of_scope):
         if refused.topic not in tally.refused:
@@ -46,7 +51,7 @@ def languages_have_cases(subject: Subject) -> Iterator[Finding]:
     if tally is None or not (total := sum(tally.languages.values())):
         return
     for number, language in enumerate(subject.charter.languages):
-        share = tally.languages.get(language, 0) / total
+        share = (tally.languages.get(language, 0) + (tally.languages.get("", 0) if number == 0 else 0)) / total
         if share < FEWEST_IN_LANGUAGE:
             what = f"{share:.0%} of the eval cases are in `{language}`; {FEWEST_IN_LANGUAGE:.0%} are needed."
             yield Finding(("languages", number), what, f"Add cases with `lang: {language}` to a file in evals/.")

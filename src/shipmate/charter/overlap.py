@@ -11,13 +11,11 @@ from shipmate.charter.subject import Finding, Likeness, Subject, intents
 from shipmate.text import fold
 from shipmate.yaml_source import KeyPath
 
-__all__ = ["by_letters", "intents_are_apart", "intents_are_well_apart"]
+__all__ = ["BY_LETTERS", "intents_are_apart", "intents_are_well_apart"]
 
 # From these shares of two intents' examples on that are most like one of the other's.
 TOO_MUCH = 0.3
 MUCH = 0.1
-# What is less alike than this tells nothing.
-CLOSE = 0.25
 LETTERS = 3
 # Of each intent, so many examples are compared; a charter with more intents than twice the most is no charter yet.
 MOST_EXAMPLES = 50
@@ -64,8 +62,7 @@ def _overlaps(subject: Subject, counts: Callable[[float], bool]) -> Iterator[Fin
         share = len(found) / (sizes[pair[0]] + sizes[pair[1]])
         if found and counts(share):
             worst = max(found, key=lambda near: near.likeness)
-            # By letters alone the nearest is too often the wrong one to stop a release.
-            yield _finding(pair, share, worst)._replace(is_mild=likeness is by_letters)
+            yield _finding(pair, share, worst)._replace(is_mild=likeness.is_rough)
 
 
 def _finding(pair: tuple[str, str], share: float, worst: Near) -> Finding:
@@ -94,15 +91,15 @@ def _examples(subject: Subject) -> list[Example]:
 
 def _nearest(examples: Sequence[Example], likeness: Likeness) -> Iterator[Near]:
     """Yield the examples whose nearest neighbour is another intent's."""
-    table = likeness([example.text for example in examples])
+    table = likeness.table([example.text for example in examples])
     for place, (example, row) in enumerate(zip(examples, table, strict=True)):
         others = [other for other in range(len(examples)) if other != place]
         best = max(others, key=lambda other: row[other], default=place)
-        if row[best] > CLOSE and examples[best].intent != example.intent:
+        if row[best] > likeness.close and examples[best].intent != example.intent:
             yield Near(example, examples[best], row[best])
 
 
-def by_letters(texts: Sequence[str]) -> list[list[float]]:
+def _by_letters(texts: Sequence[str]) -> list[list[float]]:
     """Return the cosine of the runs of three letters of each text and each."""
     counted = [_runs(text) for text in texts]
     holders: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -122,3 +119,6 @@ def by_letters(texts: Sequence[str]) -> list[list[float]]:
 def _runs(text: str) -> Counter[str]:
     padded = f" {' '.join(fold(text).split())} "
     return Counter(padded[start : start + LETTERS] for start in range(len(padded) - LETTERS + 1))
+
+
+BY_LETTERS = Likeness(table=_by_letters, close=0.25, is_rough=True)

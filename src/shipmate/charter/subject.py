@@ -12,14 +12,22 @@ from shipmate.yaml_source import KeyPath
 
 __all__ = ["Facts", "Finding", "Likeness", "Subject", "Tally", "intents"]
 
-# The likeness of each text to each, from -1 to 1.
-Likeness = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+
+class Likeness(NamedTuple):
+    """How alike texts are."""
+
+    # The likeness of each text to each, from -1 to 1.
+    table: Callable[[Sequence[str]], Sequence[Sequence[float]]]
+    # Whatever is less alike than this tells nothing.
+    close: float
+    # It is wrong too often to stop a release.
+    is_rough: bool = False
 
 
 class Tally(Record, frozen=True, kw_only=True):
     """What an assistant's eval cases are about."""
 
-    # How many there are of each intent, and in each language.
+    # How many there are of each intent, and in each language; those without one are in the charter's first.
     intents: Mapping[str, int] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
     # Topics that a case has refused, and rules by which a case expects a person.
@@ -35,8 +43,10 @@ class Facts(Record, frozen=True, kw_only=True):
     documents: Collection[str] | None = None
     # The names of the tools that it can call.
     tools: Collection[str] | None = None
-    # By the product's embedder, or `by_letters` where it is not at hand.
+    # By the product's embedder, or `BY_LETTERS` where it is not at hand.
     likeness: Likeness | None = None
+    # A release is built: that there are no cases at all is then an error.
+    is_release: bool = False
 
 
 class Subject(Record, frozen=True, kw_only=True):
