@@ -5,17 +5,16 @@ by `icc`. Since all users are drawn alike, how many of them had 0, 1, 2 ... outc
 decision is made from come out as if each user had been.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from math import comb, lgamma, exp
+from math import comb, exp, lgamma
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shipmate.release.canary.counts import Arm, Audits, Counts, HarmCount, Labels, Split
+from shipmate.release.canary.counts import Arm, Counts, HarmCount, Labels, Split
 from shipmate.release.canary.rules import Rules
 from shipmate.statistics.clusters import Pair, Sums
 
@@ -219,9 +218,7 @@ def _sums(counts: NDArray[np.int64], outcomes: Floats, size: int, weights: Float
     return [Sums(*row) for row in zip(*columns, strict=True)]
 
 
-def _by_share(
-    shares: Floats, candidate: NDArray[np.int64], control: NDArray[np.int64]
-) -> list[tuple[Split, ...]]:
+def _by_share(shares: Floats, candidate: NDArray[np.int64], control: NDArray[np.int64]) -> list[tuple[Split, ...]]:
     """Return the splits at each hour: one for each share so far."""
     found: list[tuple[Split, ...]] = []
     done: tuple[Split, ...] = ()

@@ -14,6 +14,7 @@ from shipmate.config import Project
 from shipmate.evals.cache import key_of
 from shipmate.evals.outcome import Found, Outcome
 from shipmate.evals.runner import Asking, NextMessage
+from shipmate.flags.hashed import HashFlags
 from shipmate.knowledge.search import Search
 from shipmate.live import Live
 from shipmate.messages import (
@@ -79,6 +80,7 @@ class Rehearsal:
             groups={},
             is_public=False,
             store=self._store,
+            flags=HashFlags(),
         )
         return Answering(self._version, shared).parts(Live(), self._version.project.curation)
 
@@ -145,12 +147,12 @@ class Rehearsal:
 
     @cached_property
     def _assistant(self) -> Assistant:
-        return Assistant(Arms(control=self._parts), name=self._version.project.name)
+        return Assistant(Arms(usual=self._parts), name=self._version.project.name)
 
     def _with_planted(self, name: str, doc: bytes) -> Assistant:
         """Return the assistant as it is when every search finds this document first."""
         scopes = PlantedScopes(self._parts.scopes, _cut(name, doc.decode("utf-8", "replace")))
-        return Assistant(Arms(control=replace(self._parts, scopes=scopes)), name=self._version.project.name)
+        return Assistant(Arms(usual=replace(self._parts, scopes=scopes)), name=self._version.project.name)
 
     async def _spoken(self, assistant: Assistant, ask: Ask) -> Spoken:
         started_s = self._clock.elapsed()

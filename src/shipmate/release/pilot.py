@@ -208,7 +208,10 @@ def _findings(measured: Measured, charter: Charter) -> Iterable[Finding]:
     shares = {
         "ftr": (slo.ftr, f"{ftr} after 72 hours"),
         "ftr_fast": (slo.ftr, f"{ftr} after half an hour: an early sign of the above"),
-        "hallucination_rate": (slo.hallucination_rate, f"{METRICS['hallucination_rate'].means}, of those that people have checked"),
+        "hallucination_rate": (
+            slo.hallucination_rate,
+            f"{METRICS['hallucination_rate'].means}, of those that people have checked",
+        ),
         "latency_p95_s": (0.95, f"share of answers complete within {slo.latency_p95_s:g} s"),
         "uptime": (slo.uptime, METRICS["uptime"].means),
     }
