@@ -47,7 +47,7 @@ def broken(home: Path, release: str, trusted: Collection[str]) -> Iterator[str]:
         made = _read(home / SEAL, release)
         verify(_signed(made.index), made.signature, purpose=INDEX, trusted=trusted)
     except (Damaged, Untrusted) as error:
-        yield f"{INDEX}/: {error.what}"
+        yield f"{SEAL}: {error.what}"
         return
     found = _contents(home / INDEX)
     for name in sorted(made.index.files.keys() | found.keys()):
@@ -74,13 +74,13 @@ def _signed(index: Sealed) -> bytes:
 def _read(path: Path, release: str) -> Seal:
     with disk_faults(path):
         if not path.exists():
-            raise Damaged(f"{SEAL} is missing: the index was not made here")
+            raise Damaged("it is missing: the index was not made here")
         with path.open("rb") as file:
             content = file.read(SEAL_BYTES)
     try:
         made = msgspec.json.decode(content, type=Seal)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Damaged(f"{SEAL} does not read back: {error}") from error
+        raise Damaged(f"it does not read back: {error}") from error
     if made.index.release != release:
-        raise Damaged(f"{SEAL} is of the release {made.index.release}")
+        raise Damaged(f"it is of the release {made.index.release}")
     return made

@@ -16,7 +16,7 @@ from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import FILES, INDEX, PURPOSE, Manifest
 from shipmate.release.seal import broken, seal
 from shipmate.release.shelf import LOCK, added, dropped, found, home_of, making, shelved
-from shipmate.signing import TRUSTED, Signature, open_signer, trusted_keys, verify
+from shipmate.signing import open_signer, trusted_keys, verify
 from shipmate.versions import is_index_sound, library_of, make_index
 
 __all__ = [
@@ -145,19 +145,24 @@ def brought(project: Project, file: Path) -> str:
 def _faults(home: Path, release: str, trusted: Collection[str]) -> Iterator[str]:
     try:
         yield from bundle.faults(home, release)
-        signature: Signature = bundle.read_signature(home)
-        verify(bundle.read_manifest(home)[1], signature, purpose=PURPOSE, trusted=trusted)
-    except Untrusted as error:
-        yield f"{bundle.SIGNATURE}: {error.what}; see {TRUSTED}"
+        content = bundle.read_manifest(home)[1]
     except (Damaged, Missing) as error:
         yield error.what
+        return
+    try:
+        verify(content, bundle.read_signature(home), purpose=PURPOSE, trusted=trusted)
+    except (Damaged, Missing, Untrusted) as error:
+        yield f"{bundle.SIGNATURE}: {error.what}"
 
 
 def _faults_of_index(home: Path, release: str, trusted: Collection[str]) -> Iterator[str]:
     """Yield what is wrong with the index: its files, or the documents that it holds otherwise than the snapshot."""
     try:
         manifest, _ = bundle.read_manifest(home)
-        yield from broken(home, release, trusted)
+        changed = list(broken(home, release, trusted))
+        yield from changed
+        if changed:
+            return
         library = library_of(manifest, home / INDEX)
         if not is_index_sound(library):
             yield f"{INDEX}/ does not open, or an earlier version made it; `shipmate promote` makes it anew"

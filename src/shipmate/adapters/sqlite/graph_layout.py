@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def load(folder: Path, number: int) -> Network:
         network = Network(
             *(np.load(layout / f"{name}.npy", mmap_mode="r").view(np.ndarray) for name in Network._fields)
         )
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
         raise _damaged(layout) from error
     edges = len(network.entity_passage)
     fits = (
