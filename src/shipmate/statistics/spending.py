@@ -17,13 +17,14 @@ from shipmate.statistics.intervals import NORMAL
 __all__ = ["GROWTH", "next_bound", "spent"]
 
 # Looks count as different when at least so much information has come in between.
-GROWTH = 1.01
-# Beyond so many standard errors there is nothing.
+GROWTH = 1.02
+# Above so many standard errors there is nothing; below so many, nothing that comes back in time.
 REACH = 8.0
+DEPTH = 6.0
 # What is spent below this is nothing.
 NOTHING = 1e-10
 # Points for each standard error: as many as a step of the least growth needs.
-FINENESS = 18
+FINENESS = 14
 # A bound is looked for until it is so close, in so many steps at most.
 CLOSE = 1e-6
 STEPS = 30
@@ -75,11 +76,11 @@ def _density(looks: tuple[tuple[float, float], ...]) -> _Density:
     before = _density(looks[:-1])
     information, bound = looks[-1]
     scale = sqrt(information)
-    nodes, weights = _legendre(round(FINENESS * (REACH + bound)))
-    points = scale * ((bound + REACH) / 2 * nodes + (bound - REACH) / 2)
+    nodes, weights = _legendre(round(FINENESS * (DEPTH + bound)))
+    points = scale * ((bound + DEPTH) / 2 * nodes + (bound - DEPTH) / 2)
     step = sqrt(information - before.information)
     kernel = np.exp(-(((points[:, None] - before.points[None, :]) / step) ** 2) / 2)
-    mass = kernel @ before.mass / (step * sqrt(2 * pi)) * weights * scale * (bound + REACH) / 2
+    mass = kernel @ before.mass / (step * sqrt(2 * pi)) * weights * scale * (bound + DEPTH) / 2
     return _Density(information, points, mass)
 
 
