@@ -8,9 +8,10 @@ import errno
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 import msgspec
 import tantivy
@@ -47,6 +48,27 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: str
     # Of its passages.
     keys: tuple[int, ...] = ()
+
+
+class Scale(NamedTuple):
+    """Against what BM25 weighs: how many entries there are, removed ones too until segments merge, and their mean length."""
+
+    entries: int
+    length: float
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """A part of why an entry has its score."""
+
+    value: float
+    description: str
+    details: "tuple[Explained, ...]" = ()
+
+    def valued(self, beginning: str) -> float:
+        """Return the value of the part that is described so; 0 where there is none."""
+        if self.description.startswith(beginning):
+            return self.value
+        return max((part.valued(beginning) for part in self.details), default=0.0)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -131,6 +153,23 @@ class Snapshot:
             for score, at in found.hits
         ]
 
+    @cached_property
+    def scale(self) -> Scale:
+        query = tantivy.Query.term_query(SCHEMA, "kind", PASSAGE, "basic")
+        found = self._searcher.search(query, 1, count=False)
+        if not found.hits:
+            return Scale(0, 0.0)
+        at = found.hits[0][1]
+        passage = _decode_passage(self._searcher.doc(at)["passage"][0])
+        stem = next(iter(indexed_stems(" ".join((passage.title, *passage.headings)), passage.text)), "")
+        if not stem:
+            return Scale(0, 0.0)
+        told = msgspec.json.decode(_term(stem).explain(self._searcher, at).to_json(), type=Explained)
+        return Scale(int(told.valued("N,")), told.valued("avgdl,"))
+
+    def physical_frequency(self, stem: str) -> int:
+        return self._frequency("text", stem)
+
     def passages(self, source: str) -> list[Passage]:
         own = [_decode_passage(entry) for entry in self._stored("source", source, "passage")]
         return sorted(own, key=lambda passage: (passage.start, passage.end))
@@ -209,6 +248,15 @@ class TantivyIndex:
     def statistics(self) -> Snapshot:
         """Return the statistics of the commit that is being read."""
         return self._snapshot
+
+    @property
+    def scale(self) -> Scale:
+        """Return against what the commit that is being read weighs its words."""
+        return self._snapshot.scale
+
+    def physical_frequency(self, stem: str) -> int:
+        """Return how many entries hold a stem, removed ones too until segments merge: as BM25 weighs it."""
+        return self._snapshot.physical_frequency(stem)
 
     def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str] = frozenset()) -> list[Hit]:
         """Return the best passages by BM25 that these groups may see, best first; no term is read as query syntax."""

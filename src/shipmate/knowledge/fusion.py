@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from shipmate.messages import Led
 
-__all__ = ["fuse", "hinted", "ranked"]
+__all__ = ["LEAST_DENSE", "fuse", "hinted", "ranked"]
 
 Scores = Mapping[int, float]
 

@@ -22,7 +22,7 @@ from shipmate.messages import Hit, Led, Passage, Question
 from shipmate.ports import Embedder, Reranker
 from shipmate.text import STOP_WORDS, asked_stems, stem, stems, words
 
-__all__ = ["Search"]
+__all__ = ["CLOSELY", "DEPTH", "LEAST_LIKENESS", "LEG_DEPTH", "Look", "Search"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,21 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     stems: frozenset[str]
     weight: float
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What the legs of one search say, and the ranking that they make together."""
+
+    # The stems that were looked for, with their weights, and what the words found, best first.
+    terms: Mapping[str, float] = {}
+    worded: Sequence[Hit] = ()
+    # The same after the closer look at the best.
+    closer: Sequence[tuple[float, Hit]] = ()
+    cosine: Mapping[int, float] = {}
+    led: Led = Led({}, 0.0)
+    gained: Mapping[int, float] = {}
+    # The keys of passages with their whole scores, best first.
+    ranking: Sequence[tuple[int, float]] = ()
 
 
 class Search:
@@ -77,33 +92,19 @@ class Search:
 
     async def _found(self, question: Question, limit: int, groups: frozenset[str]) -> list[Hit]:
         text = question.standalone
-        asked = {stem: self._telling[stem] for stem in asked_stems(text)}
-        if not asked:
-            return []
-        terms = dict.fromkeys(asked, 1.0)
-        if question.history:
-            terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
-        if self._repair:
-            terms = {**self._repair.kin(tuple(asked)), **terms}
-        hits = self._by_words(terms, max(DEPTH, limit), groups)
-        scores = self._scores(hits[:CLOSELY], text, asked) + [hit.score / hits[0].score for hit in hits[CLOSELY:]]
-        worded = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
-        said = {passage_key(hit.passage): (score, hit) for score, hit in worded}
-        cosine = await self._likenesses(text, said, groups)
-        led = self._led(text, [hit for _, hit in worded[:CLOSELY]], groups)
-        own = fuse({key: score for key, (score, _) in said.items()}, cosine)
-        gained = siblings(own, {key: hit.passage.source for key, (_, hit) in said.items()})
+        look = await self.look(question, limit, groups)
+        said = {passage_key(hit.passage): hit for _, hit in look.closer}
         legs = {
-            "lexical": {key: hit.score for key, (_, hit) in said.items()},
-            "dense": cosine,
-            "graph": led.scores,
-            SIBLINGS: gained,
+            "lexical": {key: hit.score for key, hit in said.items()},
+            "dense": look.cosine,
+            "graph": look.led.scores,
+            SIBLINGS: look.gained,
         }
         depth = max(limit, RERANKED) if self._reranker else limit
         distinct: dict[str, Hit] = {}
-        for key, score in ranked(own, gained, hinted(led)):
+        for key, score in look.ranking:
             known = said.get(key)
-            passage = known[1].passage if known else self._passage(key, groups)
+            passage = known.passage if known else self._passage(key, groups)
             if passage and passage.text not in distinct:
                 shares = {leg: scores[key] for leg, scores in legs.items() if key in scores}
                 distinct[passage.text] = Hit(passage=passage, score=score, legs=shares)
@@ -111,6 +112,27 @@ class Search:
                     break
         found = list(distinct.values())
         return (await self._reranked(text, found))[:limit]
+
+    async def look(self, question: Question, limit: int, groups: frozenset[str]) -> Look:
+        """Return what each leg says of a question, and their ranking, before passages that say the same become one."""
+        text = question.standalone
+        asked = {stem: self._telling[stem] for stem in asked_stems(text)}
+        if not asked:
+            return Look()
+        terms = dict.fromkeys(asked, 1.0)
+        if question.history:
+            terms = {**faint_terms(question.history, self._telling.__getitem__), **terms}
+        if self._repair:
+            terms = {**self._repair.kin(tuple(asked)), **terms}
+        hits = self._by_words(terms, max(DEPTH, limit), groups)
+        scores = self._scores(hits[:CLOSELY], text, asked) + [hit.score / hits[0].score for hit in hits[CLOSELY:]]
+        closer = sorted(zip(scores, hits, strict=True), key=itemgetter(0), reverse=True)
+        said = {passage_key(hit.passage): (score, hit) for score, hit in closer}
+        cosine = await self._likenesses(text, said, groups)
+        led = self._led(text, [hit for _, hit in closer[:CLOSELY]], groups)
+        own = fuse({key: score for key, (score, _) in said.items()}, cosine)
+        gained = siblings(own, {key: hit.passage.source for key, (_, hit) in said.items()})
+        return Look(terms, hits, closer, cosine, led, gained, ranked(own, gained, hinted(led)))
 
     async def _reranked(self, text: str, hits: list[Hit]) -> list[Hit]:
         """Return the hits as the reranker orders them; one that fails leaves them as they are."""

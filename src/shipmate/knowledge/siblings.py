@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-__all__ = ["SIBLINGS", "siblings"]
+__all__ = ["SHARE", "SIBLINGS", "siblings"]
 
 # The leg of what a passage gains,
 SIBLINGS = "siblings"

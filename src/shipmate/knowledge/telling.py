@@ -3,6 +3,7 @@
 import math
 from functools import lru_cache
 
+from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
 from shipmate.ports import TermStatistics
 
 __all__ = ["Telling", "telling_by"]
@@ -16,12 +17,13 @@ class Telling(dict[str, float]):
     def __init__(self, statistics: TermStatistics) -> None:
         super().__init__()
         self._statistics = statistics
+        self._count = in_thirtyseconds(statistics.passage_count)
 
     def __missing__(self, key: str) -> float:
         if len(self) >= STEMS_KEPT:
             self.clear()
-        found = self._statistics.document_frequency(key)
-        count = max(self._statistics.passage_count, found)
+        found = in_half_octaves(self._statistics.document_frequency(key))
+        count = max(self._count, found)
         self[key] = weight = math.log(1 + (count - found + 0.5) / (found + 0.5))
         return weight
 

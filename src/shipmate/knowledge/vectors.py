@@ -168,6 +168,12 @@ class Vectors:
             cosines.update(zip(block.keys[places].tolist(), (block.rows[places] @ vector).tolist(), strict=True))
         return cosines
 
+    def rows_of(self, keys: Iterable[int]) -> Matrix:
+        """Return the vectors of these passages, as far as they have one, in no order."""
+        wanted = np.fromiter(keys, np.int64)
+        none = np.empty((0, self._none.dimensions), np.float32)
+        return np.concatenate([none, *(block.rows[block.places(wanted)] for block in self._blocks)])
+
     def _seen_by(self, groups: frozenset[str]) -> frozenset[int] | None:
         """Return the numbers of the audiences to which these groups belong; None where that is all of them."""
         audiences = self._manifest.audiences

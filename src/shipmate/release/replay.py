@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Literal
 
+from msgspec.structs import replace
+
 from shipmate.answer.compose import Composer
 from shipmate.answer.draft import Chosen, DraftPart, Fault
 from shipmate.messages import Asked, Citation, Hit, Question, Record, ReplyKind, Sentence, Usage
@@ -41,6 +43,8 @@ class Answered(Record, frozen=True, kw_only=True):
     latency_ms: float = 0.0
     # What went wrong and was mended by a fallback; empty when nothing did.
     fault: str = ""
+    # No document had a say: a verbatim answer, a refusal of the charter, a question back.
+    is_settled: bool = False
     # Of the sentences that claim something, so many stand on no span.
     unsupported: int = 0
     claims: int = 0
@@ -74,7 +78,9 @@ class Player:
         route = await self._router.route(past.question.text)
         hits = await scope.search.passages(past.question, groups=groups)
         parts = await whole(scope.drafter.draft(past.question, route, hits))
-        return composed(parts, hits, latency_ms=round((self._elapsed() - started_s) * 1000, 3))
+        answered = composed(parts, hits, latency_ms=round((self._elapsed() - started_s) * 1000, 3))
+        is_verbatim = answered.confidence == 1.0 and not answered.citations
+        return replace(answered, is_settled=is_verbatim or bool(route.out_of_scope))
 
 
 async def whole(draft: Sequence[DraftPart] | AsyncGenerator[DraftPart, None]) -> Sequence[DraftPart]:

@@ -154,6 +154,10 @@ class Graph:
         ranked = sorted(zip(passages, masses.tolist(), strict=True), key=lambda found: (-found[1], found[0]))
         return [found for found in ranked if found[0] not in self._declarations][:limit]
 
+    def view(self, groups: frozenset[str] = frozenset()) -> View:
+        """Return what these groups may see of the graph that was published last."""
+        return self._view(groups)
+
     def place(self, passage: int) -> Place | None:
         """Return where a passage stands, or nothing for one that the graph does not hold."""
         found = self._connection.execute(QUERIES["graph_place"], {"passage": passage}).fetchone()

@@ -17,7 +17,7 @@ from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import TermStatistics
 from shipmate.text import asked_stems, stems
 
-__all__ = ["ANSWER_THRESHOLD", "Signals", "confidence", "signals"]
+__all__ = ["AGREEMENT", "ANSWER_THRESHOLD", "COMPARED", "SPREAD", "Signals", "confidence", "signals"]
 
 # The confidence from which on a question is answered.
 ANSWER_THRESHOLD = 0.28

@@ -1,10 +1,11 @@
 """Answer with quotes: pick the pieces of the found passages that answer, and put them in an order that reads."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shipmate.answer.quotes.comparison import compare, comparison
 from shipmate.answer.quotes.selection import Candidate, candidates, pick
-from shipmate.answer.quotes.wanted import wanted
+from shipmate.answer.quotes.wanted import Wanted, wanted
 from shipmate.answer.quotes.yes_no import Claim, Evidence, claim, decide
 from shipmate.knowledge.outline import Kind, Outline, outline
 from shipmate.knowledge.telling import telling_by
@@ -12,11 +13,24 @@ from shipmate.messages import Citation, Draft, Hit, Passage, Question, ReplyKind
 from shipmate.ports import TermStatistics
 from shipmate.text import sentence_spans
 
-__all__ = ["Extractive", "opening"]
+__all__ = ["QUOTED_HITS", "Choice", "Extractive", "opening"]
 
 
 # Only the best passages are quoted: on every set tried, a sixth one brought more noise than answers.
 QUOTED_HITS = 5
+
+
+class Choice(NamedTuple):
+    """What is quoted, and out of what it was chosen."""
+
+    want: Wanted
+    outlines: Sequence[Outline]
+    # The pieces that got a close look, best first.
+    found: Sequence[Candidate]
+    # "Yes." or "No.", and the candidates that say so.
+    word: str
+    deciding: Sequence[Candidate]
+    picks: Sequence[Candidate]
 
 
 class Extractive:
@@ -39,8 +53,22 @@ class Extractive:
         Each sentence is a piece of a passage, or pieces that follow each other, in the passage's own words; together
         they hold at most `max_sentences` pieces.
         """
-        want = wanted(question, self._telling)
         hits = hits[:QUOTED_HITS]
+        choice = self.choice(question, hits, max_sentences=max_sentences, max_citations=max_citations)
+        word, deciding = choice.word, choice.deciding
+        runs = _runs(choice.picks)
+        sentences = [_quoted(run, hits) for run in runs]
+        if word:
+            decisive = zip(runs, sentences, strict=True)
+            cited = [quote.citations[0] for run, quote in decisive if any(candidate in deciding for candidate in run)]
+            sentences[:0] = [Sentence(text=word, citations=tuple(cited))] if cited else []
+        return Draft(kind=ReplyKind.ANSWER, sentences=tuple(sentences), confidence=confidence)
+
+    def choice(
+        self, question: Question, hits: Sequence[Hit], *, max_sentences: int = 4, max_citations: int = 3
+    ) -> Choice:
+        """Return what of the hits is quoted, and out of what it was chosen."""
+        want = wanted(question, self._telling)
         outlines = [outline(hit.passage) for hit in hits]
         found = candidates(want, hits, outlines)
         word, deciding = self._decided(question.text, found, hits, outlines) if max_sentences > 1 else ("", [])
@@ -53,13 +81,7 @@ class Extractive:
             max_sentences=max_sentences - bool(word),
             max_citations=max_citations,
         )
-        runs = _runs(picks)
-        sentences = [_quoted(run, hits) for run in runs]
-        if word:
-            decisive = zip(runs, sentences, strict=True)
-            cited = [quote.citations[0] for run, quote in decisive if any(candidate in deciding for candidate in run)]
-            sentences[:0] = [Sentence(text=word, citations=tuple(cited))] if cited else []
-        return Draft(kind=ReplyKind.ANSWER, sentences=tuple(sentences), confidence=confidence)
+        return Choice(want, outlines, found, word, deciding, picks)
 
     def _decided(
         self, question: str, found: Sequence[Candidate], hits: Sequence[Hit], outlines: Sequence[Outline]

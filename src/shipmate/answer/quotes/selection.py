@@ -12,7 +12,20 @@ from shipmate.knowledge.outline import Kind, Outline, Piece
 from shipmate.knowledge.telling import Telling
 from shipmate.messages import Hit
 
-__all__ = ["Candidate", "candidates", "pick"]
+__all__ = [
+    "CLOSE_LOOK",
+    "LEAST_NEWS",
+    "LEAST_SCORE",
+    "MISSING",
+    "PASSAGE",
+    "Candidate",
+    "News",
+    "Taken",
+    "candidates",
+    "introduced_by",
+    "pick",
+    "scored",
+]
 
 # So many of the best pieces get a close look.
 CLOSE_LOOK = 12
@@ -53,8 +66,10 @@ class Candidate(msgspec.Struct, gc=False):
     news: int = 0
 
 
-def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -> list[Candidate]:
-    """Return the pieces that may answer, best first."""
+def scored(
+    want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]
+) -> tuple[Sequence[float], Sequence[tuple[int, int]]]:
+    """Return the scores of the pieces that have to do with the question, and the place of each."""
     scores: list[float] = []
     places: list[tuple[int, int]] = []
     best = max([hit.score for hit in hits], default=0.0)
@@ -65,6 +80,12 @@ def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -
         numbers = sorted(told)
         scores += [told[number] + pieces[number].worth + of_passage for number in numbers]
         places += [(rank, number) for number in numbers]
+    return scores, places
+
+
+def candidates(want: Wanted, hits: Sequence[Hit], outlines: Sequence[Outline]) -> list[Candidate]:
+    """Return the pieces that may answer, best first."""
+    scores, places = scored(want, hits, outlines)
     # Of equals, the first one in the documents wins.
     order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
     close = []
@@ -109,7 +130,7 @@ def pick(
     missing = MISSING
     while left and len(picks) < max_sentences:
         best = left.pop(0 if len(picks) < max(1, len(first)) else _best(left, news.scale, missing))
-        introduced = _introduced(best, outlines, max_sentences - len(picks) - 1)
+        introduced = introduced_by(best, outlines, max_sentences - len(picks) - 1)
         if (
             introduced is None
             or (introduced and introduced[0].place == taken.lead)
@@ -134,7 +155,7 @@ def _best(left: Sequence[Candidate], scale: float, missing: float) -> int:
     return values.index(max(values))
 
 
-def _introduced(candidate: Candidate, outlines: Sequence[Outline], room: int) -> list[Candidate] | None:
+def introduced_by(candidate: Candidate, outlines: Sequence[Outline], room: int) -> list[Candidate] | None:
     """Return what stands behind an introduction, as far as there is room; None when nothing does."""
     if candidate.piece.kind is not Kind.INTRO:
         return []

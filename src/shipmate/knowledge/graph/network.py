@@ -58,6 +58,18 @@ class Network(NamedTuple):
     passage_entity: Rows
     passage_kind: Kinds
 
+    def place(self, entity: int) -> int:
+        """Return where an entity stands, or -1 for one that is not there."""
+        at = int(np.searchsorted(self.entities, entity))
+        return at if at < len(self.entities) and self.entities[at] == entity else -1
+
+    def naming(self, entity: int) -> Keys:
+        """Return the keys of the passages that have an edge to an entity."""
+        at = self.place(entity)
+        if at < 0:
+            return self.passages[:0]
+        return self.passages[self.entity_passage[self.entity_starts[at] : self.entity_starts[at + 1]]]
+
     def row(self, passage: int) -> int:
         """Return where a passage stands, or -1 for one that is not there."""
         at = int(np.searchsorted(self.passages, passage))

@@ -8,7 +8,7 @@ from shipmate.knowledge.graph.view import View
 from shipmate.knowledge.keys import passage_key
 from shipmate.messages import Hit, Led
 
-__all__ = ["seek"]
+__all__ = ["DEPTH", "MOST_ANCHORS", "seek"]
 
 # Beside the names, a walk begins at the first hit; ten hits would only echo the lexical leg.
 SEED_WEIGHT = 5.0

@@ -19,8 +19,9 @@ from shipmate.knowledge.graph.network import (
     neighbours_of,
     table_of,
 )
+from shipmate.knowledge.steps import HALF_OCTAVES, in_thirtyseconds
 
-__all__ = ["Sparse", "Spot", "View"]
+__all__ = ["FRONTIER", "Sparse", "Spot", "View"]
 
 Floats = NDArray[np.float64]
 # Numbers, ascending, and what each holds.
@@ -44,6 +45,8 @@ IS_TITLE = table_of(AS_TITLE)
 MOST_OWNERS = 50
 PAGES_KEPT = 8192
 TEXTS_KEPT = 512
+# How an entity stands that is not there.
+NOWHERE = (0.0, False, False)
 
 
 class Spot(NamedTuple):
@@ -74,7 +77,7 @@ class View:
         found = np.where(self._owned, anyhow, named)
         leads = self._owned | (named >= LEAST_PASSAGES)
         # How telling an entity is; 0 for one that does not exist here.
-        self.idf: Floats = np.where(leads, np.log1p(self._may_see.sum() / np.maximum(found, 1)), 0.0)
+        self.idf: Floats = np.where(leads, np.log1p(self.size / _stepped(found)), 0.0)
         self.pages = lru_cache(maxsize=PAGES_KEPT)(self._titled)
         self.spots = lru_cache(maxsize=TEXTS_KEPT)(self._named_pages)
 
@@ -97,6 +100,27 @@ class View:
         """Tell whether an edge is there: its passage may be seen, its entity exists, and a part of a name is one."""
         is_one = kind != EdgeKind.MENTIONS_WITHIN or self._owned[entity]
         return bool(self._may_see[passage] and self.idf[entity] > 0 and is_one)
+
+    def standing(self, key: int) -> tuple[float, bool, bool]:
+        """Return how telling the entity with a key is, whether a passage is about it, and whether it is a hub."""
+        place = self.network.place(key)
+        return (float(self.idf[place]), bool(self._owned[place]), bool(self._is_hub[place])) if place >= 0 else NOWHERE
+
+    @property
+    def size(self) -> int:
+        """Return how many passages may be seen, in the steps in which it counts."""
+        return in_thirtyseconds(int(self._may_see.sum()))
+
+    def edges_of(self, passage: int) -> frozenset[tuple[int, int]]:
+        """Return the keys of a visible passage's entities, with the kinds of its edges; none for a hidden one."""
+        (row,) = self.rows([passage])
+        if row < 0:
+            return frozenset()
+        network = self.network
+        own = slice(network.passage_starts[row], network.passage_starts[row + 1])
+        return frozenset(
+            zip(network.entities[network.passage_entity[own]].tolist(), network.passage_kind[own].tolist(), strict=True)
+        )
 
     def entity(self, key: int) -> int:
         """Return the number of an entity, or -1 where there is none, or none that may be seen."""
@@ -140,12 +164,20 @@ class View:
         at_entities, at_passages = home_entities, home_passages
         # Without a name the last round reaches nothing new.
         for rest in reversed(range(ROUNDS if entities else ROUNDS - 1)):
-            to_passages = self._to_passages(*_most(at_entities))
+            to_passages = self._to_passages(*self.leading_entities(at_entities))
             # Where it ends, nobody asks for entities.
             if rest:
-                at_entities = _summed(home_entities, self._to_entities(*_most(at_passages)))
+                at_entities = _summed(home_entities, self._to_entities(*self.leading_passages(at_passages)))
             at_passages = _summed(home_passages, to_passages)
         return at_passages
+
+    def leading_entities(self, held: Sparse) -> Sparse:
+        """Return those from which a walk goes on."""
+        return _most(held)
+
+    def leading_passages(self, held: Sparse) -> Sparse:
+        """Return those from which a walk goes on."""
+        return _most(held)
 
     def _titled(self, entity: int) -> dict[int, float]:
         """Return the pages with this title, and what it is worth as their name; none where it names too many."""
@@ -193,6 +225,13 @@ class View:
         weights = WEIGHT[kind] * self.idf[entity]
         weights *= (kind != EdgeKind.MENTIONS_WITHIN) | self._owned[entity]
         return _spread(entity, weights, whose, mass)
+
+
+def _stepped(counts: Keys) -> Floats:
+    """Return counts, at least 1, by half octaves."""
+    octaves = np.rint(HALF_OCTAVES * np.log2(np.maximum(counts, 1))) / HALF_OCTAVES
+    stepped: Floats = np.exp2(octaves)
+    return stepped
 
 
 def _passages_each(whose: Keys, passages: NDArray[np.int32], counted: Flags, count: int) -> Keys:

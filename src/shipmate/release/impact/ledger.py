@@ -1,0 +1,201 @@
+"""The evidence of many answers, turned round: from what an edit touches to the answers that stand on it."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipmate.answer.quotes.answerable import AGREEMENT
+from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.vectors import Vectors
+from shipmate.release.impact.change import Change, links
+from shipmate.release.impact.evidence import SURE, Doubt, Evidence
+from shipmate.release.impact.margins import MOST, NOISE, SLACK
+from shipmate.release.impact.record import Scaled, Seen
+
+__all__ = ["Ledger"]
+
+Floats = NDArray[np.float64]
+# BM25's own constants, and how much shorter an entry counts than it is, at most: lengths are kept in a byte.
+K1, B, SHORTENED = 1.2, 0.75, 0.85
+
+
+class Ledger:
+    """What answers stand on, over one state of a collection."""
+
+    def __init__(self, evidence: Sequence[Evidence], collection: Collection) -> None:
+        self.evidence = tuple(evidence)
+        self._collection = collection
+        self._passages = _turned(one.passages for one in evidence)
+        self._walked = _turned(one.walked for one in evidence)
+        self._expanded = _turned(one.expanded for one in evidence)
+        self._names = _turned(one.names for one in evidence)
+        self._stems = _turned(one.stems for one in evidence)
+        self._of_groups: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        for number, one in enumerate(evidence):
+            self._of_groups[one.past.groups].add(number)
+        self._radius = np.array([one.radius for one in evidence])
+        self._least = np.array([one.lexical.least for one in evidence])
+        doubts = [one.doubt or SURE for one in evidence]
+        self._doubts: Floats = np.array(
+            [[getattr(doubt, name) for name in Doubt.__struct_fields__] for doubt in doubts]
+        )
+        self._index_terms()
+        self._index_vectors()
+
+    def _index_terms(self) -> None:
+        index = self._collection.index
+        postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for number, one in enumerate(self.evidence):
+            for stem, weight in one.lexical.terms.items():
+                postings[stem].append((number, weight))
+        self._stem_places = {stem: place for place, stem in enumerate(postings)}
+        self._whose = {stem: np.array([number for number, _ in own]) for stem, own in postings.items()}
+        self._weights = {stem: np.array([weight for _, weight in own]) for stem, own in postings.items()}
+        self._term_places = [
+            np.array([self._stem_places[stem] for stem in one.lexical.terms], np.int64) for one in self.evidence
+        ]
+        self._flat = np.concatenate([np.empty(0, np.int64), *self._term_places])
+        sizes = np.array([len(own) for own in self._term_places], np.int64)
+        self._has_terms = np.flatnonzero(sizes)
+        self._starts = (np.cumsum(sizes) - sizes)[self._has_terms]
+        self._scale = index.scale if isinstance(index, Scaled) else (0, 0.0)
+        self._frequencies = self._counted(index, postings)
+
+    @staticmethod
+    def _counted(index: Any, stems: Iterable[str]) -> Floats:
+        return np.array([index.physical_frequency(stem) if isinstance(index, Scaled) else 0 for stem in stems], float)
+
+    def _index_vectors(self) -> None:
+        with_vector = [number for number, one in enumerate(self.evidence) if one.near.vector]
+        self._with_vector = np.array(with_vector, np.int64)
+        self._vectors = np.array([self.evidence[number].near.vector for number in with_vector], np.float32)
+        self._nearness = np.array([self.evidence[number].near.least for number in with_vector])
+
+    def touched(self, edit: Change, after: Collection) -> list[int]:
+        """Return the numbers of the answers that an edit may change; of all others it is proven that it does not."""
+        if not edit.removed and not edit.added:
+            return []
+        everything = range(len(self.evidence))
+        if edit.is_everywhere or not isinstance(after.index, Scaled):
+            return [number for number in everything if self.evidence[number].lexical.terms or self._radius[number] < 0]
+        found = self._standing_on(edit)
+        lowest, highest, frequencies = self._drift(edit, after.index)
+        found.update(self._drifted(lowest, highest))
+        found.update(self._entered(edit, after.index, frequencies, lowest))
+        found.update(self._come_near(edit, after))
+        found.update(self._led(edit, after))
+        return sorted(found)
+
+    def _standing_on(self, edit: Change) -> set[int]:
+        return {
+            *(number for key in edit.removed for number in self._passages.get(key, ())),
+            *(number for stem in edit.retold for number in self._stems.get(stem, ())),
+        }
+
+    def _drift(self, edit: Change, index: Scaled) -> tuple[Floats, Floats, Floats]:
+        """Return the lowest and the highest logarithm by which a score of each question moves, and the terms' counts."""
+        entries, length = self._scale
+        now, length_now = index.scale
+        if now == entries + edit.entries:
+            frequencies = self._frequencies.copy()
+            for count in edit.written:
+                for stem in count:
+                    place = self._stem_places.get(stem)
+                    if place is not None:
+                        frequencies[place] += 1
+        else:
+            # Segments were merged: what was removed counts no more.
+            frequencies = self._counted(index, self._stem_places)
+        moved = np.zeros(len(frequencies))
+        known = (self._frequencies > 0) & (frequencies > 0)
+        moved[known] = np.log(_idf(frequencies[known], now) / _idf(self._frequencies[known], entries))
+        lowest, highest = np.zeros(len(self.evidence)), np.zeros(len(self.evidence))
+        if len(self._starts):
+            lowest[self._has_terms] = np.minimum.reduceat(moved[self._flat], self._starts)
+            highest[self._has_terms] = np.maximum.reduceat(moved[self._flat], self._starts)
+            by_length = math.log(length_now / length) if length and length_now else 0.0
+            lowest[self._has_terms] += min(by_length, 0.0)
+            highest[self._has_terms] += max(by_length, 0.0)
+        return lowest, highest, frequencies
+
+    def _drifted(self, lowest: Floats, highest: Floats) -> NDArray[np.int64]:
+        """Return the answers that do not bear this drift."""
+        apart = (highest - lowest) / 2
+        far = np.maximum(np.abs(lowest), np.abs(highest))
+        fails = (apart >= self._radius) | (far > MOST) & np.isfinite(self._radius)
+        margin, spread, together, sway, noise = self._doubts.T
+        moves = sway * far * SLACK + noise
+        root = _root(together)
+        bent = np.maximum(np.abs(_root(together + moves) - root), np.abs(_root(together - moves) - root))
+        fails |= np.abs(margin) <= spread * far * SLACK + AGREEMENT * bent + NOISE
+        return np.flatnonzero(fails)
+
+    def _entered(self, edit: Change, index: Scaled, frequencies: Floats, lowest: Floats) -> NDArray[np.int64]:
+        """Return the answers to questions for whose words a new passage may be among the found."""
+        entries, length = index.scale
+        fails = np.zeros(len(self.evidence), np.bool_)
+        for count in edit.entering:
+            size = sum(count.values()) * SHORTENED / length if length else 0.0
+            scores = np.zeros(len(self.evidence))
+            for stem, times in count.items():
+                place = self._stem_places.get(stem)
+                if place is not None:
+                    share = (K1 + 1) * times / (times + K1 * (1 - B + B * size))
+                    scores[self._whose[stem]] += self._weights[stem] * share * _idf(frequencies[place], entries)
+            fails |= (scores > 0) & (scores >= self._least * np.exp(lowest) * (1 - NOISE))
+        return np.flatnonzero(fails)
+
+    def _come_near(self, edit: Change, after: Collection) -> NDArray[np.int64]:
+        """Return the answers to questions to which a new passage is near enough."""
+        if not len(self._with_vector) or not isinstance(after.vectors, Vectors) or not edit.added:
+            return np.empty(0, np.int64)
+        likeness = self._vectors @ after.vectors.rows_of(edit.added).T
+        if not likeness.shape[1]:
+            return np.empty(0, np.int64)
+        near: NDArray[np.int64] = self._with_vector[likeness.max(axis=1) >= self._nearness]
+        return near
+
+    def _led(self, edit: Change, after: Collection) -> set[int]:
+        """Return the answers for which the graph looked at what is another now."""
+        before: object = self._collection.graph
+        now: object = after.graph
+        if not isinstance(before, Seen) or not isinstance(now, Seen):
+            return set()
+        found: set[int] = set()
+        for groups, whose in self._of_groups.items():
+            seen = frozenset(groups)
+            changed = links(before.view(seen), now.view(seen), edit)
+            if changed.is_everywhere:
+                found |= {number for number in whose if self.evidence[number].lexical.terms}
+                continue
+            entities = changed.edges | changed.valued
+            touched = {
+                *(number for key in entities for number in self._expanded.get(key, ())),
+                *(number for key in entities for number in self._names.get(key, ())),
+                *(number for key in changed.naming for number in self._walked.get(key, ())),
+            }
+            found |= touched & whose
+        return found
+
+
+def _turned(sets: Iterable[Iterable[Any]]) -> Mapping[Any, Sequence[int]]:
+    """Return which of the sets hold each of what they hold."""
+    turned: dict[Any, list[int]] = {}
+    for number, own in enumerate(sets):
+        for one in own:
+            turned.setdefault(one, []).append(number)
+    return turned
+
+
+def _idf(frequency: Any, entries: float) -> Any:
+    """Return BM25's weight of a word."""
+    return np.log(1 + (entries - frequency + 0.5) / (frequency + 0.5))
+
+
+def _root(values: Floats) -> Floats:
+    rooted: Floats = np.sign(values) * np.sqrt(np.abs(values))
+    return rooted
