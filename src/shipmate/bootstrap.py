@@ -22,8 +22,10 @@ from shipmate.live import FollowedLive, Live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import Clock
+from shipmate.release.canary.keeper import Keeper
 from shipmate.running import Running, Shared, SystemOfRecord
 from shipmate.scopes import scopes_of
+from shipmate.trials import HouseActs, TrialDesk
 from shipmate.turn import Assistant
 from shipmate.versions import (
     Shelf,
@@ -375,6 +377,8 @@ class House:
     assistant: Assistant
     curator: Curator
     store: SystemOfRecord
+    # Of a house that follows what is live.
+    trials: TrialDesk | None = None
 
 
 @asynccontextmanager
@@ -420,8 +424,23 @@ async def open_house(
         )
         running = Running(common, shelf)
         assistant = await running.begin(live)
-        async with _beside(running.follow(), *([running.follow_live(followed)] if followed else [])):
-            yield House(assistant=assistant, curator=running.curator, store=store)
+        beside = [running.follow()]
+        trials = None
+        if followed:
+            beside.append(running.follow_live(followed))
+        if followed and shared:
+            acts = HouseActs(project, store, partial(_promote, project))
+            keeper = Keeper(store, acts, clock, internal=frozenset({user_hash(key, LOCAL)}))
+            beside.append(keeper.keep())
+            trials = TrialDesk(project, keeper)
+        async with _beside(*beside):
+            yield House(assistant=assistant, curator=running.curator, store=store, trials=trials)
+
+
+def _promote(project: Project, release: str, reason: str) -> None:
+    from shipmate.shipping.switch import promote
+
+    promote(project, release, reason=reason)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.messages import Record, Trace
 from shipmate.ports import EventLog, PastQuestions
 from shipmate.release.canary.fold import Fold
-from shipmate.release.canary.keeper import Opined
+from shipmate.release.canary.keeper import Keeper, Opined, State
 from shipmate.release.canary.rules import Rules
 from shipmate.release.canary.run import Logbook, Run, rules_of, started_event
 from shipmate.release.canary.verdict import Ruling, read_ruling, sealed
@@ -33,6 +33,7 @@ from shipmate.trial import CANARY, Variant, fraction
 
 __all__ = [
     "HouseActs",
+    "TrialDesk",
     "Wanted",
     "faq_only",
     "folded",
@@ -117,6 +118,31 @@ class HouseActs:
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
         return hashlib.sha256(content).hexdigest()
+
+
+class TrialDesk:
+    """What admins see of a trial, and do about it, while the house serves."""
+
+    def __init__(self, project: Project, keeper: Keeper) -> None:
+        self._project = project
+        self._keeper = keeper
+
+    @property
+    def state(self) -> State | None:
+        """Return what is known of the trial that runs, or else of the last one."""
+        return self._keeper.state
+
+    def live(self) -> Live:
+        """Return what is live."""
+        return read_live(self._project.state)
+
+    async def stop(self) -> str:
+        """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""
+        return await asyncio.to_thread(stop, self._project)
+
+    async def faq_only(self, *, on: bool) -> Live:
+        """Let nothing but the FAQ answer, or everything again; return what is live then."""
+        return await asyncio.to_thread(faq_only, self._project, on=on)
 
 
 async def hallucinates(trace: Trace, judge: Judge) -> bool:

@@ -7,15 +7,17 @@ from typing import Protocol
 from shipmate.curation import Change, Curation
 from shipmate.curator import Effect
 from shipmate.errors import Missing, NotReady, StorageError
+from shipmate.live import Live
 from shipmate.messages import Ask, Card, Finished, Hit, Passage, Reply, ReplyKind, StreamEvent, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock
+from shipmate.release.canary.keeper import State
 from shipmate.server.access import Access
 from shipmate.server.metrics import CountedTurn, Metrics
 from shipmate.server.problems import ProblemDetails, problem, problem_of
 from shipmate.server.settings import ServerSettings
 
-__all__ = ["Assistant", "Curator", "Lobby"]
+__all__ = ["Assistant", "Curator", "Lobby", "Trials"]
 
 
 class Assistant(Protocol):
@@ -76,14 +78,38 @@ class Curator(Protocol):
         """Save a change; raise `Missing` for what is not there, `UsageError` where nothing would change."""
 
 
+class Trials(Protocol):
+    """What the page of a trial needs."""
+
+    @property
+    def state(self) -> State | None:
+        """Return what is known of the trial that runs, or else of the last one; nothing without any."""
+
+    def live(self) -> Live:
+        """Return what is live."""
+
+    async def stop(self) -> str:
+        """Take the candidate back; return the run. Raises `Missing` where none is on trial."""
+
+    async def faq_only(self, *, on: bool) -> Live:
+        """Let nothing but the FAQ answer, or everything again; return what is live then."""
+
+
 class Lobby:
     """One server's shared state."""
 
     def __init__(
-        self, assistant: Assistant, settings: ServerSettings, *, clock: Clock, curator: Curator | None = None
+        self,
+        assistant: Assistant,
+        settings: ServerSettings,
+        *,
+        clock: Clock,
+        curator: Curator | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self.assistant = assistant
         self._curator = curator
+        self._trials = trials
         self.settings = settings
         self.clock = clock
         self.access = Access(settings)
@@ -97,6 +123,13 @@ class Lobby:
         if self._curator is None:
             raise Missing("There is no search to look into here.", do="Serve it with `shipmate serve`.")
         return self._curator
+
+    @property
+    def trials(self) -> Trials:
+        """Return what tells of trials; raise `Missing` where nothing does."""
+        if self._trials is None:
+            raise Missing("Nothing is tried here.", do="Serve it with `shipmate serve`.")
+        return self._trials
 
     def not_ready(self) -> str:
         """Return why no turn may begin; empty when one may."""

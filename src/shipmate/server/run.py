@@ -28,7 +28,9 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
 
     async def main() -> None:
         async with bootstrap.open_house(project) as house:
-            app = create_app(house.assistant, settings, clock=bootstrap.clock(), curator=house.curator)
+            app = create_app(
+                house.assistant, settings, clock=bootstrap.clock(), curator=house.curator, trials=house.trials
+            )
             _spare_the_collector()
             await serve(app, settings, listening=lambda address: listening(house.assistant.name, address))
 

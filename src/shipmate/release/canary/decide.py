@@ -24,7 +24,7 @@ from shipmate.statistics.clusters import difference
 from shipmate.statistics.intervals import normal_interval
 from shipmate.statistics.planning import shrunk
 
-__all__ = ["decide", "next_share", "settle"]
+__all__ = ["decide", "next_share", "settle", "split_evidence"]
 
 
 def decide(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned: float = 0.0) -> Decision:
@@ -104,7 +104,7 @@ def _void(counts: Counts, rules: Rules) -> tuple[Reason, ...]:
     texts = [f"The run is tainted: {taint}" for taint in counts.taints]
     if counts.at < counts.started_at:
         texts.append("The clock stands before the run's start.")
-    evidence = share_evidence(((part.share, part.candidate, part.control) for part in counts.exposed), MISMATCHED)
+    evidence = split_evidence(counts)
     if evidence >= 1 / rules.srm_alpha:
         candidate = sum(part.candidate for part in counts.exposed)
         users = candidate + sum(part.control for part in counts.exposed)
@@ -114,6 +114,11 @@ def _void(counts: Counts, rules: Rules) -> tuple[Reason, ...]:
             f"{expected:.0f} were to be expected (evidence {evidence:,.0f}, and {1 / rules.srm_alpha:,.0f} is enough)."
         )
     return tuple(_reason("void", Verdict.HOLD, text) for text in texts)
+
+
+def split_evidence(counts: Counts) -> float:
+    """Return how many times likelier the users' split is if it were not the one that was set."""
+    return share_evidence(((part.share, part.candidate, part.control) for part in counts.exposed), MISMATCHED)
 
 
 def _too_early(counts: Counts, rules: Rules) -> str:

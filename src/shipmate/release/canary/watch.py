@@ -1,6 +1,7 @@
 """What ends a trial at any moment: harm that needs no statistics, and harm that evidence shows."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from shipmate.release.canary.counts import Counts, HarmCount, Window
 from shipmate.release.canary.decision import Reason, Verdict
@@ -8,7 +9,7 @@ from shipmate.release.canary.rules import Harm, Rules
 from shipmate.statistics.always_valid import confidence_sequence, share_evidence
 from shipmate.statistics.clusters import difference, effective
 
-__all__ = ["HALLUCINATION", "harmed"]
+__all__ = ["HALLUCINATION", "HarmEvidence", "Weighed", "harm_evidence", "harmed"]
 
 # Of the level for harm, what watches first-turn resolution; the events have the rest.
 RESOLUTION_PART = 0.1
@@ -18,6 +19,27 @@ HALLUCINATION = "hallucination_flag"
 # Windows in a row, and the turns that make one count.
 WINDOWS = 3
 WINDOW_TURNS = 100
+
+
+class HarmEvidence(NamedTuple):
+    """What the bad events of one kind say."""
+
+    kind: str
+    candidate: int
+    events: int
+    # Of these events, so many fell on the candidate if it were like the control.
+    expected: float
+    # How many times likelier they are with harm than without.
+    evidence: float
+
+
+class Weighed(NamedTuple):
+    """All kinds together."""
+
+    total: float
+    # From here on the candidate is taken back.
+    needed: float
+    kinds: tuple[HarmEvidence, ...]
 
 
 def harmed(counts: Counts, rules: Rules, *, planned: float) -> tuple[Reason, ...]:
@@ -60,22 +82,35 @@ def _over_maximum(windows: tuple[Window, ...], rules: Rules) -> Iterator[str]:
         yield f"1,000 turns cost {seen} USD in three windows of five minutes, and never more than {dearest:g} is allowed."
 
 
-def _more_events(harms: tuple[HarmCount, ...], rule: Harm) -> Iterator[str]:
+def harm_evidence(harms: tuple[HarmCount, ...], rule: Harm) -> Weighed:
     """Weigh the kinds' evidence: a mean of e-values is one, however the kinds hang together."""
     weights = _weights(rule.events)
-    found = [(weights[harm.kind] * _evidence(harm), harm) for harm in harms if harm.kind in weights]
+    kinds = tuple(_evidence_of(harm) for harm in harms if harm.kind in weights)
     # A kind without events is no evidence either way.
-    total = sum(evidence for evidence, _ in found) + 1 - sum(weights[harm.kind] for _, harm in found)
-    needed = 1 / (rule.alpha * (1 - RESOLUTION_PART))
-    if total < needed:
+    total = sum(weights[one.kind] * one.evidence for one in kinds) + 1 - sum(weights[one.kind] for one in kinds)
+    return Weighed(total=total, needed=1 / (rule.alpha * (1 - RESOLUTION_PART)), kinds=kinds)
+
+
+def _evidence_of(harm: HarmCount) -> HarmEvidence:
+    candidate = sum(split.candidate for split in harm.splits)
+    return HarmEvidence(
+        kind=harm.kind,
+        candidate=candidate,
+        events=candidate + sum(split.control for split in harm.splits),
+        expected=sum((split.candidate + split.control) * split.share for split in harm.splits),
+        evidence=_evidence(harm),
+    )
+
+
+def _more_events(harms: tuple[HarmCount, ...], rule: Harm) -> Iterator[str]:
+    weighed = harm_evidence(harms, rule)
+    if weighed.total < weighed.needed:
         return
-    _, worst = max(found, key=lambda pair: pair[0])
-    candidate = sum(split.candidate for split in worst.splits)
-    events = candidate + sum(split.control for split in worst.splits)
-    expected = sum((split.candidate + split.control) * split.share for split in worst.splits)
+    weights = _weights(rule.events)
+    worst = max(weighed.kinds, key=lambda one: weights[one.kind] * one.evidence)
     yield (
-        f"{worst.kind}: {candidate} of {events} fell on the candidate, where its share of the traffic explains "
-        f"{expected:.1f}; evidence {total:,.0f}, and {needed:,.0f} is enough."
+        f"{worst.kind}: {worst.candidate} of {worst.events} fell on the candidate, where its share of the traffic "
+        f"explains {worst.expected:.1f}; evidence {weighed.total:,.0f}, and {weighed.needed:,.0f} is enough."
     )
 
 
