@@ -12,7 +12,7 @@ from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged
 from shipmate.messages import Record
 
-__all__ = ["BUCKETS", "LIVE", "FollowedLive", "Live", "Mode", "Trial", "bucket", "read_live", "write_live"]
+__all__ = ["BUCKETS", "LIVE", "FaqOnly", "FollowedLive", "Live", "Mode", "Trial", "bucket", "read_live", "write_live"]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,12 @@ class Live(Record, frozen=True, kw_only=True):
     trial: Trial | None = None
     # The kill switch: nothing but the FAQ answers.
     faq_only: bool = False
+
+
+class FaqOnly(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The kill switch, as somebody wants it."""
+
+    on: bool
 
 
 class FollowedLive:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # What tells nothing of anybody needs no key; the pages for graph and search then ask for one themselves, because a link carries none.
-PUBLIC_PATHS = frozenset({"/", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"})
+PUBLIC_PATHS = frozenset({"/", "/canary", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"})
 PUBLIC_FOLDER = "/static/"
 COOKIE = "shipmate_device"
 COOKIE_DAYS = 400
@@ -96,6 +96,12 @@ class Access:
         if not self.may_repair(caller):
             do = f"Put the name of your key into {ADMINS_KEY}, or run `shipmate block` beside the assistant's folder."
             raise Forbidden("Only an admin may repair the search.", do=do)
+
+    def check_trials(self, caller: str) -> None:
+        """Refuse to show a trial, or to end it, to somebody who may not."""
+        if not self.may_repair(caller):
+            do = f"Put the name of your key into {ADMINS_KEY}, or run `shipmate canary` beside the assistant's folder."
+            raise Forbidden("Only an admin may see trials.", do=do)
 
     def key_name(self, key: bytes) -> str:
         """Return the name of a key, in constant time; raise `Unauthorised` for an unknown one."""

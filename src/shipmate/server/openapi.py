@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from shipmate import __version__
 from shipmate.curation import Change, Curation
 from shipmate.curator import Effect
+from shipmate.live import FaqOnly, Live
 from shipmate.messages import Card, Cited, Finished, Hit, Passage, Reply, Started, Token, Trace
 from shipmate.neighbourhood import Neighbourhood
+from shipmate.release.canary.report import TrialShown
 from shipmate.server.access import is_public
 from shipmate.server.chat import ChatRequest
 from shipmate.server.openai_door import Chunk, Completion, CompletionRequest, Model, ModelList
@@ -43,6 +45,9 @@ RECORDS = (
     Curation,
     Change,
     Effect,
+    TrialShown,
+    FaqOnly,
+    Live,
     ProblemDetails,
     OpenAIError,
 )

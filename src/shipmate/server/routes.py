@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 
 from shipmate.curation import Change
 from shipmate.errors import Invalid, Missing, ShipmateError
+from shipmate.live import FaqOnly
+from shipmate.release.canary.report import shown
 from shipmate.server.graph_page import centre
 from shipmate.server.lobby import Lobby
 from shipmate.server.openai_door import Model, ModelList
@@ -31,6 +33,7 @@ Word = Annotated[str, Query(max_length=NAME_CHARACTERS, description="One of `tur
 Offset = Annotated[int, Query(ge=0, le=OFFSET_LIMIT, description="In characters, as a citation has it.")]
 Asked = Annotated[str, Query(min_length=1, max_length=NAME_CHARACTERS, description="As a person asks it.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many passages.")]
+FAQ_ONLY = msgspec.json.Decoder(FaqOnly)
 CHANGE = msgspec.json.Decoder(Change)
 QUIET = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
@@ -87,6 +90,26 @@ class Quiet:
         )
         return decode(CHANGE, body)
 
+    async def trial(self, request: Request) -> Response:
+        """Return the trial that runs, or the last one: both arms, figures, harm, looks and the verdict."""
+        self._lobby.access.check_trials(request.scope["caller"])
+        state = self._lobby.trials.state
+        if state is None:
+            raise Missing("Nothing was tried here yet.", do="Begin: `shipmate canary start`.")
+        return _json(shown(state))
+
+    async def faq_only(self, request: Request) -> Response:
+        """Let nothing but the FAQ answer, or everything again; return what is live then."""
+        self._lobby.access.check_trials(request.scope["caller"])
+        settings = self._lobby.settings
+        body = await read_json(
+            dict(request.headers.raw),
+            request.receive,
+            limit_bytes=settings.body_bytes,
+            timeout_s=settings.body_timeout_s,
+        )
+        return _json(await self._lobby.trials.faq_only(on=decode(FAQ_ONLY, body).on))
+
     async def passages(self, source: Source, start: Offset, end: Offset, request: Request) -> Response:
         """Return the indexed passages that overlap a cited span."""
         found = await self._lobby.assistant.passages_around(source, start, end, request.scope["caller"])
@@ -124,6 +147,8 @@ def create_routes(lobby: Lobby) -> FastAPI:
     _get(app, "/curation", quiet.curation, json_of("Curation"), problems(401, 403, 404, 422))
     for path, answer, name in (("/curation", quiet.repair, "Curation"), ("/curation/effect", quiet.effect, "Effect")):
         _post(app, path, answer, json_of("Change"), json_of(name))
+    _get(app, "/canary/state", quiet.trial, json_of("TrialShown"), problems(401, 403, 404))
+    _post(app, "/faq-only", quiet.faq_only, json_of("FaqOnly"), json_of("Live"))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
     pages = Pages(lobby, lambda: describe(app, title=lobby.assistant.name, needs_key=lobby.access.needs_key))
@@ -131,11 +156,13 @@ def create_routes(lobby: Lobby) -> FastAPI:
         ("/", pages.home),
         ("/docs", pages.docs),
         ("/graph", pages.graph.show),
+        ("/canary", pages.canary.show),
         ("/openapi.json", pages.openapi),
     ):
         app.add_api_route(path, page, include_in_schema=False)
     app.add_api_route("/search", pages.search.show, include_in_schema=False)
     app.add_api_route("/search", pages.search.act, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/canary", pages.canary.act, methods=["POST"], include_in_schema=False)
     app.add_api_route("/static/{name}", pages.static, include_in_schema=False)
     _answer_errors(app, lobby)
     return app
