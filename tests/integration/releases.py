@@ -1,5 +1,6 @@
 """Assistants of which releases can be built, and what the journal says of those."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -40,17 +41,19 @@ def built(project: Project) -> str:
     return build(project).release
 
 
-async def answered(project: Project, question: str, release: str | None = "", caller: str = "local") -> Reply:
+def answered(project: Project, question: str, release: str | None = "", caller: str = "local") -> Reply:
     """Return what is answered by a release, by the folder, or by what is live."""
-    async with bootstrap.open_house(project, release=release, shared=caller != "local") as house:
-        *_, finished = [event async for event in house.assistant.turn(Ask(text=question, caller=caller))]
-    assert isinstance(finished, Finished)
-    return finished.reply
+
+    async def reply() -> Reply:
+        async with bootstrap.open_house(project, release=release, shared=caller != "local") as house:
+            return await ask(house, question, caller)
+
+    return asyncio.run(reply())
 
 
-async def ask(house: bootstrap.House, question: str) -> Reply:
+async def ask(house: bootstrap.House, question: str, caller: str = "local") -> Reply:
     """Return what is answered now."""
-    *_, finished = [event async for event in house.assistant.turn(Ask(text=question))]
+    *_, finished = [event async for event in house.assistant.turn(Ask(text=question, caller=caller))]
     assert isinstance(finished, Finished)
     return finished.reply
 
