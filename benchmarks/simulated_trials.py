@@ -1,4 +1,4 @@
-"""A made world for trials: users come by the hour, each asks a few times and is not seen again, and what they meet is drawn.
+"""A made world for trials: users come evenly, each asks a few times and is not seen again, and what they meet is drawn.
 
 Users of one mood are alike: a user's own rate is drawn from a beta distribution, so that outcomes of one user correlate
 by `icc`. Since all users are drawn alike, how many of them had 0, 1, 2 ... outcomes is drawn at once; the sums that the
@@ -18,9 +18,18 @@ from shipmate.release.canary.counts import Arm, Counts, HarmCount, Labels, Split
 from shipmate.release.canary.rules import Rules
 from shipmate.statistics.clusters import Pair, Sums
 
-__all__ = ["HOUR_S", "Effect", "Trial", "World", "shares_by_hour"]
+__all__ = ["DAY_S", "HOUR_S", "Effect", "Trial", "World", "planned_shares"]
 
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+# In each arm and stratum: before the run, and on each day of it.
+FIRST_LABELS = 40
+DAILY_LABELS = 12
+# Of an arm's users, those whose latencies are kept; drawn once for so many trials.
+LATENCY_USERS = 1_000
+LATENCY_SIGMA = 0.4
+POOLS = 10
+
 Floats = NDArray[np.float64]
 
 
@@ -56,14 +65,14 @@ class World:
     candidate: Effect = field(default_factory=Effect)
 
 
-def shares_by_hour(rules: Rules, hours: int) -> Floats:
-    """Return the candidate's share in each hour of a ramp that nothing stops."""
+def planned_shares(rules: Rules, ticks: int, tick_s: float) -> Floats:
+    """Return the candidate's share in each tick of a ramp that nothing stops."""
     ends = list(accumulate(step.hold_s for step in rules.steps[:-1]))
-    return np.array([rules.steps[sum(hour * HOUR_S >= end for end in ends)].share for hour in range(hours)])
+    return np.array([rules.steps[sum(tick * tick_s >= end for end in ends)].share for tick in range(ticks)])
 
 
 class _Arm(NamedTuple):
-    """One arm's sums by the end of each hour."""
+    """One arm's sums by the end of each tick."""
 
     ftr: list[Sums]
     silence: list[Sums]
@@ -71,36 +80,39 @@ class _Arm(NamedTuple):
     cost: list[Sums]
     flags: list[Sums]
     turns: list[int]
-    # By kind and hour: events in that hour, and the squares of what each of their users had.
+    # By kind and tick: events in that tick, and the squares of what each of their users had.
     harms: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 class Trial:
-    """One drawn run, whole; what is known of it at the end of any hour can be asked for."""
+    """One drawn run, whole; what is known of it at the end of any tick can be asked for."""
 
-    def __init__(self, world: World, rules: Rules, rng: np.random.Generator, *, hours: int) -> None:
+    def __init__(
+        self, world: World, rules: Rules, rng: np.random.Generator, *, ticks: int, tick_s: float = HOUR_S
+    ) -> None:
         self._world = world
-        self._shares = shares_by_hour(rules, hours)
-        users = rng.poisson(world.turns_per_day / world.turns_per_user / 24, hours)
+        self._tick_s = tick_s
+        self._shares = planned_shares(rules, ticks, tick_s)
+        users = rng.poisson(world.turns_per_day / world.turns_per_user * tick_s / DAY_S, ticks)
         ours = rng.binomial(users, self._shares)
-        self._users = (ours, users - ours)
         self._candidate = self._arm(rng, world.candidate, ours, 1 - self._shares)
         self._control = self._arm(rng, world.control, users - ours, self._shares)
-        self._labels = (self._labelled(rng, world.candidate, hours), self._labelled(rng, world.control, hours))
+        days = int(ticks * tick_s // DAY_S)
+        self._labels = (self._labelled(rng, world.candidate, days), self._labelled(rng, world.control, days))
         self._latencies = [_latencies(world.latency_s, int(rng.integers(POOLS))) for _ in range(2)]
         self._harms = self._splits()
-        self._exposed = _by_share(self._shares, *self._users)
+        self._exposed = _by_share(self._shares, ours, users - ours)
 
-    def at(self, hour: int) -> Counts:
-        """Return what is known at the end of an hour, counted from 1."""
-        last = hour - 1
+    def at(self, tick: int) -> Counts:
+        """Return what is known at the end of a tick, counted from 1."""
+        last = tick - 1
         share = float(self._shares[last])
         ours, theirs = self._candidate, self._control
         return Counts(
             started_at=0.0,
-            at=hour * HOUR_S,
+            at=tick * self._tick_s,
             share=share,
-            share_since=float(np.argmax(self._shares == share)) * HOUR_S,
+            share_since=float(np.argmax(self._shares == share)) * self._tick_s,
             candidate=self._counted(ours, 0, last),
             control=self._counted(theirs, 1, last),
             ftr=Pair(ours.ftr[last], theirs.ftr[last]),
@@ -113,6 +125,10 @@ class Trial:
             judge_versions=("judge",),
             calibrated_version="judge",
         )
+
+    def share_after(self, tick: int) -> float:
+        """Return the candidate's share from the end of a tick on."""
+        return float(self._shares[tick])
 
     def _arm(self, rng: np.random.Generator, effect: Effect, users: NDArray[np.int64], weights: Floats) -> _Arm:
         world = self._world
@@ -155,13 +171,13 @@ class Trial:
             ]
         return found
 
-    def _labelled(self, rng: np.random.Generator, effect: Effect, hours: int) -> list[tuple[Labels, Labels]]:
-        """Return the labels of both strata by the end of each day; half of the first ones were given before the run."""
+    def _labelled(self, rng: np.random.Generator, effect: Effect, days: int) -> list[tuple[Labels, Labels]]:
+        """Return the labels of both strata by the end of each day; the first ones were given before the run."""
         world = self._world
         caught, wrong = effect.hallucination * world.sensitivity, (1 - effect.hallucination) * (1 - world.specificity)
         missed = effect.hallucination * (1 - world.sensitivity)
         rates = (caught / (caught + wrong), missed / (1 - caught - wrong))
-        sizes = [FIRST_LABELS] + [DAILY_LABELS] * (hours // 24)
+        sizes = [FIRST_LABELS] + [DAILY_LABELS] * days
         strata = [np.cumsum(rng.binomial(sizes, rate)).tolist() for rate in rates]
         labelled = np.cumsum(sizes).tolist()
         return [
@@ -170,7 +186,7 @@ class Trial:
         ]
 
     def _counted(self, arm: _Arm, number: int, last: int) -> Arm:
-        flagged, unflagged = self._labels[number][(last + 1) // 24]
+        flagged, unflagged = self._labels[number][int((last + 1) * self._tick_s // DAY_S)]
         turns = arm.turns[last]
         return Arm(
             turns=turns,
@@ -180,15 +196,6 @@ class Trial:
             unflagged=unflagged,
             latencies_s=self._latencies[number],
         )
-
-
-# In each arm and stratum: before the run, and on each day of it.
-FIRST_LABELS = 40
-DAILY_LABELS = 12
-# Of an arm's users, those whose latencies are kept; drawn once for so many trials.
-LATENCY_USERS = 1_000
-LATENCY_SIGMA = 0.4
-POOLS = 40
 
 
 @lru_cache(maxsize=512)
@@ -204,7 +211,7 @@ def _outcomes(size: int, rate: float, icc: float) -> tuple[float, ...]:
 
 
 def _sums(counts: NDArray[np.int64], outcomes: Floats, size: int, weights: Floats) -> list[Sums]:
-    """Return the weighted sums over all users so far, at each hour."""
+    """Return the weighted sums over all users so far, at each tick."""
     users = counts.sum(axis=1)
     total, square = counts @ outcomes, counts @ outcomes**2
     columns = (
@@ -219,7 +226,7 @@ def _sums(counts: NDArray[np.int64], outcomes: Floats, size: int, weights: Float
 
 
 def _by_share(shares: Floats, candidate: NDArray[np.int64], control: NDArray[np.int64]) -> list[tuple[Split, ...]]:
-    """Return the splits at each hour: one for each share so far."""
+    """Return the splits at each tick: one for each share so far."""
     found: list[tuple[Split, ...]] = []
     done: tuple[Split, ...] = ()
     ours = theirs = 0
