@@ -64,6 +64,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
 STATE = ".shipmate"
+EVALS = "evals"
 PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
@@ -315,12 +316,10 @@ def init(folder: Path, clock: Clock, drafts: Mapping[str, str] | None = None) ->
     `drafts` go in the place of the starter's files. Raises `UsageError` when a file exists, and then writes none.
     """
     drafts = drafts or {}
+    # Cases ask for what the starter's documents say.
     has_documents = any(name.startswith(f"{KNOWLEDGE}/") for name in drafts)
-    kept = {
-        name: text
-        for name, text in starter(folder, clock).items()
-        if not (has_documents and name.startswith(f"{KNOWLEDGE}/"))
-    }
+    left_out = (f"{KNOWLEDGE}/", f"{EVALS}/") if has_documents else ()
+    kept = {name: text for name, text in starter(folder, clock).items() if not name.startswith(left_out)}
     files = {folder / name: text for name, text in sorted({**kept, **drafts}.items())}
     refuse_existing(folder, [*kept, *drafts])
     written: list[Path] = []

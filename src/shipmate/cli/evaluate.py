@@ -77,7 +77,8 @@ def run(folder: Path, *, reports: Path | None, as_json: bool, **chosen: Any) -> 
     """
     from shipmate.rehearsing import sessions
 
-    report = _run(lambda progress: sessions.rehearse(index_first(folder), _options(**chosen), progress))
+    project = index_first(folder)
+    report = _run(lambda progress: sessions.rehearse(project, _options(**chosen), progress))
     _tell(report, reports, as_json=as_json)
     if not report.run.is_sound:
         raise click.exceptions.Exit(UNSOUND)
@@ -98,7 +99,8 @@ def gate(folder: Path, *, reports: Path | None, as_json: bool, **chosen: Any) ->
     from shipmate.evals.gate import Verdict
     from shipmate.rehearsing import sessions
 
-    report = _run(lambda progress: sessions.gate(index_first(folder), _options(**chosen), progress))
+    project = index_first(folder)
+    report = _run(lambda progress: sessions.gate(project, _options(**chosen), progress))
     _tell(report, reports, as_json=as_json)
     verdict = report.decision.verdict if report.decision else Verdict.HOLD
     if verdict is not Verdict.PASS:
@@ -116,7 +118,8 @@ def baseline(folder: Path, *, reports: Path | None, as_json: bool, **chosen: Any
     """
     from shipmate.rehearsing import sessions
 
-    report, file = _run(lambda progress: sessions.score_baseline(index_first(folder), _options(**chosen), progress))
+    project = index_first(folder)
+    report, file = _run(lambda progress: sessions.score_baseline(project, _options(**chosen), progress))
     _tell(report, reports, as_json=as_json)
     say(f"Wrote {file}.", err=True)
 

@@ -19,11 +19,10 @@ from shipmate.evals.cases import (
     RetrievalCase,
     Said,
 )
-from shipmate.evals.checks import checks_of
 from shipmate.evals.judge import OFFLINE, Judge
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.results import CaseResult, Run, Status, Try
-from shipmate.evals.scoring import SCORER_VERSION, score_case, scorer_named
+from shipmate.evals.scoring import SCORER_VERSION, score_case, uses_judge
 from shipmate.evals.suite import Suite
 from shipmate.ports import Clock
 from shipmate.shape import did_you_mean
@@ -122,11 +121,7 @@ class Runner:
 
     async def run(self, suite: Suite, settings: Settings) -> Run:
         """Return what came of every case. Raises `UsageError` for a judge or a scorer that there is none of."""
-        for case in suite.cases:
-            self._judge(case)
-            for check in checks_of(case):
-                if check.scorer != "set":
-                    scorer_named(check.scorer)
+        judging = sorted({self._judge(case).version for case in suite.cases if uses_judge(case)})
         started_s = self._clock.elapsed()
         jobs = [(case, epoch) for case in suite.cases for epoch in self._epochs(case, settings)]
         tries = await self._all(suite, jobs, settings)
@@ -138,7 +133,7 @@ class Runner:
             release=subject.release,
             model=subject.model,
             index_sha=subject.index_sha,
-            judge=" ".join(sorted({self._judge(case).version for case in suite.cases})),
+            judge=" ".join(judging),
             scorer_version=SCORER_VERSION,
             results=tuple(_result(case, tries[case.id]) for case in suite.cases),
             seconds=round(self._clock.elapsed() - started_s, 3),

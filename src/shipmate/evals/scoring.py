@@ -15,7 +15,7 @@ from shipmate.evals.scorers import judged, measures, places, texts, tools
 from shipmate.messages import Record
 from shipmate.shape import did_you_mean
 
-__all__ = ["GROUP", "SCORERS", "SCORER_VERSION", "Scored", "Scorer", "score_case", "scorer_named"]
+__all__ = ["GROUP", "SCORERS", "SCORER_VERSION", "Scored", "Scorer", "score_case", "scorer_named", "uses_judge"]
 
 # Entry points under this name are scorers of your own: called with the outcome and the check's value.
 GROUP = "shipmate.scorers"
@@ -98,6 +98,17 @@ def scorer_named(name: str) -> Scorer:
     if found is None:
         raise UsageError(f"There is no scorer `{name}`.", do=did_you_mean(name, {*SCORERS, *_entries(), "set"}))
     return found
+
+
+def uses_judge(case: Case) -> bool:
+    """Tell whether a case needs the opinion of a judge."""
+    return any(map(_uses_judge, checks_of(case)))
+
+
+def _uses_judge(check: Check) -> bool:
+    if check.scorer == "set":
+        return any(map(_uses_judge, check.checks))
+    return scorer_named(check.scorer).needs_judge
 
 
 async def _score(check: Check, outcome: Outcome, judge: Judge) -> Score:

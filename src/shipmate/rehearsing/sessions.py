@@ -38,6 +38,8 @@ __all__ = ["Options", "gate", "judge", "rehearse", "score_baseline"]
 OUTCOMES = "outcomes-1.txt"
 OPINIONS = "opinions-1.txt"
 HISTORY = "history.jsonl"
+# With fewer, `python -m benchmarks.canary` finds that the gate sends too much to people.
+FEWEST_CASES = 300
 Progress = Callable[[int, int], None]
 
 
@@ -207,6 +209,8 @@ def _notes(run: Run, quarantine: Quarantine) -> Iterator[str]:
         yield f"`{case_id}` does not count until {until}."
     for case_id, until in quarantine.expired.items():
         yield f"`{case_id}` counts again: its quarantine ended on {until}."
+    if len(run.results) < FEWEST_CASES:
+        yield f"{len(run.results)} cases see only large drops: {FEWEST_CASES} see one of 5 points nine times in ten."
     if OFFLINE in run.judge.split():
         yield (
             f"{OFFLINE} is wrong at times: `python -m benchmarks.judge` prints how often, "

@@ -50,7 +50,7 @@ def holds_in_the_end(outcome: Outcome, value: Any) -> tuple[float | None, str]:
     return sum(outcome.state[name] == wanted for name, wanted in value.items()) / len(value), ""
 
 
-def says(outcome: Outcome, value: Any) -> float:
+def says(outcome: Outcome, value: Any) -> tuple[float, str]:
     """Return the share of these texts that were said in the whole conversation, whatever the case of the letters."""
     return shares_of(list(value), "\n".join(outcome.said), folded=True)
 

@@ -9,10 +9,10 @@ from shipmate.evals.outcome import Found, Outcome, stands_in
 __all__ = ["citation_precision", "citation_recall", "mrr", "ndcg", "precision", "recall"]
 
 
-def recall(outcome: Outcome, value: Any) -> float:
+def recall(outcome: Outcome, value: Any) -> tuple[float, str]:
     """Return the share of the wanted documents among the first k passages."""
     docs, first = _wanted(outcome, value)
-    return _covered(first, docs)
+    return _covered(first, docs), _told("finds", first)
 
 
 def precision(outcome: Outcome, value: Any) -> float:
@@ -36,9 +36,9 @@ def ndcg(outcome: Outcome, value: Any) -> float:
     return min(1.0, sum(1 / log2(1 + place) for place in places if place) / best)
 
 
-def citation_recall(outcome: Outcome, value: Any) -> float:
+def citation_recall(outcome: Outcome, value: Any) -> tuple[float, str]:
     """Return the share of these places that are cited."""
-    return _covered(outcome.citations, value)
+    return _covered(outcome.citations, value), _told("cites", outcome.citations)
 
 
 def citation_precision(outcome: Outcome, value: Any) -> float:
@@ -57,3 +57,7 @@ def _covered(found: Sequence[Found], docs: Sequence[str]) -> float:
 
 def _is_of(found: Found, docs: Sequence[str]) -> bool:
     return any(stands_in(found, doc) for doc in docs)
+
+
+def _told(verb: str, found: Sequence[Found]) -> str:
+    return f"It {verb} {', '.join(dict.fromkeys(one.source for one in found)) or 'nothing'}."

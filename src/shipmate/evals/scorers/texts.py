@@ -38,16 +38,22 @@ def equal(outcome: Outcome, value: Any) -> float:
     return float(outcome.text.strip() in {text.strip() for text in _texts(value)})
 
 
-def contained(outcome: Outcome, value: Any, *, folded: bool) -> float:
+def contained(outcome: Outcome, value: Any, *, folded: bool) -> tuple[float, str]:
     """Return the share of these texts that stand in the reply."""
     return shares_of(_texts(value), outcome.text, folded=folded)
 
 
-def shares_of(wanted: Sequence[str], text: str, *, folded: bool) -> float:
-    """Return the share of some texts that stand in another."""
+def shares_of(wanted: Sequence[str], text: str, *, folded: bool) -> tuple[float, str]:
+    """Return the share of some texts that stand in another, and which do."""
     said = _spaced(text.casefold() if folded else text)
-    held = [_spaced(one.casefold() if folded else one) in said for one in wanted]
-    return sum(held) / len(held) if held else 1.0
+    held = [one for one in wanted if _spaced(one.casefold() if folded else one) in said]
+    lacking = [one for one in wanted if one not in held]
+    reason = " ".join(
+        f"It {verb} {', '.join(f'“{one}”' for one in ones)}."
+        for verb, ones in (("says", held), ("does not say", lacking))
+        if ones
+    )
+    return (len(held) / len(wanted) if wanted else 1.0), reason
 
 
 def matches(outcome: Outcome, value: Any) -> float:
