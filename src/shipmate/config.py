@@ -39,6 +39,7 @@ from shipmate.trial import (
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
 __all__ = [
+    "EVALS",
     "PROMPT",
     "STATE",
     "FaqEntry",

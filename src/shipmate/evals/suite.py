@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import field
 
+from shipmate.config import EVALS
 from shipmate.errors import Missing, Problem, ProjectError
 from shipmate.evals.amiss import amiss
 from shipmate.evals.cases import KINDS, Case, CasesFile, Defaults, PerfCase, RedteamCase
@@ -17,7 +18,6 @@ from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
 __all__ = ["BASELINE", "EVALS", "LABELS", "QUARANTINE", "Suite", "digest_of", "read", "schema", "suite_of"]
 
-EVALS = "evals"
 BASELINE = "baseline.jsonl"
 LABELS = "judge-labels.jsonl"
 QUARANTINE = "quarantine.yml"
