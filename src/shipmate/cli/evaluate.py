@@ -158,6 +158,39 @@ def judge(folder: Path, *, labels: Path | None, by_model: bool, as_json: bool) -
     say(f"Wrote {file}.", err=True)
 
 
+@command("shipmate eval propose my-assistant")
+@folder
+@click.option("--accept", "accepted", multiple=True, metavar="ID", help="Take this draft up into the suite.")
+@json_option
+def propose(folder: Path, *, accepted: tuple[str, ...], as_json: bool) -> None:
+    """Draft cases from conversations that went badly.
+
+    Thumbs down, questions that were put again, fallbacks, refusals within the charter's intents, and what went badly in
+    a trial that was taken back. Only words of people who have consented are used, with what is private masked; the
+    others are counted. Drafts do not count until you accept them: say first what the answer has to be.
+    """
+    from shipmate import bootstrap
+    from shipmate.cli.screen import say_json
+    from shipmate.evals.propose import accept
+    from shipmate.rehearsing.proposals import propose_cases
+
+    project = bootstrap.load(folder)
+    if accepted:
+        say(f"Took {len(accepted)} up into {accept(project.folder, accepted)}. The baseline has to be scored anew.")
+        return
+    proposed, file = asyncio.run(propose_cases(project))
+    if as_json:
+        say_json(proposed)
+        return
+    for case in proposed.cases:
+        say((case.id, "cyan"), f"  {getattr(case, 'input', '')}  ", (", ".join(case.tags), "dim"))
+    say(
+        f"{proposed.bad} turns went badly: {len(proposed.cases)} drafts, {proposed.known} asked by a case already, "
+        f"{proposed.follow_ups} that only follow up, {proposed.without_consent} without consent."
+    )
+    say(f"Wrote {file}.", err=True)
+
+
 def _options(
     *,
     release: str = "",
@@ -209,7 +242,7 @@ def _tell(report: "Report", reports: Path | None, *, as_json: bool) -> None:
 
 @click.group(
     name="eval",
-    commands={command.name or "": command for command in (run, gate, baseline, judge)},
+    commands={command.name or "": command for command in (run, gate, baseline, propose, judge)},
     epilog="\b\nExample:\n  shipmate eval run my-assistant",
 )
 def evaluate() -> None:
