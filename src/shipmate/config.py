@@ -22,7 +22,7 @@ from shipmate.messages import Record, Statement
 from shipmate.ports import Clock
 from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
-from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, origins
+from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, empty_groups, origins
 from shipmate.stack import LAYERS, Lock, Stack
 from shipmate.trial import (
     CANARY,
@@ -33,8 +33,9 @@ from shipmate.trial import (
     Variant,
     faults_in_prompt,
     is_file,
-    named_twice,
+    off_promise,
     unsound,
+    unsound_pilot,
 )
 from shipmate.yaml_source import MAX_BYTES, KeyPath, Source, parse
 
@@ -70,8 +71,6 @@ PROMPT = f"{PROMPTS}/answer.md"
 STARTER = Path(__file__).with_name("starter")
 PROMISE_DAYS = 180
 NO_FACTS = Facts()
-# Of the path to a group in sources.yml: folders, 0, audience, 0.
-AUDIENCE_DEPTH = 4
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
 NEARLY = 0.9
 
@@ -198,14 +197,14 @@ def _loaded(folder: Path, reading: "_Reading", *, needs_charter: bool, finds_doc
     project = Project(
         folder=folder,
         charter=charter,
-        stack=reading.record("stack.yml", Stack, _adapters) or Stack(),
+        stack=reading.record("stack.yml", Stack, stacks.unnamed) or Stack(),
         faq=(reading.record("faq.yml", FaqFile, _unasked) or FaqFile()).faq,
         documents=reading.documents() if finds_documents else (),
         relations=reading.relations(),
         curation=reading.curation(),
         prompt=reading.prompt(canary),
         canary=canary,
-        pilot=reading.record(PILOT, PilotFile, named_twice),
+        pilot=reading.record(PILOT, PilotFile, unsound_pilot),
         files=reading.files,
         digest=_digest({name: content for name, content in reading.contents.items() if name not in APART}),
         charter_digest=_charter_digest(reading.contents),
@@ -265,8 +264,11 @@ def check(project: Project, clock: Clock, *, releases: Mapping[str, str], facts:
 
     `releases` says which software serves each layer, `facts` what is known of the assistant beyond its files.
     """
-    problems = [*check_stack_lock(project, clock, releases=releases), *_empty_groups(project)]
-    problems += [*_trial(project), *_pilot(project, _today(clock))]
+    problems = [*check_stack_lock(project, clock, releases=releases), *_trial(project)]
+    problems += empty_groups(project.source("sources.yml"), project.stack.groups.values())
+    if project.pilot:
+        promised = (project.charter.pilot.users, project.charter.pilot.flag) if project.charter else None
+        problems += off_promise(project.pilot, project.source(PILOT), promised, _today(clock))
     if project.charter:
         # There is no roster of reviewers yet that an intent's skill could be missing from.
         subject = charters.Subject(
@@ -392,7 +394,9 @@ class _Reading:
 
     def relations(self) -> tuple[Statement, ...]:
         """Return what `relations.yml` declares, with the line of each."""
-        file = self.record(RELATIONS, RelationsFile, _undeclared)
+        file = self.record(
+            RELATIONS, RelationsFile, lambda file, source: undeclared(file.relations, source, ("relations",))
+        )
         return statements(file.relations, self.files[RELATIONS], ("relations",)) if file else ()
 
     def curation(self) -> Curation:
@@ -524,28 +528,6 @@ class _Reading:
         return False
 
 
-def _adapters(stack: Stack, source: Source) -> Iterator[Problem]:
-    """Yield the layers that name no adapter."""
-    for layer in (*LAYERS, "flags"):
-        choice = getattr(stack, layer)
-        if not isinstance(choice if isinstance(choice, str) else choice.get("adapter"), str):
-            yield source.problem((layer,), f"`{layer}` names no adapter.", f"Add `adapter: ` below `{layer}:`.")
-
-
-def _empty_groups(project: Project) -> Iterator[Problem]:
-    """Yield the groups that documents are for and that nobody is in."""
-    known = {group for groups in project.stack.groups.values() for group in groups}
-    source = project.source("sources.yml")
-    audiences = [path for path in source.lines if len(path) == AUDIENCE_DEPTH and path[2] == "audience"]
-    for path in audiences:
-        kind, number, _, place = path
-        group = source.data[kind][number]["audience"][place]
-        if group not in known:
-            what = f"Nobody is in the group `{group}`, so as its member nobody sees these documents."
-            near = f"{did_you_mean(group, known)} " if known else ""
-            yield source.problem(path, what, f"{near}Say who is in it: `groups:` in stack.yml.", warning=True)
-
-
 def _files_on_trial(source: Source | None) -> frozenset[str]:
     """Return the files that variants name, whatever else may be wrong with the file that names them."""
     variants = source.data.get("variants") if source and isinstance(source.data, dict) else None
@@ -578,34 +560,11 @@ def _trial(project: Project) -> Iterator[Problem]:
         yield source.problem(("model",), what, "What answers is the one in stack.yml.", warning=True)
 
 
-def _pilot(project: Project, today: date) -> Iterator[Problem]:
-    """Yield where a pilot is not the one that the charter promises, or is over."""
-    file, source = project.pilot, project.source(PILOT)
-    if file is None:
-        return
-    promised = project.charter.pilot if project.charter else None
-    if promised and len(file.users) != promised.users:
-        what = f"{len(file.users)} users are named, and the charter promises a pilot with {promised.users}."
-        yield source.problem(("users",), what, "Name as many, or change `pilot:` in charter.yml.", warning=True)
-    if promised and file.flag != promised.flag:
-        what = f"The flag is `{file.flag}`, and the charter's is `{promised.flag}`."
-        yield source.problem(("flag",), what, "Write the same in both places.", warning=True)
-    if file.until and file.until < today:
-        what = f"The pilot was to be over on {file.until}."
-        do = "Look at `shipmate pilot report`, and stop it or set another day."
-        yield source.problem(("until",), what, do, warning=True)
-
-
 def _unasked(file: FaqFile, source: Source) -> Iterator[Problem]:
     """Yield the answers to no question."""
     for number, entry in enumerate(file.faq):
         if not entry.asked:
             yield source.problem(("faq", number), "This answer has no question.", "Add `question: ` beside it.")
-
-
-def _undeclared(file: RelationsFile, source: Source) -> Iterator[Problem]:
-    """Yield the lines that declare no relation."""
-    yield from undeclared(file.relations, source, ("relations",))
 
 
 def _is_folder(path: Path) -> bool:

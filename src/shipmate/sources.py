@@ -1,6 +1,7 @@
 """Where documents come from: `sources.yml` as a record, and what it names, found and checked."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
@@ -8,7 +9,7 @@ from msgspec import Meta
 
 from shipmate.errors import Problem
 from shipmate.messages import Record
-from shipmate.shape import Section
+from shipmate.shape import Section, did_you_mean
 from shipmate.yaml_source import KeyPath, Source
 
 __all__ = [
@@ -20,11 +21,14 @@ __all__ = [
     "Origin",
     "SourcesFile",
     "Website",
+    "empty_groups",
     "origins",
 ]
 
 KNOWLEDGE = "knowledge"
 PROMPTS = "prompts"
+# Of the path to a group: folders, 0, audience, 0.
+AUDIENCE_DEPTH = 4
 Name = Annotated[str, Meta(min_length=1)]
 
 
@@ -309,3 +313,17 @@ def _prefix(name: str) -> str:
     """Return what the names of a folder's documents begin with: ../../docs -> docs/."""
     parts = [part for part in PurePath(name).parts if part not in ("..", "/")]
     return "" if parts == [KNOWLEDGE] else "".join(f"{part}/" for part in parts)
+
+
+def empty_groups(source: Source, people: Iterable[Iterable[str]]) -> Iterator[Problem]:
+    """Yield the groups that documents are for and that nobody is in; `people` are each in some groups."""
+    known = {group for groups in people for group in groups}
+    for path in source.lines:
+        if len(path) != AUDIENCE_DEPTH or path[2] != "audience":
+            continue
+        kind, number, _, place = path
+        group = source.data[kind][number]["audience"][place]
+        if group not in known:
+            what = f"Nobody is in the group `{group}`, so as its member nobody sees these documents."
+            near = f"{did_you_mean(group, known)} " if known else ""
+            yield source.problem(path, what, f"{near}Say who is in it: `groups:` in stack.yml.", warning=True)

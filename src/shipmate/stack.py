@@ -29,6 +29,7 @@ __all__ = [
     "Stack",
     "check_lock",
     "refused",
+    "unnamed",
     "write_lock",
 ]
 
@@ -128,6 +129,14 @@ class Stack(Section, frozen=True, kw_only=True):
         return Layer(
             adapter=choice["adapter"], settings={key: value for key, value in choice.items() if key != "adapter"}
         )
+
+
+def unnamed(stack: Stack, source: Source) -> Iterator[Problem]:
+    """Yield the layers that name no adapter."""
+    for layer in (*LAYERS, "flags"):
+        choice = getattr(stack, layer)
+        if not isinstance(choice if isinstance(choice, str) else choice.get("adapter"), str):
+            yield source.problem((layer,), f"`{layer}` names no adapter.", f"Add `adapter: ` below `{layer}:`.")
 
 
 class LockedLayer(Record, frozen=True, kw_only=True):

@@ -32,11 +32,12 @@ __all__ = [
     "faults_in_prompt",
     "fraction",
     "is_file",
-    "named_twice",
+    "off_promise",
     "ramp",
     "seconds",
     "split",
     "unsound",
+    "unsound_pilot",
 ]
 
 CANARY = "canary.yml"
@@ -392,7 +393,7 @@ class PilotFile(Section, frozen=True, kw_only=True):
     ] = "pilot"
     users: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
-        Meta(min_length=1, description="The names of their API keys, `local`, or the ids of their browsers."),
+        Meta(description="The names of their API keys, `local`, or the ids of their browsers."),
     ]
     candidate: Annotated[
         str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$", description="What events and reports call it.")
@@ -401,10 +402,26 @@ class PilotFile(Section, frozen=True, kw_only=True):
     until: Annotated[date | None, Meta(description="The day on which it is to be over.")] = None
 
 
-def named_twice(file: PilotFile, source: Source) -> Iterator[Problem]:
+def unsound_pilot(file: PilotFile, source: Source) -> Iterator[Problem]:
     """Yield what a `pilot.yml` says that cannot be meant."""
+    if not file.users:
+        yield source.problem(("users",), "A pilot without users shows nothing.", "Name those who try it first.")
     for number, user in enumerate(file.users):
         if user in file.users[:number]:
             yield source.problem(("users", number), f"`{user}` stands here again.", "Name each user once.")
     if file.candidate == "control":
         yield source.problem(("candidate",), "The candidate is called `control`.", "Give it a name of its own.")
+
+
+def off_promise(file: PilotFile, source: Source, promised: tuple[int, str] | None, today: date) -> Iterator[Problem]:
+    """Yield where a pilot is not the one that a charter promises, with so many users and a flag, or is over."""
+    if promised and len(file.users) != promised[0]:
+        what = f"{len(file.users)} users are named, and the charter promises a pilot with {promised[0]}."
+        yield source.problem(("users",), what, "Name as many, or change `pilot:` in charter.yml.", warning=True)
+    if promised and file.flag != promised[1]:
+        what = f"The flag is `{file.flag}`, and the charter's is `{promised[1]}`."
+        yield source.problem(("flag",), what, "Write the same in both places.", warning=True)
+    if file.until and file.until < today:
+        what = f"The pilot was to be over on {file.until}."
+        do = "Look at `shipmate pilot report`, and stop it or set another day."
+        yield source.problem(("until",), what, do, warning=True)

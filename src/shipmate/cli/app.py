@@ -14,6 +14,7 @@ from shipmate.cli.curate import block, unblock
 from shipmate.cli.evaluate import BLOCKED, HELD, UNSOUND, evaluate
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
+from shipmate.cli.pilot import pilot
 from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
@@ -44,6 +45,7 @@ COMMANDS = (
     releases,
     promote,
     rollback,
+    pilot,
     key,
     backup,
     restore,

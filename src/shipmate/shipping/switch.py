@@ -14,7 +14,7 @@ from shipmate.adapters.folder import FolderLock
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults, keep_names, write_whole
-from shipmate.errors import Damaged, Missing, ProjectError, UsageError
+from shipmate.errors import Busy, Damaged, Missing, ProjectError, UsageError
 from shipmate.live import Live, Mode, Trial, read_live, write_live
 from shipmate.messages import Event, Record
 from shipmate.release import bundle
@@ -96,8 +96,8 @@ def rollback(project: Project, *, by: str = "", reason: str = "") -> Switched:
 def try_out(project: Project, trial: Trial, event: Event) -> Switched:
     """Let a release answer those whom a trial puts beside the others; running servers follow at once.
 
-    Its id may be written by its beginning. Raises as `promote` does, and `UsageError` while another trial runs; then
-    nothing has changed.
+    Its id may be written by its beginning. Raises as `promote` does, and `Busy` while another trial runs; then nothing
+    has changed.
     """
     state = project.state
     with FolderLock(state / LOCK, "trial"):
@@ -105,7 +105,7 @@ def try_out(project: Project, trial: Trial, event: Event) -> Switched:
         before = read_live(state)
         if before.trial:
             what = f"A {before.trial.mode} runs already (run {before.trial.run})."
-            raise UsageError(what, do="One trial at a time: wait for its end, or end it.")
+            raise Busy(what, do="One trial at a time: wait for its end, or end it.")
         release = found(state, trial.release)
         if release == before.release:
             do = "Build the candidate and name it: `shipmate build`."
