@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
+import msgspec
+
 from shipmate.insight.episode import CONFIRMING, DOWN, FAILED, LEFT, NEGATIVE, REASKED, UP, Seen, Signal, failure, label
 from shipmate.insight.labels import FAST, LATE, MATURED, WINDOWS_S, Label, Matured, Window, label_of
 from shipmate.messages import Entry, Event, ReplyKind
@@ -14,8 +16,9 @@ __all__ = ["LATE_BY_S", "Labeller"]
 # An event may be so late and still change a label; what is older is let go.
 LATE_BY_S = 24 * 3600.0
 KEPT_S = WINDOWS_S[LATE] + LATE_BY_S
-SWEEP_S = 4 * 3600.0
+SWEEP_S = 12 * 3600.0
 # A question counts as put again when the detector is so sure that it is the same, and that the answer did not help.
+NEEDED = ("intent", "kind", "sign", "out_of_scope")
 SAME_LEAST, DISSATISFIED_LEAST = 0.3, 0.5
 
 
@@ -89,7 +92,7 @@ class Labeller:
         seen = self._of(issue_id, event.ts)
         known = seen.opening
         if known is None or (event.ts, event.turn_id) < (known.ts, known.turn_id):
-            seen.opening = event
+            seen.opening = _light(event)
             self._open(issue_id, event, known)
         seen.turns[event.turn_id] = event.ts
         self._issue_of[event.turn_id] = issue_id
@@ -147,12 +150,12 @@ class Labeller:
         if not about:
             return
         self._signals[about][signal.event_id] = signal
-        issue_id = self._issue_of.get(about, about)
-        if issue_id in self._seen:
-            self._touch(issue_id)
+        self._touch(self._issue_of.get(about, about))
 
     def _touch(self, issue_id: str) -> None:
-        self._touched.add(issue_id)
+        """Look again at an episode of which something was told; others are looked at when they are due."""
+        if (seen := self._seen.get(issue_id)) and seen.told:
+            self._touched.add(issue_id)
 
     def _of(self, issue_id: str, ts: float) -> Seen:
         seen = self._seen.get(issue_id)
@@ -174,6 +177,7 @@ class Labeller:
         said = self._label(issue_id, seen, seen.opening, window)
         revised, before, opening = seen.told.get(window, ("", None, None))
         if said == before or (before is None and said.ftr is None):
+            seen.told.setdefault(window, ("", said, seen.opening))
             return None
         # The late window's first label takes the place of the fast one's.
         revised = revised or (seen.told[FAST][0] if window == LATE and FAST in seen.told else "")
@@ -217,6 +221,11 @@ class Labeller:
             if self._issue_of.get(about, about) not in self._seen:
                 del self._signals[about]
         self._touched &= self._seen.keys()
+
+
+def _light(event: Event) -> Event:
+    """Return the event with as much of its data as a label needs."""
+    return msgspec.structs.replace(event, data={name: event.data[name] for name in NEEDED if name in event.data})
 
 
 def _number(value: object) -> float:
