@@ -75,7 +75,19 @@ class Server(Section, frozen=True, kw_only=True):
             description="The names of the keys with which the search may be repaired; without keys, this machine's user may."
         ),
     ] = ()
+    test_callers: Annotated[
+        tuple[str, ...],
+        Meta(description="The names of keys, or `local`, whose questions are only tests: they count in no report."),
+    ] = ()
     limits: Limits = Limits()
+
+
+class Cost(Section, frozen=True, kw_only=True):
+    """What it costs beside the models."""
+
+    infrastructure_usd_per_h: Annotated[
+        float | None, Meta(ge=0, le=1_000_000, description="US dollars an hour for the machines; reports share it out.")
+    ] = None
 
 
 class FreezeException(Section, frozen=True, kw_only=True):
@@ -111,6 +123,7 @@ class Stack(Section, frozen=True, kw_only=True):
     ] = "hash"
     memory: Recollection = Recollection()
     server: Server = Server()
+    cost: Cost = Cost()
     groups: Annotated[
         Mapping[str, tuple[str, ...]],
         Meta(

@@ -1,5 +1,6 @@
 """The charter as records: the one-page promise that an assistant is built, routed and measured by."""
 
+import re
 from datetime import date
 from math import inf
 from typing import Annotated, Literal, NamedTuple
@@ -13,6 +14,8 @@ __all__ = [
     "FEWEST_INTENTS",
     "METRICS",
     "MOST_INTENTS",
+    "OUTCOME",
+    "OUTCOME_PREFIX",
     "Charter",
     "Escalation",
     "Goal",
@@ -47,6 +50,9 @@ METRICS = {
     "cost_per_1k_usd": Metric("US dollars for a thousand questions", rising=False),
     "uptime": Metric("share of time in which it answers", rising=True, most=0.9999),
 }
+# A goal may also be the mean of values that the team imports itself under a name.
+OUTCOME_PREFIX = "outcome:"
+OUTCOME = re.compile(OUTCOME_PREFIX + r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 
 Words = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(?:[_-][a-z0-9]+)*$", examples=["reset_password"])]
@@ -59,7 +65,11 @@ class Goal(Section, frozen=True, kw_only=True):
 
     statement: Annotated[str, Meta(description="The goal in one sentence, with its number.")] = ""
     metric: Annotated[
-        str, Meta(description="; ".join(f"{name}: {metric.means}" for name, metric in METRICS.items()))
+        str,
+        Meta(
+            description="; ".join(f"{name}: {metric.means}" for name, metric in METRICS.items())
+            + "; outcome:NAME: the mean of the values that the team imports under that name"
+        ),
     ] = ""
     baseline: Annotated[float | None, Meta(description="The metric today, before the assistant.")] = None
     target: Annotated[float | None, Meta(description="The metric that is promised; shares as 0.70, not 70.")] = None

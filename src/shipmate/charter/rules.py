@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import inf
 
-from shipmate.charter.records import FEWEST_EXAMPLES, FEWEST_INTENTS, METRICS, MOST_INTENTS, Goal
+from shipmate.charter.records import FEWEST_EXAMPLES, FEWEST_INTENTS, METRICS, MOST_INTENTS, OUTCOME, Goal
 from shipmate.charter.subject import Finding, Subject, intents
 from shipmate.shape import did_you_mean
 from shipmate.yaml_source import KeyPath
@@ -39,7 +39,7 @@ def goal_is_smart(subject: Subject) -> Iterator[Finding]:
 def metric_is_computed(subject: Subject) -> Iterator[Finding]:
     """Find a metric that Shipmate does not compute."""
     metric = subject.charter.goal.metric
-    if metric and metric not in METRICS:
+    if metric and metric not in METRICS and not OUTCOME.fullmatch(metric):
         yield Finding(("goal", "metric"), f"`{metric}` is not measured by Shipmate.", did_you_mean(metric, METRICS))
 
 
@@ -54,6 +54,9 @@ def target_is_reachable(subject: Subject) -> Iterator[Finding]:
     """Find a target that is no better than the baseline, or more than anybody reaches."""
     goal = subject.charter.goal
     metric = METRICS.get(goal.metric)
+    if OUTCOME.fullmatch(goal.metric) and goal.target is not None and goal.target == goal.baseline:
+        what = f"The target {goal.target:g} for {goal.metric} is the baseline."
+        yield Finding(("goal", "target"), what, "Promise more or less than today.")
     if metric is None or goal.target is None or goal.baseline is None:
         return
     promised = f"The target {goal.target:g} for {goal.metric}"

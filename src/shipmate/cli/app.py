@@ -8,6 +8,7 @@ import click
 
 from shipmate import __version__
 from shipmate.cli.answers import ask, explain, search
+from shipmate.cli.audit import audit
 from shipmate.cli.chat import chat
 from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
@@ -15,7 +16,9 @@ from shipmate.cli.evaluate import BLOCKED, HELD, UNSOUND, evaluate
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
 from shipmate.cli.pilot import pilot
+from shipmate.cli.outcomes import outcomes
 from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
+from shipmate.cli.report import report
 from shipmate.cli.screen import complain
 from shipmate.cli.service import serve
 from shipmate.cli.state import backup, doctor, forget, restore, upgrade
@@ -38,6 +41,9 @@ COMMANDS = (
     compare,
     block,
     unblock,
+    report,
+    audit,
+    outcomes,
     build,
     diff,
     inspect,

@@ -11,7 +11,7 @@ from shipmate.insight.episode import CONFIRMING, DOWN, FAILED, LEFT, NEGATIVE, R
 from shipmate.insight.labels import FAST, LATE, MATURED, WINDOWS_S, Label, Matured, Window, label_of
 from shipmate.messages import Entry, Event, ReplyKind
 
-__all__ = ["LATE_BY_S", "Labeller"]
+__all__ = ["KEPT_S", "LATE_BY_S", "Labeller"]
 
 # An event may be so late and still change a label; what is older is let go.
 LATE_BY_S = 24 * 3600.0

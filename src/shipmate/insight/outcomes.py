@@ -13,11 +13,9 @@ import msgspec
 from shipmate.errors import Problem, ProjectError
 from shipmate.messages import Event, Record
 
-__all__ = ["MOST_ROWS", "OUTCOME", "OUTCOME_PREFIX", "BroughtOutcome", "checked", "outcome_events", "parsed"]
+__all__ = ["MOST_ROWS", "OUTCOME", "BroughtOutcome", "checked", "outcome_events", "parsed"]
 
 OUTCOME = "assistant.outcome"
-# How the charter's goal names one.
-OUTCOME_PREFIX = "outcome:"
 NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 MOST_ROWS = 100_000
 MOST_PROBLEMS = 100

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from math import sqrt
 
-from shipmate.charter import METRICS, Charter, Goal
+from shipmate.charter import OUTCOME_PREFIX, Charter, Goal
 from shipmate.insight.evaluations import EVALUATED, Evaluations, opinion
 from shipmate.insight.figures import group, row_values
 from shipmate.insight.labeller import Labeller
 from shipmate.insight.labels import MATURED
-from shipmate.insight.outcomes import OUTCOME, OUTCOME_PREFIX
+from shipmate.insight.outcomes import OUTCOME
 from shipmate.insight.report import Day, Figure, GoalProgress, Outcome, Report, status
 from shipmate.insight.tally import Tally
 from shipmate.insight.uptime import MINUTE, STARTED, STOPPED, Probed, Uptime
@@ -248,11 +248,10 @@ def _progress(goal: Goal, figures: dict[str, Figure], outcomes: Iterable[Outcome
 def _as_figure(goal: Goal, outcomes: Iterable[Outcome]) -> Figure:
     name = goal.metric.removeprefix(OUTCOME_PREFIX)
     own = next((outcome for outcome in outcomes if outcome.name == name), None)
-    means = METRICS[goal.metric].means if goal.metric in METRICS else f"The mean of the values imported as {name}."
     return Figure(
         name=goal.metric,
         title=name,
-        definition=means,
+        definition=f"The mean of the values imported as {name}.",
         unit="score",
         n=own.n if own else 0,
         of="imported rows",
