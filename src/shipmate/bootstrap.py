@@ -25,7 +25,7 @@ from shipmate.ports import Clock
 from shipmate.release.canary.keeper import Keeper
 from shipmate.running import Running, Shared, SystemOfRecord
 from shipmate.scopes import scopes_of
-from shipmate.trials import HouseActs, TrialDesk
+from shipmate.trials.house import HouseActs, TrialDesk
 from shipmate.turn import Assistant
 from shipmate.versions import (
     Shelf,

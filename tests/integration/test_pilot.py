@@ -19,7 +19,7 @@ from shipmate.live import Trial, read_live
 from shipmate.messages import Ask, Finished
 from shipmate.shipping.build import build
 from shipmate.shipping.switch import rollback, try_out
-from shipmate.trials import begun_pilot
+from shipmate.trials.pilot import begun_pilot
 
 PILOT = "version: 1\nusers: [local, anna]\n"
 

@@ -184,7 +184,7 @@ async def test_a_share_that_the_journal_does_not_know_of_is_not_given() -> None:
     house.log.broken = True
     await house.look(START + 300)
     house.clock.at = START + DAY_S + 1
-    house.keeper._read_at_s = house.clock.at
+    house.keeper._read.read_at_s = house.clock.at
     await house.look()
     assert house.acts.now.trial
     assert house.acts.now.trial.share == 0.05

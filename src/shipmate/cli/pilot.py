@@ -35,7 +35,7 @@ def start(folder: Path, *, release: str, by: str | None, as_json: bool) -> None:
     One trial runs at a time.
     """
     from shipmate.shipping.switch import try_out
-    from shipmate.trials import begun_pilot
+    from shipmate.trials.pilot import begun_pilot
 
     project = bootstrap.load(folder)
     warnings = [problem for problem in bootstrap.check(folder) if problem.file == "pilot.yml"]
@@ -55,7 +55,7 @@ def start(folder: Path, *, release: str, by: str | None, as_json: bool) -> None:
 @json_option
 def status(folder: Path, *, as_json: bool) -> None:
     """Show how many of the pilot's users have asked, and how often."""
-    from shipmate.trials import pilot_status
+    from shipmate.trials.pilot import pilot_status
 
     found = asyncio.run(pilot_status(bootstrap.load(folder)))
     if as_json:
@@ -83,7 +83,7 @@ def report(folder: Path, *, run: str, as_markdown: bool, as_json: bool) -> None:
 
     Beside each stands how much was counted, what it is worth when one user asks often, and what would have to be seen.
     """
-    from shipmate.trials import pilot_report
+    from shipmate.trials.pilot import pilot_report
 
     found = asyncio.run(pilot_report(bootstrap.load(folder), run))
     if as_json:
@@ -102,7 +102,7 @@ def report(folder: Path, *, run: str, as_markdown: bool, as_json: bool) -> None:
 def stop(folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
     """Answer the pilot's users as all others again, also while serving."""
     from shipmate.shipping.switch import end_trial
-    from shipmate.trials import ended_pilot
+    from shipmate.trials.pilot import ended_pilot
 
     switched = end_trial(bootstrap.load(folder), "pilot", ended_pilot(by=by or _user(), reason=reason))
     if as_json:

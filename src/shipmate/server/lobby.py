@@ -11,7 +11,7 @@ from shipmate.live import Live
 from shipmate.messages import Ask, Card, Finished, Hit, Passage, Reply, ReplyKind, StreamEvent, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock
-from shipmate.release.canary.keeper import State
+from shipmate.release.canary.reader import State
 from shipmate.server.access import Access
 from shipmate.server.metrics import CountedTurn, Metrics
 from shipmate.server.problems import ProblemDetails, problem, problem_of

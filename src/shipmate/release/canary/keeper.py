@@ -15,26 +15,21 @@ from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
 from shipmate.release.canary.fold import Fold
+from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.run import (
-    STARTED,
-    STEP,
-    VERDICT,
     Logbook,
     Run,
     changed_event,
-    decision_of,
-    run_of,
     step_event,
     verdict_event,
 )
 from shipmate.release.canary.tally import Seen
 from shipmate.release.canary.verdict import Ruling, ruling_of
 
-__all__ = ["Acts", "Keeper", "Opined", "State"]
+__all__ = ["Acts", "Keeper", "Opined"]
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
 # Between two looks at the journal.
 TICK_S = 3.0
 # A run whose trial is not live by then was begun and not finished, or taken back.
@@ -42,7 +37,6 @@ GRACE_S = 60.0
 # How far the clock may be from where it should be.
 JUMP_S = 120.0
 JUDGED_AT_ONCE = 32
-TIMELINE = 200
 
 
 class Opined(Record, frozen=True, kw_only=True):
@@ -72,39 +66,15 @@ class Acts(Protocol):
         """Keep a verdict as a signed file, tell whoever wants to know of it; return its signature."""
 
 
-class State(Record, frozen=True, kw_only=True):
-    """What a page shows of a trial."""
-
-    run: Run
-    share: float
-    decision: Decision | None
-    counts: Counts | None
-    steps: tuple[tuple[float, float, str], ...]
-    verdicts: tuple[Decision, ...]
-    # What is wrong with keeping the trial itself; empty when nothing is.
-    trouble: str = ""
-
-
 class Keeper:
     """Keeps the trial of one assistant."""
 
     def __init__(self, journal: EventLog, acts: Acts, clock: Clock, *, internal: frozenset[str] = frozenset()) -> None:
-        self.logbook = Logbook()
+        self._read = Reader(journal, clock, internal=internal)
         self._journal = journal
         self._acts = acts
         self._clock = clock
-        self._internal = internal
-        self._after = 0
-        self._fold: Fold | None = None
-        self._run: Run | None = None
-        self._decision: Decision | None = None
-        self._counts: Counts | None = None
-        self._steps: list[tuple[float, float, str]] = []
-        self._verdicts: list[Decision] = []
-        self._trouble = ""
-        self._last_ts = 0.0
         self._watching_since = 0.0
-        self._read_at_s = clock.elapsed()
         self._clock_ahead = clock.now() - clock.elapsed()
         self._was_live = ""
         self._judging: asyncio.Task[None] | None = None
@@ -116,96 +86,49 @@ class Keeper:
             try:
                 await self.tick()
             except Exception as error:  # a trial that nobody keeps must not go on unseen: the next look tries again
-                self._trouble = str(error)
+                self._read.trouble = str(error)
                 log.exception("The trial could not be looked after")
             await asyncio.sleep(TICK_S)
 
     async def tick(self) -> None:
         """Look once."""
-        await self._read()
+        await self._read.read()
         live = await asyncio.to_thread(self._acts.live)
-        run = self.logbook.open
+        run = self._read.logbook.open
         if run is None:
             await self._finish(live)
         elif run.evidence == "live":
             await self._look(run, live)
 
     @property
+    def logbook(self) -> Logbook:
+        """Return what the journal says of all runs."""
+        return self._read.logbook
+
+    @property
     def state(self) -> State | None:
         """Return what is known of the trial that runs, or else of the last one."""
-        if self._run is None:
-            return None
-        return State(
-            run=self._run,
-            share=self._counts.share if self._counts else 0.0,
-            decision=self._decision,
-            counts=self._counts,
-            steps=tuple(self._steps),
-            verdicts=tuple(self._verdicts),
-            trouble=self._trouble,
-        )
-
-    async def _read(self) -> None:
-        """Read what is new; where the journal does not answer, its silence is what is known."""
-        try:
-            while entries := await self._journal.events(self._after, BATCH):
-                self._take(entries)
-                self._after = entries[-1].seq
-                await asyncio.sleep(0)
-        except ShipmateError as error:
-            self._trouble = f"The journal cannot be read: {error.what}"
-            log.warning("%s", self._trouble)
-            return
-        self._trouble = ""
-        self._read_at_s = self._clock.elapsed()
-
-    def _take(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            event = entry.event
-            run = run_of(event) if event.name == STARTED else None
-            if run and run.run not in self.logbook.runs:
-                self._begin(run)
-            self.logbook.take((entry,))
-            if self._fold:
-                self._fold.take((entry,))
-            self._note(event)
-
-    def _begin(self, run: Run) -> None:
-        self._run, self._fold = run, Fold(run, self._internal)
-        self._decision = self._counts = None
-        self._steps, self._verdicts = [(run.started_at, run.rules.steps[0].share, "It begins.")], []
-
-    def _note(self, event: Event) -> None:
-        """Keep what the page shows of the run's own events."""
-        if self._run is None or event.flag_key != self._run.run:
-            return
-        self._last_ts = max(self._last_ts, event.ts)
-        if event.name == STEP:
-            step = (event.ts, float(str(event.data.get("share", 0))), str(event.data.get("reason", "")))
-            self._steps = [*self._steps, step][-TIMELINE:]
-        elif event.name == VERDICT:
-            decision = decision_of(event)
-            self._verdicts = [*self._verdicts, *((decision,) if decision else ())][-TIMELINE:]
+        return self._read.state
 
     async def _look(self, run: Run, live: Live) -> None:
         """Decide on the run, and act."""
-        assert self._fold is not None  # noqa: S101 - an open run has begun
+        assert self._read.fold is not None  # noqa: S101 - an open run has begun
         now = self._clock.now()
         if self._is_taken_back(run, live, now):
             await self._end(run, _stopped(now), live)
             return
-        if not self._trouble:
+        if not self._read.trouble:
             await self._check_clock(run, now)
-        silent_s = self._clock.elapsed() - self._read_at_s
-        looks: list[Look] = sorted(self.logbook.looks.get(run.run, {}).values(), key=lambda look: look.at)
-        fold = self._fold
+        silent_s = self._clock.elapsed() - self._read.read_at_s
+        looks: list[Look] = sorted(self._read.logbook.looks.get(run.run, {}).values(), key=lambda look: look.at)
+        fold = self._read.fold
 
         def decided() -> tuple[Counts, Decision]:
             counts = fold.counts(now, watching_since=self._watching_since, journal_silent_s=silent_s)
-            return counts, decide(counts, run.rules, looks=looks)
+            return counts, decide(counts, run.rules, looks=looks, planned=run.planned)
 
-        self._counts, decision = await asyncio.to_thread(decided)
-        self._decision = decision
+        self._read.counts, decision = await asyncio.to_thread(decided)
+        self._read.decision = decision
         if decision.ended:
             await self._end(run, decision, live)
             return
@@ -229,14 +152,14 @@ class Keeper:
         ahead = now - self._clock.elapsed()
         jump = ahead - self._clock_ahead
         self._clock_ahead = ahead
-        if now < self._last_ts - JUMP_S:
-            jump = now - self._last_ts
+        if now < self._read.last_ts - JUMP_S:
+            jump = now - self._read.last_ts
         if abs(jump) > JUMP_S:
             reason = f"The clock jumped by {jump:+.0f} s."
             event = changed_event(run, now, self._clock.new_id(), reason=reason)
             await self._record(event)
-            assert self._fold is not None  # noqa: S101 - an open run has begun
-            self._fold.take((Entry(self._after, event),))
+            assert self._read.fold is not None  # noqa: S101 - an open run has begun
+            self._read.fold.take((Entry(0, event),))
 
     async def _step(self, run: Run, trial: Trial, share: float, now: float) -> None:
         """Change the share: first in the journal, by which every turn is weighed, then for callers."""
@@ -246,7 +169,7 @@ class Keeper:
 
     async def _end(self, run: Run, decision: Decision, live: Live) -> None:
         """End a run: what is decided is recorded before it is done, so that a crash between the two is made good."""
-        self._decision = decision
+        self._read.decision = decision
         try:
             signature = await self._acts.publish(ruling_of(run, decision))
         except ShipmateError as error:
@@ -254,7 +177,7 @@ class Keeper:
             signature = ""
         recorded = await self._record(verdict_event(run, decision, self._clock.new_id(), signature=signature))
         if recorded:
-            await self._read()
+            await self._read.read()
         if decision.verdict is Verdict.PROMOTE and recorded:
             await self._promote(run)
         elif live.trial and live.trial.run == run.run:
@@ -264,17 +187,17 @@ class Keeper:
         try:
             await self._acts.promote(run)
         except ShipmateError as error:
-            self._trouble = f"{run.release} is to be promoted, and is not yet: {error.what}"
-            log.warning("%s", self._trouble)
+            self._read.trouble = f"{run.release} is to be promoted, and is not yet: {error.what}"
+            log.warning("%s", self._read.trouble)
 
     async def _finish(self, live: Live) -> None:
         """Do what was decided and not done, after a crash or a hindrance; what no journal tells of is no trial."""
         trial = live.trial
         if trial is None or trial.mode != "canary":
             return
-        ended = self.logbook.ended.get(trial.run)
+        ended = self._read.logbook.ended.get(trial.run)
         if ended and ended.verdict is Verdict.PROMOTE:
-            await self._promote(self.logbook.runs[trial.run])
+            await self._promote(self._read.logbook.runs[trial.run])
         else:
             await self._acts.set_trial(trial.run, None)
 
@@ -316,8 +239,8 @@ class Keeper:
         try:
             await self._journal.record(events)
         except ShipmateError as error:
-            self._trouble = f"The journal cannot be written: {error.what}"
-            log.warning("%s", self._trouble)
+            self._read.trouble = f"The journal cannot be written: {error.what}"
+            log.warning("%s", self._read.trouble)
             return False
         return True
 

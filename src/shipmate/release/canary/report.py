@@ -3,7 +3,7 @@
 from shipmate.messages import Record
 from shipmate.release.canary.decide import split_evidence
 from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
-from shipmate.release.canary.keeper import State
+from shipmate.release.canary.reader import State
 from shipmate.release.canary.rules import DAY_S
 from shipmate.release.canary.watch import HarmEvidence, harm_evidence
 

@@ -62,6 +62,8 @@ class Run(Record, frozen=True, kw_only=True):
     evidence: Evidence = "live"
     # The id of the gate's report that let it begin; empty where somebody began it without one.
     gate: str = ""
+    # The information that was planned for; 0: what the smallest effect worth having needs.
+    planned: float = 0.0
     rules: Rules = Rules()
 
     def draws(self, turn: str, *, is_candidate: bool) -> bool:

@@ -1,0 +1,118 @@
+"""Reads a trial out of the journal: what it is, what it has counted, and what happened to it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from shipmate.errors import ShipmateError
+from shipmate.messages import Entry, Event, Record
+from shipmate.ports import Clock, EventLog
+from shipmate.release.canary.counts import Counts
+from shipmate.release.canary.decide import decide
+from shipmate.release.canary.decision import Decision
+from shipmate.release.canary.fold import Fold
+from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, decision_of, run_of
+
+__all__ = ["Reader", "State"]
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+TIMELINE = 200
+
+
+class State(Record, frozen=True, kw_only=True):
+    """What a page shows of a trial."""
+
+    run: Run
+    share: float
+    decision: Decision | None
+    counts: Counts | None
+    steps: tuple[tuple[float, float, str], ...]
+    verdicts: tuple[Decision, ...]
+    # What is wrong with keeping the trial itself; empty when nothing is.
+    trouble: str = ""
+
+
+class Reader:
+    """What the journal says of the trial that runs, or else of the last one."""
+
+    def __init__(self, journal: EventLog, clock: Clock, *, internal: frozenset[str] = frozenset()) -> None:
+        self.logbook = Logbook()
+        self.trouble = ""
+        self.run: Run | None = None
+        self.fold: Fold | None = None
+        self.decision: Decision | None = None
+        self.counts: Counts | None = None
+        # When the journal has answered last, by a clock that nobody sets, and the last time that stands in it.
+        self.read_at_s = clock.elapsed()
+        self.last_ts = 0.0
+        self._journal = journal
+        self._clock = clock
+        self._internal = internal
+        self._after = 0
+        self._steps: list[tuple[float, float, str]] = []
+        self._verdicts: list[Decision] = []
+
+    def count(self) -> None:
+        """Bring the counts up to now without deciding: for those who only look."""
+        if self.fold and self.run:
+            self.counts = self.fold.counts(self._clock.now(), watching_since=self._clock.now())
+            self.decision = decide(self.counts, self.run.rules, planned=self.run.planned)
+
+    @property
+    def state(self) -> State | None:
+        """Return what is known of the trial that runs, or else of the last one."""
+        if self.run is None:
+            return None
+        return State(
+            run=self.run,
+            share=self.counts.share if self.counts else 0.0,
+            decision=self.decision,
+            counts=self.counts,
+            steps=tuple(self._steps),
+            verdicts=tuple(self._verdicts),
+            trouble=self.trouble,
+        )
+
+    async def read(self) -> None:
+        """Read what is new; where the journal does not answer, its silence is what is known."""
+        try:
+            while entries := await self._journal.events(self._after, BATCH):
+                self._take(entries)
+                self._after = entries[-1].seq
+                await asyncio.sleep(0)
+        except ShipmateError as error:
+            self.trouble = f"The journal cannot be read: {error.what}"
+            log.warning("%s", self.trouble)
+            return
+        self.trouble = ""
+        self.read_at_s = self._clock.elapsed()
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            event = entry.event
+            run = run_of(event) if event.name == STARTED else None
+            if run and run.run not in self.logbook.runs:
+                self._begin(run)
+            self.logbook.take((entry,))
+            if self.fold:
+                self.fold.take((entry,))
+            self._note(event)
+
+    def _begin(self, run: Run) -> None:
+        self.run, self.fold = run, Fold(run, self._internal)
+        self.decision = self.counts = None
+        self._steps, self._verdicts = [(run.started_at, run.rules.steps[0].share, "It begins.")], []
+
+    def _note(self, event: Event) -> None:
+        """Keep what the page shows of the run's own events."""
+        if self.run is None or event.flag_key != self.run.run:
+            return
+        self.last_ts = max(self.last_ts, event.ts)
+        if event.name == STEP:
+            step = (event.ts, float(str(event.data.get("share", 0))), str(event.data.get("reason", "")))
+            self._steps = [*self._steps, step][-TIMELINE:]
+        elif event.name == VERDICT:
+            decision = decision_of(event)
+            self._verdicts = [*self._verdicts, *((decision,) if decision else ())][-TIMELINE:]

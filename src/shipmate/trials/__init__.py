@@ -1,0 +1,1 @@
+"""Composition of what tries a variant on live traffic: pilot and canary."""

@@ -1,0 +1,297 @@
+"""Begin a canary, end one, and read what is known of it: beside the assistant's folder, whoever serves it."""
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from shipmate import config, layers
+from shipmate.adapters.folder import FolderLock, make_state
+from shipmate.adapters.sqlite.store import SqliteStore
+from shipmate.adapters.system_clock import SystemClock
+from shipmate.config import Project
+from shipmate.disk import disk_faults
+from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, UsageError
+from shipmate.live import Live, Trial, read_live, write_live
+from shipmate.messages import Record
+from shipmate.ports import Clock, EventLog
+from shipmate.release.canary.plan import planned_information
+from shipmate.release.canary.reader import Reader, State
+from shipmate.release.canary.rules import Rules
+from shipmate.release.canary.run import Logbook, Run, rules_of, started_event
+from shipmate.release.canary.traffic import Measured, TrafficTally
+from shipmate.release.canary.verdict import Ruling, read_ruling
+from shipmate.signing import open_signer, trusted_keys
+from shipmate.trial import CANARY, Variant, fraction
+
+__all__ = [
+    "TRIALS",
+    "Wanted",
+    "faq_only",
+    "measured",
+    "opened_journal",
+    "passed_gate",
+    "read_logbook",
+    "set_trial",
+    "start",
+    "state_of",
+    "stop",
+    "verdict_file",
+    "wanted",
+]
+
+log = logging.getLogger(__name__)
+
+TRIALS = "trials"
+LOCK = "release.lock"
+BATCH = 1000
+# For so long a rollback waits for whoever builds; then it goes ahead: nobody who builds changes what is live.
+PATIENCE_S = 10.0
+BETWEEN_S = 0.2
+SALT_BYTES = 16
+GATE_CHARS = 16
+# Of the error budget, what may be spent before no new trial begins.
+MOST_SPENT = 0.75
+
+
+class GateDecision(Record, frozen=True, kw_only=True):
+    verdict: str
+
+
+class GateRun(Record, frozen=True, kw_only=True):
+    release: str
+
+
+class GateReport(Record, frozen=True, kw_only=True):
+    """Of a gate's report, what counts here."""
+
+    run: GateRun
+    decision: GateDecision | None = None
+
+
+class Wanted(Record, frozen=True, kw_only=True):
+    """What `canary.yml` wants to try."""
+
+    variant: Variant
+    # What it has otherwise than the folder; nothing for a release that was built before.
+    files: dict[str, bytes]
+    # Hashes of all that is different, and of the prompt alone.
+    change: str
+    prompt: str
+    # By which rules, and how many of the control's turns the judge sees.
+    rules: Rules
+    judged_control: float
+
+
+def wanted(project: Project) -> Wanted:
+    """Return what is to be tried; raise `Missing` without a `canary.yml`, `ProjectError` where it tries nothing."""
+    if project.canary is None:
+        raise Missing(f"There is no {CANARY} in {project.folder}.", do="Write one: docs/how-to/try-on-live-traffic.md.")
+    candidate = project.canary.candidate
+    problems = [problem for problem in config.check(project, SystemClock(), releases={}) if problem.file == CANARY]
+    if any(not problem.warning or "no model reads it" in problem.what for problem in problems):
+        raise ProjectError(problems)
+    files = {} if candidate.release else config.overlay(project, candidate)
+    parts = [f"{name}\0{hashlib.sha256(content).hexdigest()}" for name, content in sorted(files.items())]
+    change = hashlib.sha256("\n".join([*parts, candidate.release]).encode()).hexdigest()
+    prompt = hashlib.sha256(files[config.PROMPT]).hexdigest() if config.PROMPT in files else ""
+    return Wanted(
+        variant=candidate,
+        files=files,
+        change=change,
+        prompt=prompt,
+        rules=rules_of(project.canary),
+        judged_control=fraction(project.canary.canary.judge.control),
+    )
+
+
+async def start(
+    project: Project, tried: Wanted, release: str, journal: EventLog, *, gate: str, spent: float | None = None
+) -> Run:
+    """Begin a trial of a built release, unless something stands against it.
+
+    `gate` names the report that it has passed, and is empty where it is to begin without one; `spent` is the part of
+    the error budget that is gone, where that is known. Raises `Busy`, `UsageError`.
+    """
+    clock = SystemClock()
+    make_state(project.state)
+    with FolderLock(project.state / LOCK, "canary start"):
+        logbook = await read_logbook(journal)
+        live = read_live(project.state)
+        _check_beginning(logbook, live, tried, release=release, now=clock.now(), spent=spent)
+        run = Run(
+            run=clock.new_id(),
+            started_at=clock.now(),
+            control=project.canary.control.name if project.canary else "control",
+            candidate=tried.variant.name,
+            control_release=live.release,
+            release=release,
+            salt=_fresh_salt(logbook.salts()),
+            change=tried.change,
+            prompt=tried.prompt,
+            judged_control=tried.judged_control,
+            gate=gate,
+            planned=planned_information(
+                (await measured(journal, clock.now(), tried.judged_control)).traffic, tried.rules
+            ),
+            rules=tried.rules,
+        )
+        # The journal first: a trial that no journal tells of is ended by whoever finds it.
+        await journal.record((started_event(run, clock.new_id()),))
+        trial = Trial(
+            run=run.run,
+            mode="canary",
+            control=run.control,
+            candidate=run.candidate,
+            release=run.release,
+            share=run.rules.steps[0].share,
+            salt=run.salt,
+        )
+        write_live(project.state, msgspec.structs.replace(live, trial=trial))
+    return run
+
+
+def stop(project: Project) -> str:
+    """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""
+    trial = read_live(project.state).trial
+    if trial is None or trial.mode != "canary":
+        raise Missing("No canary runs here.", do="See `shipmate canary status`.")
+    set_trial(project.state, trial.run, None)
+    return trial.run
+
+
+def faq_only(project: Project, *, on: bool) -> Live:
+    """Let nothing but the FAQ answer, or everything again; return what is live then."""
+    make_state(project.state)
+    with FolderLock(project.state / LOCK, "faq-only"):
+        live = msgspec.structs.replace(read_live(project.state), faq_only=on)
+        write_live(project.state, live)
+    return live
+
+
+async def read_logbook(journal: EventLog) -> Logbook:
+    """Return what the journal says of all runs."""
+    logbook = Logbook()
+    after = 0
+    while entries := await journal.events(after, BATCH):
+        logbook.take(entries)
+        after = entries[-1].seq
+    return logbook
+
+
+async def measured(journal: EventLog, now: float, judged_control: float) -> Measured:
+    """Return what came in lately."""
+    tally = TrafficTally(now)
+    after = 0
+    while entries := await journal.events(after, BATCH):
+        tally.take(entries)
+        after = entries[-1].seq
+    return tally.measured(judged_control=judged_control)
+
+
+async def state_of(journal: EventLog, clock: Clock) -> State | None:
+    """Return what is known of the trial that runs, or of the last one, by the journal alone."""
+    reader = Reader(journal, clock)
+    await reader.read()
+    reader.count()
+    return reader.state
+
+
+@asynccontextmanager
+async def opened_journal(project: Project) -> AsyncIterator[SqliteStore]:
+    """Open the journal beside whoever serves, and give it back at the end."""
+    with FolderLock(project.state / "state.lock", "", is_shared=True):
+        store = layers.open_store(project)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def passed_gate(path: Path, release: str) -> str:
+    """Return the id of a gate's report that a release has passed.
+
+    Raises `UsageError` for one that did not pass or is of another release, `Damaged` for a file that is no report.
+    """
+    with disk_faults(path):
+        content = path.read_bytes()
+    try:
+        report = msgspec.json.decode(content, type=GateReport)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(
+            f"{path} is no report of a gate: {error}", do="Make it: `shipmate eval gate --report`."
+        ) from error
+    verdict = report.decision.verdict if report.decision else "no verdict"
+    if verdict != "pass":
+        what = f"{path} says {verdict}, and only a pass lets a trial begin."
+        raise UsageError(what, do="Mend the candidate, or begin --without-gate, which is recorded.")
+    if report.run.release != release:
+        what = f"{path} is of the release {report.run.release}, and this is {release}."
+        raise UsageError(what, do=f"Run `shipmate eval gate --release {release} --report FOLDER`.")
+    return hashlib.sha256(content).hexdigest()[:GATE_CHARS]
+
+
+def verdict_file(project: Project, run: str = "") -> tuple[Path, Ruling]:
+    """Return the signed verdict of a run, or of the last that has one; raise `Missing`, `Damaged`, `Untrusted`."""
+    folder = project.state / TRIALS
+    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    paths = [path for path in kept if run in {"", path.stem}]
+    if not paths:
+        raise Missing(
+            f"There is no verdict{f' of the run {run}' if run else ''} yet.", do="See `shipmate canary status`."
+        )
+    return paths[-1], read_ruling(paths[-1], trusted_by(project))
+
+
+def trusted_by(project: Project) -> list[str]:
+    """Return whose verdicts count: this installation's, and those whom the folder names."""
+    return [open_signer(project.state).public, *trusted_keys(project.folder)]
+
+
+def _check_beginning(
+    logbook: Logbook, live: Live, tried: Wanted, *, release: str, now: float, spent: float | None
+) -> None:
+    """Raise what stands against a new trial."""
+    if live.trial or logbook.open:
+        run = live.trial.run if live.trial else logbook.open.run if logbook.open else ""
+        do = "Wait for its verdict, or end it: `shipmate canary stop`."
+        raise Busy(f"The run {run} is under way, and two at once would each spoil the other.", do=do)
+    if release == live.release:
+        raise UsageError(f"The release {release} is what answers already.", do="Name another one.")
+    if (until := logbook.frozen_until(tried.change)) > now:
+        hours = (until - now) / 3600
+        what = f"This very change was taken back for harm, and is frozen for another {hours:.1f} hours."
+        raise UsageError(what, do="Change the candidate, or wait.")
+    if spent is not None and spent > MOST_SPENT:
+        what = f"{100 * spent:.0f} % of the error budget is spent, and no trial begins above {100 * MOST_SPENT:.0f} %."
+        raise UsageError(what, do="Make it reliable first: see `shipmate report`.")
+
+
+def _fresh_salt(used: frozenset[str]) -> str:
+    """Return a salt that no run has had."""
+    salt = secrets.token_hex(SALT_BYTES)
+    return salt if salt not in used else _fresh_salt(used)
+
+
+def set_trial(state: Path, run: str, trial: Trial | None) -> None:
+    """Change the trial of this run; whoever builds meanwhile is waited for, but not for long."""
+    clock = SystemClock()
+    until_s = clock.elapsed() + PATIENCE_S
+    while clock.elapsed() < until_s:
+        with suppress(FolderInUse), FolderLock(state / LOCK, "canary"):
+            _write_trial(state, run, trial)
+            return
+        time.sleep(BETWEEN_S)
+    log.warning("What is live is changed though somebody holds %s", state / LOCK)
+    _write_trial(state, run, trial)
+
+
+def _write_trial(state: Path, run: str, trial: Trial | None) -> None:
+    live = read_live(state)
+    if live.trial and live.trial.run == run:
+        write_live(state, msgspec.structs.replace(live, trial=trial))

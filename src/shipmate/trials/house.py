@@ -1,0 +1,137 @@
+"""What a house that serves does about a trial: acts on verdicts, judges turns, tells whoever wants to know."""
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shipmate.adapters import webhook
+from shipmate.config import Project
+from shipmate.disk import disk_faults, write_whole
+from shipmate.errors import ShipmateError
+from shipmate.evals.judge import GroundingJudge, Judge, sentences_of
+from shipmate.live import Live, Trial, read_live
+from shipmate.messages import Trace
+from shipmate.ports import PastQuestions
+from shipmate.release.canary.keeper import Keeper, Opined
+from shipmate.release.canary.reader import State
+from shipmate.release.canary.run import Run
+from shipmate.release.canary.verdict import Ruling, sealed
+from shipmate.signing import open_signer
+from shipmate.trials.canary import TRIALS, faq_only, set_trial, stop
+
+__all__ = ["HouseActs", "TrialDesk", "hallucinates"]
+
+log = logging.getLogger(__name__)
+
+
+class HouseActs:
+    """What verdicts do in a house that serves."""
+
+    def __init__(
+        self,
+        project: Project,
+        past: PastQuestions,
+        promote: Callable[[str, str], object],
+        judge: Judge | None = None,
+    ) -> None:
+        """Begin for a folder; `promote` takes a release and the reason, and lets it answer."""
+        self._project = project
+        self._past = past
+        self._promote = promote
+        self._judge = judge or GroundingJudge()
+        self._telling: set[asyncio.Task[bool]] = set()
+
+    def live(self) -> Live:
+        """Return what is live."""
+        return read_live(self._project.state)
+
+    async def set_trial(self, run: str, trial: Trial | None) -> None:
+        """Change the trial of this run, or end it."""
+        await asyncio.to_thread(set_trial, self._project.state, run, trial)
+
+    async def promote(self, run: Run) -> None:
+        """Let the candidate answer everybody."""
+        await asyncio.to_thread(self._promote, run.release, f"PROMOTE of run {run.run}")
+
+    async def judge(self, turn_ids: Sequence[str]) -> tuple[str, Sequence[Opined]]:
+        """Return what the judge says; of turns that nobody keeps any more, nothing."""
+        traces = {trace.turn_id: trace for trace in await self._past.traces(turn_ids)}
+        opinions = [
+            Opined(turn_id=turn, is_bad=await hallucinates(traces[turn], self._judge) if turn in traces else None)
+            for turn in turn_ids
+        ]
+        return self._judge.version, opinions
+
+    async def publish(self, ruling: Ruling) -> str:
+        """Keep the verdict, signed, and post it to whoever wants to know."""
+        content = await asyncio.to_thread(_kept, self._project.state, ruling)
+        if address := _alert_address(self._project):
+            telling = asyncio.create_task(asyncio.to_thread(webhook.post, address, content))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+        return hashlib.sha256(content).hexdigest()
+
+
+class TrialDesk:
+    """What admins see of a trial, and do about it, while the house serves."""
+
+    def __init__(self, project: Project, keeper: Keeper) -> None:
+        self._project = project
+        self._keeper = keeper
+
+    @property
+    def state(self) -> State | None:
+        """Return what is known of the trial that runs, or else of the last one."""
+        return self._keeper.state
+
+    def live(self) -> Live:
+        """Return what is live."""
+        return read_live(self._project.state)
+
+    async def stop(self) -> str:
+        """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""
+        return await asyncio.to_thread(stop, self._project)
+
+    async def faq_only(self, *, on: bool) -> Live:
+        """Let nothing but the FAQ answer, or everything again; return what is live then."""
+        return await asyncio.to_thread(faq_only, self._project, on=on)
+
+
+async def hallucinates(trace: Trace, judge: Judge) -> bool:
+    """Return whether a reply says something that nothing supports. What no model wrote is somebody's own words."""
+    reply = trace.reply
+    if not reply.usage.model:
+        return False
+    texts = [citation.quote for citation in reply.citations]
+    for sentence in sentences_of(reply.text):
+        opinion = await judge.bears_out(sentence, texts, trace.standalone)
+        if opinion.holds in {"unsupported", "contradicted"}:
+            return True
+    return False
+
+
+def _kept(state: Path, ruling: Ruling) -> bytes:
+    content = sealed(ruling, open_signer(state))
+    path = state / TRIALS / f"{ruling.run}.json"
+    with disk_faults(path):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(path, content)
+    return content
+
+
+def _alert_address(project: Project) -> str:
+    """Return where verdicts are posted to; empty where nobody wants to know, or the address is none."""
+    if project.canary is None:
+        return ""
+    variable = project.canary.canary.alert_env
+    address = os.environ.get(variable, "").strip()
+    try:
+        if address:
+            webhook.check_address(address, variable)
+    except ShipmateError as error:
+        log.warning("%s", error.what)
+        return ""
+    return address
