@@ -15,7 +15,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
-from shipmate.errors import Damaged, Missing, ModelError, Problem, ProjectError, UsageError
+from shipmate.errors import Damaged, FolderInUse, Missing, ModelError, Problem, ProjectError, UsageError
 from shipmate.journal import user_hash
 from shipmate.knowledge import repair
 from shipmate.live import FollowedLive, Live
@@ -61,6 +61,7 @@ __all__ = [
     "ingest",
     "init",
     "init_from_tickets",
+    "is_served",
     "load",
     "lock_stack",
     "meant_release",
@@ -246,6 +247,15 @@ def public_key(project: Project) -> str:
 
     make_state(state_folder(project))
     return open_signer(state_folder(project)).public
+
+
+def is_served(project: Project) -> bool:
+    """Return whether somebody serves the folder now."""
+    try:
+        with FolderLock(state_folder(project) / "serve.lock", "", is_shared=True):
+            return False
+    except FolderInUse:
+        return True
 
 
 def serving(project: Project) -> FolderLock:

@@ -9,6 +9,7 @@ import click
 from shipmate import __version__
 from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.audit import audit
+from shipmate.cli.canary import canary, faq_only
 from shipmate.cli.chat import chat
 from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
@@ -52,6 +53,8 @@ COMMANDS = (
     promote,
     rollback,
     pilot,
+    canary,
+    faq_only,
     key,
     backup,
     restore,
@@ -70,8 +73,8 @@ EXIT_CODES = {
     5: "what was named does not exist",
     6: "the disk or the database refuses",
     7: "the language model failed; only `doctor` ends so, since questions are answered with quotes then",
-    BLOCKED: "a case of `eval run` failed, or `eval gate` blocks the change",
-    HELD: "`eval gate` holds the change: a person decides, and it does not count as passing",
+    BLOCKED: "a case of `eval run` failed, `eval gate` blocks the change, or a canary's verdict is against it",
+    HELD: "`eval gate` or a canary holds the change: a person decides, and it does not count as passing",
     UNSOUND: "too many cases of `eval run` ended in an error for the rest to say anything",
     130: "interrupted by Ctrl-C",
 }

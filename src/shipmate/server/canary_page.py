@@ -37,11 +37,11 @@ NAMES = {
     "injection_block": "Blocked injections",
 }
 VERDICTS = {
-    None: ("Nothing is known yet", "wait"),
-    "HOLD": ("Held: nothing is decided", "wait"),
+    None: ("Under way: nothing is decided yet", "wait"),
+    "HOLD": ("Ended without a decision", "wait"),
     "PROMOTE": ("Promoted", "good"),
-    "ROLLBACK": ("Taken back for harm", "bad"),
-    "FUTILE": ("Ended: it cannot gain enough", "wait"),
+    "ROLLBACK": ("Taken back", "bad"),
+    "FUTILE": ("Taken back: it cannot gain enough", "wait"),
 }
 
 

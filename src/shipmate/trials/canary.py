@@ -17,6 +17,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults
 from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, UsageError
+from shipmate.insight.reading import Reading, entries, first_since, read
 from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.messages import Record
 from shipmate.ports import Clock, EventLog
@@ -27,16 +28,18 @@ from shipmate.release.canary.run import Logbook, Run, rules_of, started_event
 from shipmate.release.canary.traffic import Measured, TrafficTally
 from shipmate.release.canary.verdict import Ruling, read_ruling
 from shipmate.signing import open_signer, trusted_keys
-from shipmate.trial import CANARY, Variant, fraction
+from shipmate.trial import CANARY, Judging, Variant, fraction
 
 __all__ = [
     "TRIALS",
     "Wanted",
+    "budget_spent",
     "faq_only",
     "measured",
     "opened_journal",
     "passed_gate",
     "read_logbook",
+    "rules_for",
     "set_trial",
     "start",
     "state_of",
@@ -49,12 +52,12 @@ log = logging.getLogger(__name__)
 
 TRIALS = "trials"
 LOCK = "release.lock"
-BATCH = 1000
 # For so long a rollback waits for whoever builds; then it goes ahead: nobody who builds changes what is live.
 PATIENCE_S = 10.0
 BETWEEN_S = 0.2
 SALT_BYTES = 16
 GATE_CHARS = 16
+BUDGET_S = 30 * 86_400.0
 # Of the error budget, what may be spent before no new trial begins.
 MOST_SPENT = 0.75
 
@@ -165,6 +168,25 @@ def stop(project: Project) -> str:
     return trial.run
 
 
+def rules_for(project: Project) -> tuple[Rules, float]:
+    """Return the rules of a folder, and how much of the control the judge sees; the defaults without a `canary.yml`."""
+    if project.canary is None:
+        return Rules(), fraction(Judging().control)
+    return rules_of(project.canary), fraction(project.canary.canary.judge.control)
+
+
+async def budget_spent(project: Project, journal: EventLog) -> float | None:
+    """Return the part of the last month's error budget that is gone; nothing where no probe has told."""
+    if project.charter is None:
+        return None
+    now = SystemClock().now()
+    since = now - BUDGET_S
+    report = await read(journal, Reading(now=now, since=since), project.charter, since=since)
+    uptime = next(row for row in report.overall.rows if row.name == "uptime")
+    budget = 1 - project.charter.slo.uptime
+    return None if uptime.value is None or budget <= 0 else (1 - uptime.value) / budget
+
+
 def faq_only(project: Project, *, on: bool) -> Live:
     """Let nothing but the FAQ answer, or everything again; return what is live then."""
     make_state(project.state)
@@ -177,20 +199,16 @@ def faq_only(project: Project, *, on: bool) -> Live:
 async def read_logbook(journal: EventLog) -> Logbook:
     """Return what the journal says of all runs."""
     logbook = Logbook()
-    after = 0
-    while entries := await journal.events(after, BATCH):
-        logbook.take(entries)
-        after = entries[-1].seq
+    async for batch in entries(journal):
+        logbook.take(batch)
     return logbook
 
 
 async def measured(journal: EventLog, now: float, judged_control: float) -> Measured:
     """Return what came in lately."""
     tally = TrafficTally(now)
-    after = 0
-    while entries := await journal.events(after, BATCH):
-        tally.take(entries)
-        after = entries[-1].seq
+    async for batch in entries(journal, await first_since(journal, tally.since)):
+        tally.take(batch)
     return tally.measured(judged_control=judged_control)
 
 

@@ -33,7 +33,7 @@ class TrafficTally:
 
     def __init__(self, now: float) -> None:
         self._now = now
-        self._since = now - DAYS * DAY_S
+        self.since = now - DAYS * DAY_S
         self._first = now
         self._turns: set[str] = set()
         self._users: set[str] = set()
@@ -42,7 +42,7 @@ class TrafficTally:
     def take(self, entries: Iterable[Entry]) -> None:
         """Read on; what comes twice counts once."""
         for _, event in entries:
-            if not self._since <= event.ts <= self._now:
+            if not self.since <= event.ts <= self._now:
                 continue
             if event.name == "assistant.turn.completed":
                 self._first = min(self._first, event.ts)

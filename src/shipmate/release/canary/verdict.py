@@ -1,5 +1,6 @@
 """A verdict as a file: signed, with all that it rests on, so that others may act on it and nobody can change it."""
 
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
 from shipmate.release.canary.run import Evidence, Run
 from shipmate.signing import Signature, Signer, verify
 
-__all__ = ["Ruling", "read_ruling", "ruling_of", "sealed", "unfit_for_promotion"]
+__all__ = ["Ruling", "prompt_digest", "read_ruling", "ruling_of", "sealed", "unfit_for_promotion"]
 
 PURPOSE = "verdict"
 MOST_BYTES = 1 << 20
@@ -91,6 +92,12 @@ def read_ruling(path: Path, trusted: Collection[str]) -> Ruling:
         raise Damaged(f"{path} is no verdict: {error}", do=do) from error
     verify(_signed(found.ruling), found.signature, purpose=PURPOSE, trusted=trusted)
     return found.ruling
+
+
+def prompt_digest(content: bytes) -> str:
+    """Return the hash of a prompt's file, whatever white space surrounds its words."""
+    text = content.decode("utf-8-sig", errors="replace").strip()
+    return hashlib.sha256(f"{text}\n".encode()).hexdigest()
 
 
 def unfit_for_promotion(ruling: Ruling, *, release: str = "", prompt: str = "") -> str:
