@@ -227,6 +227,6 @@ def estimate(project: Project, candidate: Candidate, questions: Questions) -> Es
     )
 
 
-def compared(project: Project, past: PastQuestions, groups_of: Callable[[str], frozenset[str]]) -> Compared:
+def compared(project: Project, past: PastQuestions) -> Compared:
     """Return the comparisons that were kept of an assistant."""
-    return Compared(project.state, past, groups_of)
+    return Compared(project.state, past, lambda caller: frozenset(project.stack.groups.get(caller, ())))

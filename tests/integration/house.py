@@ -12,7 +12,7 @@ from typing import Any
 
 from shipmate.server.app import create_app
 from shipmate.server.listen import HouseServer, bind
-from shipmate.server.lobby import Curator, Lobby
+from shipmate.server.lobby import Compared, Curator, Lobby
 from shipmate.server.settings import ServerSettings
 from tests.integration.fake_assistant import FakeAssistant
 
@@ -71,13 +71,17 @@ class House:
 
 @contextmanager
 def open_house(
-    assistant: FakeAssistant | None = None, *, curator: Curator | None = None, **settings: Any
+    assistant: FakeAssistant | None = None,
+    *,
+    curator: Curator | None = None,
+    compared: Compared | None = None,
+    **settings: Any,
 ) -> Iterator[House]:
     """Serve a fake assistant in a thread until the block ends."""
     assistant = assistant or FakeAssistant()
     told = threading.Event()
     chosen = ServerSettings(**{"port": 0, "shutdown_grace_s": 2.0, **settings})
-    app = create_app(assistant, chosen, clock=assistant.clock, curator=curator)
+    app = create_app(assistant, chosen, clock=assistant.clock, curator=curator, compared=compared)
     with bind(chosen) as sock:
         server = HouseServer(app, chosen, listening=told.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

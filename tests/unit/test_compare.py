@@ -19,7 +19,7 @@ def past(number: int, *, may_be_shown: bool = True, reference: str = "") -> Past
 
 def answer(text: str, *, kind: ReplyKind = ReplyKind.ANSWER, start: int = 0, **more: Any) -> Answered:
     cited = (Citation(source="a.md", title="A", quote=text, start=start, end=start + len(text)),) if text else ()
-    return Answered(kind=kind, text=text, citations=cited, **more)
+    return Answered(kind=kind, text=text, citations=cited, claims=claims, unsupported=unsupported)
 
 
 def side(name: str, *answers: Answered) -> Side:

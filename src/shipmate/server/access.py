@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 # What tells nothing of anybody needs no key; the pages for graph and search then ask for one themselves, because a link carries none.
-PUBLIC_PATHS = frozenset({"/", "/canary", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"})
+PUBLIC_PATHS = frozenset(
+    {"/", "/canary", "/compare", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"}
+)
 PUBLIC_FOLDER = "/static/"
 COOKIE = "shipmate_device"
 COOKIE_DAYS = 400

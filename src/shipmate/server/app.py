@@ -11,7 +11,7 @@ from shipmate.errors import Missing, ShipmateError
 from shipmate.ports import Clock
 from shipmate.server.access import PREFLIGHT, check_single, is_public
 from shipmate.server.chat import ChatForm
-from shipmate.server.lobby import Assistant, Curator, Lobby, Trials
+from shipmate.server.lobby import Assistant, Compared, Curator, Lobby, Trials
 from shipmate.server.openai_door import CompletionForm
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
 from shipmate.server.settings import ServerSettings
@@ -152,9 +152,10 @@ def create_app(
     clock: Clock,
     curator: Curator | None = None,
     trials: Trials | None = None,
+    compared: Compared | None = None,
 ) -> Application:
     """Return the ASGI application with every door of one assistant, and of what repairs its search."""
-    lobby = Lobby(assistant, settings, clock=clock, curator=curator, trials=trials)
+    lobby = Lobby(assistant, settings, clock=clock, curator=curator, trials=trials, compared=compared)
     doors: dict[str, Door] = {
         "/chat": TurnDoor(lobby, ChatForm()),
         "/v1/chat/completions": TurnDoor(lobby, CompletionForm(lobby)),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shipmate.curation import Change, Curation
 from shipmate.curator import Effect
@@ -17,7 +17,11 @@ from shipmate.server.metrics import CountedTurn, Metrics
 from shipmate.server.problems import ProblemDetails, problem, problem_of
 from shipmate.server.settings import ServerSettings
 
-__all__ = ["Assistant", "Curator", "Lobby", "Trials"]
+if TYPE_CHECKING:  # the page is made late, and numpy with it
+    from shipmate.release.compare import Comparison
+    from shipmate.release.kept import Entry
+
+__all__ = ["Assistant", "Compared", "Curator", "Lobby", "Trials"]
 
 
 class Assistant(Protocol):
@@ -95,6 +99,16 @@ class Trials(Protocol):
         """Let nothing but the FAQ answer, or everything again; return what is live then."""
 
 
+class Compared(Protocol):
+    """What the page of comparisons needs."""
+
+    def entries(self) -> "Sequence[Entry]":
+        """Return what was compared, the newest first."""
+
+    async def comparison(self, comparison_id: str, caller: str) -> "Comparison":
+        """Return a comparison with the words that may be shown to a caller now; raise `Missing`."""
+
+
 class Lobby:
     """One server's shared state."""
 
@@ -106,10 +120,12 @@ class Lobby:
         clock: Clock,
         curator: Curator | None = None,
         trials: Trials | None = None,
+        compared: Compared | None = None,
     ) -> None:
         self.assistant = assistant
         self._curator = curator
         self._trials = trials
+        self.compared = compared
         self.settings = settings
         self.clock = clock
         self.access = Access(settings)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader
 from shipmate.errors import Missing
 from shipmate.server.access import device_cookie
 from shipmate.server.canary_page import CanaryPage
+from shipmate.server.compare_page import ComparePage
 from shipmate.server.graph_page import GraphPage
 from shipmate.server.lobby import Lobby
 from shipmate.server.search_page import SearchPage
@@ -50,6 +51,7 @@ class Pages:
             loader=PackageLoader("shipmate.server"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
         self.search = SearchPage(lobby, self._templates, PAGE_HEADERS)
+        self.compare = ComparePage(lobby, self._templates, PAGE_HEADERS)
         self.canary = CanaryPage(lobby, self._templates, PAGE_HEADERS)
         self._needs_key = lobby.access.needs_key
         self.graph = GraphPage(lobby, self._templates, PAGE_HEADERS)

@@ -156,6 +156,7 @@ def create_routes(lobby: Lobby) -> FastAPI:
         ("/", pages.home),
         ("/docs", pages.docs),
         ("/graph", pages.graph.show),
+        ("/compare", pages.compare.show),
         ("/canary", pages.canary.show),
         ("/openapi.json", pages.openapi),
     ):

@@ -27,9 +27,16 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
     settings = settings_from(project.stack.server, os.environ, host=host, port=port)
 
     async def main() -> None:
+        from shipmate.comparing import compared  # noqa: PLC0415 - numpy comes with it
+
         async with bootstrap.open_house(project) as house:
             app = create_app(
-                house.assistant, settings, clock=bootstrap.clock(), curator=house.curator, trials=house.trials
+                house.assistant,
+                settings,
+                clock=bootstrap.clock(),
+                curator=house.curator,
+                trials=house.trials,
+                compared=compared(project, house.store),
             )
             _spare_the_collector()
             await serve(app, settings, listening=lambda address: listening(house.assistant.name, address))

@@ -36,7 +36,7 @@ function submit(event) {
 
 function follow(event) {
   const link = event.target.closest("a");
-  if (!link || !sessionStorage.getItem(KEY) || new URL(link.href).pathname !== "/search") return;
+  if (!link || !sessionStorage.getItem(KEY) || new URL(link.href).pathname !== location.pathname) return;
   event.preventDefault();
   visit(link.href);
 }
