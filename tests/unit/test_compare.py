@@ -1,7 +1,6 @@
 """What a comparison says: both sides asked the same, differences counted with their certainty, a stop keeps what is done."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +16,9 @@ def past(number: int, *, may_be_shown: bool = True, reference: str = "") -> Past
     return Past(id=str(number), question=question, may_be_shown=may_be_shown, reference=reference)
 
 
-def answer(text: str, *, kind: ReplyKind = ReplyKind.ANSWER, start: int = 0, **more: Any) -> Answered:
+def answer(
+    text: str, *, kind: ReplyKind = ReplyKind.ANSWER, start: int = 0, claims: int = 0, unsupported: int = 0
+) -> Answered:
     cited = (Citation(source="a.md", title="A", quote=text, start=start, end=start + len(text)),) if text else ()
     return Answered(kind=kind, text=text, citations=cited, claims=claims, unsupported=unsupported)
 

@@ -18,6 +18,7 @@ from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
 from shipmate.cli.pilot import pilot
 from shipmate.cli.outcomes import outcomes
+from shipmate.cli.impact import impact
 from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
 from shipmate.cli.report import report
 from shipmate.cli.screen import complain
@@ -40,6 +41,7 @@ COMMANDS = (
     evaluate,
     explain,
     compare,
+    impact,
     block,
     unblock,
     report,

@@ -14,7 +14,7 @@ from shipmate.cli.screen import counting_bar, say, say_json, terminal
 from shipmate.errors import UsageError
 
 if TYPE_CHECKING:
-    from shipmate.comparing import Candidate, Questions
+    from shipmate.comparing.versions import Candidate, Questions
     from shipmate.config import Project
     from shipmate.release.compare import Comparison, Pair, Summary, Tally
     from shipmate.release.replay import Answered
@@ -59,7 +59,7 @@ def compare(
     which the page /compare shows. Where nobody has asked anything yet, the charter's examples are taken. Ctrl-C keeps
     what is done by then. Words of others who gave no consent are counted, and never shown.
     """
-    from shipmate.comparing import Candidate, past_questions
+    from shipmate.comparing.versions import Candidate, past_questions
 
     candidate = Candidate(model=model, release=release, prompt=prompt)
     if bool(release) == bool(model or prompt):
@@ -80,7 +80,7 @@ def compare(
 
 def _confirm(project: "Project", candidate: "Candidate", chosen: "Questions", *, yes: bool) -> None:
     """Tell what a model may cost; ask before it costs anything."""
-    from shipmate.comparing import estimate
+    from shipmate.comparing.versions import estimate
 
     costs = estimate(project, candidate, chosen)
     if not costs.calls:
@@ -99,7 +99,7 @@ def _confirm(project: "Project", candidate: "Candidate", chosen: "Questions", *,
 async def _compare(
     project: "Project", candidate: "Candidate", chosen: "Questions", at_once: int, told: Callable[[int, int], None]
 ) -> "Comparison":
-    from shipmate.comparing import compare as compared
+    from shipmate.comparing.versions import compare as compared
 
     with _stopping() as stop:
         return await compared(project, candidate, chosen, at_once=at_once, stop=stop, told=told)

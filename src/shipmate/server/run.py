@@ -27,7 +27,7 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
     settings = settings_from(project.stack.server, os.environ, host=host, port=port)
 
     async def main() -> None:
-        from shipmate.comparing import compared  # noqa: PLC0415 - numpy comes with it
+        from shipmate.comparing.versions import compared  # noqa: PLC0415 - numpy comes with it
 
         async with bootstrap.open_house(project) as house:
             app = create_app(

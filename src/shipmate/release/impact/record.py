@@ -93,19 +93,19 @@ class Recorder:
     """Records answers from one collection as it is, through the very search and quotes of a turn."""
 
     def __init__(
-        self, player: Player, collections: Iterable[Collection], embedder: Embedder | None, *, plain: bool
+        self, player: Player, collections: Iterable[Collection], embedder: Embedder | None, *, is_plain: bool
     ) -> None:
-        """Record what a player answers; `plain` says that nothing but documents and words decides: no pins, no model."""
+        """Record what a player answers; `is_plain` says that nothing but documents and words decides: no pins, no model."""
         self._player = player
         self._collections = tuple(collections)
         self._embedder = embedder
-        self._plain = plain and len(self._collections) == 1
+        self._is_plain = is_plain and len(self._collections) == 1
 
     async def record(self, past: Past) -> Evidence:
         """Return a question's answer with its evidence; where that is not fully known, it holds for nothing."""
         answered = await self._player.answer(past)
         unsure = Evidence(past=past, answered=answered, radius=NEVER)
-        if not self._plain:
+        if not self._is_plain:
             return unsure
         if self._is_settled(past, answered):
             return Evidence(past=past, answered=answered)
