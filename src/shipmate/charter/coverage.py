@@ -29,7 +29,7 @@ def intents_have_cases(subject: Subject) -> Iterator[Finding]:
 
 
 def limits_have_cases(subject: Subject) -> Iterator[Finding]:
-    """Find topics out of scope without a refusal case, and, as a warning, rules of escalation without a handoff case."""
+    """Find topics out of scope without a refusal case, and rules of escalation without a handoff case."""
     tally = subject.facts.tally
     if tally is None or tally == Tally():
         return
@@ -42,7 +42,7 @@ def limits_have_cases(subject: Subject) -> Iterator[Finding]:
         if rule not in tally.handed_off:
             what = f"No eval case shows that a person takes over when {rule}."
             do = f"Add one to a file in evals/ that expects a handoff, with `description: {rule}`."
-            yield Finding(("escalation", "always", number), what, do, is_mild=True)
+            yield Finding(("escalation", "always", number), what, do)
 
 
 def languages_have_cases(subject: Subject) -> Iterator[Finding]:

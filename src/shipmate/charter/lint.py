@@ -33,7 +33,7 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "C050": means.means_exist,
 }
 # Time alone must not break a build, nor a question of style, nor what is only likely to go wrong.
-WARNINGS = frozenset({"C003", "C005", "C031", "C042"})
+WARNINGS = frozenset({"C003", "C005", "C031", "C041", "C042"})
 
 
 def lint(subject: Subject, source: Source) -> list[Problem]:

@@ -16,8 +16,9 @@ from shipmate.curation import CURATION
 from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged, Missing, Problem, ProjectError
 from shipmate.evals import suite
+from shipmate.evals.tally import tally_of
 from shipmate.library import Library
-from shipmate.listing import listings
+from shipmate.listing import document_names, listings
 from shipmate.messages import Record
 from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import (
@@ -90,7 +91,7 @@ def build(
         _put(draft / FILES, files)
         built = config.load_built(draft / FILES, project)
         with FolderLock(state / "ingest.lock", "build"):
-            problems = [*_problems(built), *leaks(files, _secrets(built)), *_unread(project)]
+            problems = [*_problems(built, project), *leaks(files, _secrets(built)), *_unread(project)]
             if any(not problem.warning for problem in problems):
                 raise ProjectError(problems)
             copy_index(index_folder(project), draft / INDEX)
@@ -137,11 +138,15 @@ def _put(place: Path, files: Mapping[str, bytes]) -> None:
                 file.write(content)
 
 
-def _problems(built: Project) -> Iterator[Problem]:
+def _problems(built: Project, project: Project) -> Iterator[Problem]:
     if built.charter is None:
         do = "Write one: `shipmate init` makes an example in a new folder."
         yield Problem(file="charter.yml", line=0, what="A release is built from a charter, and there is none.", do=do)
-    yield from config.check(built, SystemClock(), releases=layers.releases(built))
+    tally, in_cases = tally_of(project.folder)
+    yield from in_cases
+    names = document_names(project.documents, project.state, SystemClock())
+    facts = layers.charter_facts(built, tally=tally, documents=names, is_release=True)
+    yield from config.check(built, SystemClock(), releases=layers.releases(built), facts=facts)
     yield from layers.problems(built)
 
 
