@@ -23,7 +23,7 @@ from shipmate.ports import Clock
 from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
 from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, empty_groups, origins
-from shipmate.stack import LAYERS, Lock, Stack
+from shipmate.stack import Lock, Stack
 from shipmate.trial import (
     CANARY,
     LAYERS_ON_TRIAL,

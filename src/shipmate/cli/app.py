@@ -16,9 +16,9 @@ from shipmate.cli.curate import block, unblock
 from shipmate.cli.evaluate import BLOCKED, HELD, UNSOUND, evaluate
 from shipmate.cli.folder import check, ingest, init
 from shipmate.cli.graph import graph
-from shipmate.cli.pilot import pilot
-from shipmate.cli.outcomes import outcomes
 from shipmate.cli.impact import impact
+from shipmate.cli.outcomes import outcomes
+from shipmate.cli.pilot import pilot
 from shipmate.cli.release import build, diff, inspect, key, promote, releases, rollback, verify
 from shipmate.cli.report import report
 from shipmate.cli.screen import complain
