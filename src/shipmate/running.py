@@ -24,7 +24,7 @@ from shipmate.scopes import Version, index_digest, scopes_of, topics_of
 from shipmate.turn import Arms, Assistant, OnTrial, Parts
 from shipmate.versions import Shelf
 
-__all__ = ["FOLLOW_S", "Running", "Shared", "SystemOfRecord"]
+__all__ = ["FOLLOW_S", "Answering", "Running", "Shared", "SystemOfRecord"]
 
 log = logging.getLogger(__name__)
 

@@ -85,9 +85,12 @@ class Server(Section, frozen=True, kw_only=True):
 class Cost(Section, frozen=True, kw_only=True):
     """What it costs beside the models."""
 
-    infrastructure_usd_per_h: Annotated[
-        float | None, Meta(ge=0, le=1_000_000, description="US dollars an hour for the machines; reports share it out.")
-    ] = None
+    infrastructure_usd_per_h: (
+        Annotated[
+            float, Meta(ge=0, le=1_000_000, description="US dollars an hour for the machines; reports share it out.")
+        ]
+        | None
+    ) = None
 
 
 class FreezeException(Section, frozen=True, kw_only=True):

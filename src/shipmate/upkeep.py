@@ -71,8 +71,8 @@ def backup(state: Path, archive: Path) -> None:
     """
     if not state.exists():
         raise _nothing_in(state)
-    # Neither restore nor upgrade may change what is being read.
-    with FolderLock(state / SHARED, "", is_shared=True):
+    # Neither restore nor upgrade may change what is being read, and nobody promotes or deletes a release meanwhile.
+    with FolderLock(state / SHARED, "", is_shared=True), FolderLock(state / LOCK, "", is_shared=True):
         _save(state, archive)
 
 
@@ -96,16 +96,15 @@ def _save(state: Path, archive: Path) -> None:
 
 
 def _copy_releases(state: Path, copy: Path) -> None:
-    """Copy what releases consist of, and which one is live; nobody promotes or deletes one meanwhile."""
-    with FolderLock(state / LOCK, "", is_shared=True):
-        if (state / LIVE).exists():
-            shutil.copyfile(state / LIVE, copy / LIVE)
-        for release in shelved(state):
-            home, target = state / RELEASES / release, copy / RELEASES / release
-            for part in (FILES, SNAPSHOT):
-                shutil.copytree(home / part, target / part)
-            for name in (MANIFEST, SIGNATURE):
-                shutil.copyfile(home / name, target / name)
+    """Copy what releases consist of, and which one is live."""
+    if (state / LIVE).exists():
+        shutil.copyfile(state / LIVE, copy / LIVE)
+    for release in shelved(state):
+        home, target = state / RELEASES / release, copy / RELEASES / release
+        for part in (FILES, SNAPSHOT):
+            shutil.copytree(home / part, target / part)
+        for name in (MANIFEST, SIGNATURE):
+            shutil.copyfile(home / name, target / name)
 
 
 def copy_index(folder: Path, target: Path) -> None:

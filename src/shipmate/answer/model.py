@@ -14,7 +14,7 @@ from shipmate.answer.check.plain import plain
 from shipmate.messages import Cut, Hit, Message, Passage, Question, Recalled, Role, Sentence, Usage
 from shipmate.ports import ChatModel
 
-__all__ = ["checked_answer", "conversation"]
+__all__ = ["CITED", "checked_answer", "conversation"]
 
 # Bounds on what is sent, in characters.
 PASSAGES_CHARS = 12_000

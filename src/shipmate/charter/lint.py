@@ -2,7 +2,26 @@
 
 from collections.abc import Callable, Iterator
 
-from shipmate.charter import coverage, means, overlap, rules
+from shipmate.charter.coverage import intents_have_cases, languages_have_cases, limits_have_cases
+from shipmate.charter.means import means_exist
+from shipmate.charter.overlap import intents_are_apart, intents_are_well_apart
+from shipmate.charter.rules import (
+    date_is_ahead,
+    escalation_has_a_default,
+    examples_suffice,
+    goal_is_smart,
+    high_risk_is_confirmed,
+    ids_are_unique,
+    intents_are_few,
+    means_are_listed,
+    metric_is_computed,
+    places_are_named,
+    refusals_are_written,
+    skills_are_staffed,
+    statement_has_a_number,
+    success_is_said,
+    target_is_reachable,
+)
 from shipmate.charter.subject import Finding, Subject
 from shipmate.errors import Problem
 from shipmate.yaml_source import Source
@@ -10,27 +29,27 @@ from shipmate.yaml_source import Source
 __all__ = ["RULES", "WARNINGS", "lint"]
 
 RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
-    "C001": rules.goal_is_smart,
-    "C002": rules.metric_is_computed,
-    "C003": rules.date_is_ahead,
-    "C004": rules.target_is_reachable,
-    "C005": rules.statement_has_a_number,
-    "C010": rules.intents_are_few,
-    "C011": rules.ids_are_unique,
-    "C012": rules.examples_suffice,
-    "C013": rules.success_is_said,
-    "C014": rules.means_are_listed,
-    "C015": rules.high_risk_is_confirmed,
-    "C016": rules.skills_are_staffed,
-    "C020": rules.refusals_are_written,
-    "C021": rules.escalation_has_a_default,
-    "C022": rules.places_are_named,
-    "C030": overlap.intents_are_apart,
-    "C031": overlap.intents_are_well_apart,
-    "C040": coverage.intents_have_cases,
-    "C041": coverage.limits_have_cases,
-    "C042": coverage.languages_have_cases,
-    "C050": means.means_exist,
+    "C001": goal_is_smart,
+    "C002": metric_is_computed,
+    "C003": date_is_ahead,
+    "C004": target_is_reachable,
+    "C005": statement_has_a_number,
+    "C010": intents_are_few,
+    "C011": ids_are_unique,
+    "C012": examples_suffice,
+    "C013": success_is_said,
+    "C014": means_are_listed,
+    "C015": high_risk_is_confirmed,
+    "C016": skills_are_staffed,
+    "C020": refusals_are_written,
+    "C021": escalation_has_a_default,
+    "C022": places_are_named,
+    "C030": intents_are_apart,
+    "C031": intents_are_well_apart,
+    "C040": intents_have_cases,
+    "C041": limits_have_cases,
+    "C042": languages_have_cases,
+    "C050": means_exist,
 }
 # Time alone must not break a build, nor a question of style, nor what is only likely to go wrong.
 WARNINGS = frozenset({"C003", "C005", "C031", "C041", "C042"})

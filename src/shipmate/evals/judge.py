@@ -13,6 +13,7 @@ from shipmate.text import stems
 __all__ = [
     "OFFLINE",
     "OFFLINE_RATES",
+    "SAME",
     "GroundingJudge",
     "Holds",
     "Judge",

@@ -15,6 +15,7 @@ __all__ = [
     "WINDOWS_S",
     "Label",
     "Matured",
+    "Window",
     "label_of",
     "matured_event",
 ]

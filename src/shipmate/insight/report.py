@@ -5,7 +5,7 @@ from typing import Literal
 from shipmate.messages import Record
 from shipmate.statistics.intervals import Interval
 
-__all__ = ["Day", "Figure", "GoalProgress", "Group", "Outcome", "Part", "Report", "Status", "status"]
+__all__ = ["AtMost", "Day", "Figure", "GoalProgress", "Group", "Outcome", "Part", "Report", "Status", "status"]
 
 Status = Literal["met", "not met", "unknown"]
 AtMost = Literal["at least", "at most", ""]

@@ -12,7 +12,19 @@ from shipmate.statistics.intervals import Interval, wilson
 from shipmate.statistics.paired import mcnemar
 from shipmate.text import stems
 
-__all__ = ["Comparison", "GroundedJudge", "Judge", "Pair", "Side", "Summary", "Verdict", "replay", "summary"]
+__all__ = [
+    "AT_ONCE",
+    "Comparison",
+    "GroundedJudge",
+    "Judge",
+    "Pair",
+    "Side",
+    "Summary",
+    "Tally",
+    "Verdict",
+    "replay",
+    "summary",
+]
 
 Verdict = Literal["a", "b", "same", "untold"]
 AT_ONCE = 4

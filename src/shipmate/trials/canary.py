@@ -44,6 +44,7 @@ __all__ = [
     "start",
     "state_of",
     "stop",
+    "trusted_by",
     "verdict_file",
     "wanted",
 ]

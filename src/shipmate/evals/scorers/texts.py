@@ -11,7 +11,7 @@ from shipmate.evals.outcome import Outcome
 from shipmate.text import words
 from shipmate.tickets.masks import MASK, mask
 
-__all__ = ["contained", "equal", "fits_schema", "leaked", "matches", "written_in"]
+__all__ = ["contained", "equal", "fits_schema", "leaked", "matches", "shares_of", "written_in"]
 
 # Secrets that programs know each other by.
 SECRET = re.compile(

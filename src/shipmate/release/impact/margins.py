@@ -38,7 +38,18 @@ from shipmate.ports import TermStatistics
 from shipmate.release.impact.evidence import NEVER, SURE, Doubt
 from shipmate.text import asked_stems
 
-__all__ = ["MOST", "NOISE", "Quoting", "Reach", "doubt_of", "found_radius", "led_radius", "ranked_radius", "reach_of"]
+__all__ = [
+    "MOST",
+    "NOISE",
+    "SLACK",
+    "Quoting",
+    "Reach",
+    "doubt_of",
+    "found_radius",
+    "led_radius",
+    "ranked_radius",
+    "reach_of",
+]
 
 MOST = 0.02
 SLACK = 1.06
