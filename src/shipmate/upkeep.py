@@ -28,7 +28,7 @@ from shipmate.errors import Damaged, Missing
 from shipmate.knowledge.vectors_snapshot import check_vectors, snapshot_vectors
 from shipmate.live import LIVE, read_live
 from shipmate.release.bundle import FILES, MANIFEST, SIGNATURE, SNAPSHOT
-from shipmate.release.shelf import LOCK, RELEASES, shelved
+from shipmate.release.shelf import LOCK, RELEASES, SHELF_LOCK, shelved
 from shipmate.signing import KEY as SIGNING_KEY
 from shipmate.sql import GRAPH_MIGRATIONS, MIGRATIONS, Migration
 
@@ -66,13 +66,16 @@ class Upgrade:
 def backup(state: Path, archive: Path) -> None:
     """Save the state folder to one file, which replaces an older one of that name only when it is complete.
 
-    Raises `Missing` when there is nothing to save, `FolderInUse` while a restore changes places, `Damaged`, `DiskFull`,
+    Raises `Missing` when there is nothing to save, `FolderInUse` while a restore changes places or a release is built, `Damaged`, `DiskFull`,
     `StorageError`.
     """
     if not state.exists():
         raise _nothing_in(state)
-    # Neither restore nor upgrade may change what is being read, and nobody promotes or deletes a release meanwhile.
-    with FolderLock(state / SHARED, "", is_shared=True), FolderLock(state / LOCK, "", is_shared=True):
+    # Neither restore nor upgrade may change what is being read, and no release may be deleted.
+    with (
+        FolderLock(state / SHARED, "", is_shared=True),
+        FolderLock(state / SHELF_LOCK, "", is_shared=True),
+    ):
         _save(state, archive)
 
 
@@ -96,7 +99,7 @@ def _save(state: Path, archive: Path) -> None:
 
 
 def _copy_releases(state: Path, copy: Path) -> None:
-    """Copy what releases consist of, and which one is live."""
+    """Copy which release is live, and then what all consist of: whoever calls it sees that none is deleted."""
     if (state / LIVE).exists():
         shutil.copyfile(state / LIVE, copy / LIVE)
     for release in shelved(state):
@@ -184,7 +187,7 @@ def upgrade(state: Path, *, dry_run: bool = False, known: Sequence[Migration] = 
 def _alone(state: Path, purpose: str) -> Iterator[None]:
     """Hold the folder against everybody who serves, ingests, or has its store open."""
     with ExitStack() as held:
-        for name in ("serve.lock", "ingest.lock", LOCK, SHARED):
+        for name in ("serve.lock", "ingest.lock", SHELF_LOCK, LOCK, SHARED):
             held.enter_context(FolderLock(state / name, purpose))
         yield
 

@@ -18,8 +18,10 @@ from shipmate.errors import Damaged, ModelError, NoIndex, ShipmateError
 from shipmate.knowledge.collection import Collection
 from shipmate.ports import ChatModel, Embedder, Reranker
 from shipmate.release import bundle, snapshot
-from shipmate.release.shelf import LOCK, home_of
+from shipmate.release.seal import seal
+from shipmate.release.shelf import SHELF_LOCK, home_of
 from shipmate.scopes import Version
+from shipmate.signing import open_signer
 
 if TYPE_CHECKING:
     from shipmate.knowledge.ingest import IngestProgress, IngestReport
@@ -103,8 +105,8 @@ def library_of(manifest: bundle.Manifest, index: Path) -> "Library":
     return Library.built(index, {documents.home: documents.audience for documents in manifest.collections})
 
 
-def make_index(home: Path, built: Project) -> None:
-    """Make the index of a release's folder from its snapshot; what was there before stays until it is complete.
+def make_index(home: Path, built: Project, release: str) -> None:
+    """Make the index of a release's folder from its snapshot, and seal it; until it is complete, what was there stays.
 
     Where the embedder does not do its part, words and the graph find passages. Raises `Damaged`, `DiskFull`.
     """
@@ -120,6 +122,7 @@ def make_index(home: Path, built: Project) -> None:
             index.rename(replaced)
         draft.rename(index)
         shutil.rmtree(replaced, ignore_errors=True)
+    seal(home, release, open_signer(built.state))
 
 
 def follow_release(
@@ -149,11 +152,11 @@ def _made_anew(project: Project, release: str) -> None:
     """Make the index of a release anew where an earlier version made it, or where it is damaged."""
     if is_index_sound(release_library(project.state, release)):
         return
-    with FolderLock(project.state / LOCK, "release"):
+    with FolderLock(project.state / SHELF_LOCK, "release"):
         # Whoever held the lock may have done it.
         if not is_index_sound(release_library(project.state, release)):
             log.warning("The index of the release %s is made anew from its documents.", release)
-            make_index(home_of(project.state, release), built_project(project, release))
+            make_index(home_of(project.state, release), built_project(project, release), release)
 
 
 class Shelf:

@@ -16,7 +16,7 @@ from shipmate.adapters.folder import FolderLock
 from shipmate.config import Project
 from shipmate.errors import Damaged, FolderInUse, Missing, ProjectError, Untrusted, UsageError
 from shipmate.live import Live, Trial, read_live, write_live
-from shipmate.release.shelf import LOCK, home_of, shelved
+from shipmate.release.shelf import LOCK, SHELF_LOCK, home_of, shelved
 from shipmate.shipping.build import build
 from shipmate.shipping.shelved import delete, examine, inspect, releases
 from shipmate.shipping.sides import diff, drift
@@ -139,11 +139,21 @@ def test_the_kill_switch_outlives_a_promotion(two: tuple[Project, str, str]) -> 
     assert promote(project, first).live.faq_only is True
 
 
-def test_two_do_not_promote_at_once(two: tuple[Project, str, str]) -> None:
+@pytest.mark.parametrize("lock", [LOCK, SHELF_LOCK])
+def test_two_do_not_promote_at_once(two: tuple[Project, str, str], lock: str) -> None:
     project, first, _ = two
-    with FolderLock(project.state / LOCK, "build"), pytest.raises(FolderInUse, match="build"):
+    with FolderLock(project.state / lock, "promote"), pytest.raises(FolderInUse, match="promote"):
         promote(project, first)
     assert read_live(project.state) == Live()
+
+
+def test_a_release_is_taken_back_while_another_one_is_being_built(two: tuple[Project, str, str]) -> None:
+    """A build with a slow embedder takes its time; harm does not wait for it."""
+    project, first, second = two
+    promote(project, first)
+    promote(project, second)
+    with FolderLock(project.state / SHELF_LOCK, "build"):
+        assert rollback(project).live.release == first
 
 
 @pytest.mark.parametrize("name", ["files/faq.yml", "snapshot/shared.jsonl", "manifest.json", "signature.json"])
@@ -176,6 +186,7 @@ def test_an_index_of_an_earlier_version_is_made_anew_when_it_is_opened(two: tupl
     (index / "passages-4").rename(index / "passages-3")
     reply = answered(project, WHEN, first)
     assert "March" in reply.text
+    assert examine(project, first)[1] == []
 
 
 def test_a_changed_file_of_what_is_live_does_not_answer(two: tuple[Project, str, str]) -> None:
@@ -363,3 +374,36 @@ def test_keys_are_not_in_releases(project: Project) -> None:
     home = home_of(project.state, built(project))
     secret = (project.state / KEY).read_bytes().strip()
     assert not any(secret in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_backup_brings_back_what_was_live_and_its_index_is_made_again(
+    two: tuple[Project, str, str], tmp_path: Path
+) -> None:
+    project, first, second = two
+    promote(project, first)
+    promote(project, second)
+    expected = answered(project, WHEN, None)
+    bootstrap.backup(project.folder, tmp_path / "monday.tar.gz")
+    rollback(project)
+    delete_all(project)
+    bootstrap.restore(project.folder, tmp_path / "monday.tar.gz")
+    assert read_live(project.state) == Live(release=second, previous=first)
+    assert not (home_of(project.state, second) / "index").exists()
+    restored = answered(project, WHEN, None)
+    assert (restored.release, restored.text) == (expected.release, expected.text)
+    assert rollback(project).live.release == first
+
+
+def delete_all(project: Project) -> None:
+    """Take away what a backup has to bring back."""
+    shutil.rmtree(project.state / "releases")
+    (project.state / KEY).unlink()
+
+
+def test_a_backup_whose_live_release_is_missing_is_refused(two: tuple[Project, str, str], tmp_path: Path) -> None:
+    project, first, _ = two
+    promote(project, first)
+    shutil.rmtree(home_of(project.state, first))
+    bootstrap.backup(project.folder, tmp_path / "monday.tar.gz")
+    with pytest.raises(Damaged, match=f"the release {first} answers, and does not hold it"):
+        bootstrap.restore(project.folder, tmp_path / "monday.tar.gz")

@@ -11,11 +11,13 @@ from shipmate.disk import disk_faults, keep_names
 from shipmate.errors import Missing
 from shipmate.release.bundle import ID_CHARS, MANIFEST, RELEASE_ID
 
-__all__ = ["LOCK", "RELEASES", "added", "dropped", "found", "home_of", "making", "shelved"]
+__all__ = ["LOCK", "RELEASES", "SHELF_LOCK", "added", "dropped", "found", "home_of", "making", "shelved"]
 
 RELEASES = "releases"
-# Held, in the state folder, by whoever builds, promotes or takes back.
+# Held, in the state folder, by whoever changes which release answers: never for long.
 LOCK = "release.lock"
+# Held by whoever brings a release to the shelf, makes its index or deletes it.
+SHELF_LOCK = "shelf.lock"
 # What folders are called in which a release is being made, or on its way out.
 DRAFT = ".draft-"
 LEAST_CHARS = 4

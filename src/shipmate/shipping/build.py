@@ -34,7 +34,7 @@ from shipmate.release.bundle import (
 )
 from shipmate.release.seal import seal
 from shipmate.release.secrets import leaks
-from shipmate.release.shelf import LOCK, RELEASES, added, making
+from shipmate.release.shelf import RELEASES, SHELF_LOCK, added, making
 from shipmate.scopes import index_digest
 from shipmate.signing import KEY_ENV, open_signer
 from shipmate.stack import LOCK_FILE, Lock
@@ -81,12 +81,12 @@ def build(
     """Build a release of a folder, with some of its files `replaced` for a candidate.
 
     It carries the report of its evaluation, and is written to a file too, where these are named.
-    Raises `ProjectError` with every problem that is no warning, `FolderInUse` while somebody else builds, promotes or
+    Raises `ProjectError` with every problem that is no warning, `FolderInUse` while somebody else builds or
     ingests, `DiskFull`, `Damaged`; then there is no new release, and no new file.
     """
     state = project.state
     make_state(state)
-    with FolderLock(state / LOCK, "build"), making(state) as draft:
+    with FolderLock(state / SHELF_LOCK, "build"), making(state) as draft:
         files = written_files(project) | dict(replaced or {})
         _put(draft / FILES, files)
         built = config.load_built(draft / FILES, project)

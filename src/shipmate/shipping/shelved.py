@@ -14,8 +14,8 @@ from shipmate.live import Live, read_live
 from shipmate.messages import Record
 from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import FILES, INDEX, PURPOSE, Manifest
-from shipmate.release.seal import broken, seal
-from shipmate.release.shelf import LOCK, added, dropped, found, home_of, making, shelved
+from shipmate.release.seal import broken
+from shipmate.release.shelf import LOCK, SHELF_LOCK, added, dropped, found, home_of, making, shelved
 from shipmate.signing import open_signer, trusted_keys, verify
 from shipmate.versions import is_index_sound, library_of, make_index
 
@@ -75,11 +75,12 @@ def releases(project: Project) -> list[Shelved]:
 
 def delete(project: Project, written: str) -> str:
     """Delete a release that neither answers, nor is what `rollback` goes back to, nor is on trial; return its id."""
-    with FolderLock(project.state / LOCK, "releases --delete"):
-        release = found(project.state, written)
-        if role := _role(release, read_live(project.state)):
+    state = project.state
+    with FolderLock(state / SHELF_LOCK, "releases --delete"), FolderLock(state / LOCK, "releases --delete"):
+        release = found(state, written)
+        if role := _role(release, read_live(state)):
             raise UsageError(f"The release {release} is {role}.", do="Promote another one first.")
-        dropped(project.state, release)
+        dropped(state, release)
         return release
 
 
@@ -123,7 +124,7 @@ def check_signature(project: Project, home: Path) -> None:
 def brought(project: Project, file: Path) -> str:
     """Take in a release from a file, when it is what somebody trusted has signed; return its id.
 
-    Whoever calls it holds the lock. Raises `Damaged`, `Untrusted`, `SchemaTooNew`, `DiskFull`; then nothing is new.
+    Whoever calls it holds the shelf. Raises `Damaged`, `Untrusted`, `SchemaTooNew`, `DiskFull`; then nothing is new.
     """
     state = project.state
     with making(state) as draft:
@@ -136,8 +137,7 @@ def brought(project: Project, file: Path) -> str:
         check_signature(project, draft)
         if release in shelved(state) and not any(bundle.faults(home_of(state, release))):
             return release
-        make_index(draft, config.load_built(draft / FILES, project))
-        seal(draft, release, open_signer(state))
+        make_index(draft, config.load_built(draft / FILES, project), release)
         added(state, draft, release)
         return release
 

@@ -18,10 +18,9 @@ from shipmate.errors import Busy, Damaged, Missing, ProjectError, UsageError
 from shipmate.live import Live, Mode, Trial, read_live, write_live
 from shipmate.messages import Event, Record
 from shipmate.release import bundle
-from shipmate.release.seal import broken, seal
-from shipmate.release.shelf import LOCK, RELEASES, found, home_of
+from shipmate.release.seal import broken
+from shipmate.release.shelf import LOCK, RELEASES, SHELF_LOCK, found, home_of
 from shipmate.shipping.shelved import brought, check_signature, is_file, trusted_by
-from shipmate.signing import open_signer
 from shipmate.versions import built_project, is_index_sound, make_index, release_library
 
 __all__ = ["Switched", "end_trial", "make_ready", "promote", "rollback", "settle", "try_out"]
@@ -55,16 +54,17 @@ def promote(project: Project, named: str, *, by: str = "", reason: str = "") -> 
     `Untrusted`, `ProjectError`, `Missing`, and `UsageError` while another one is on trial; then nothing has changed.
     """
     state = project.state
-    with FolderLock(state / LOCK, "promote"):
-        _settle(project)
-        before = read_live(state)
-        release = _taken(project, named)
-        if before.trial and before.trial.release != release:
-            what = f"The release {before.trial.release} is on trial (run {before.trial.run})."
-            raise UsageError(what, do="Wait for its verdict, or take it back: `shipmate rollback`.")
+    with FolderLock(state / SHELF_LOCK, "promote"):
+        release = brought(project, Path(named)) if is_file(named) else found(state, named)
+        _check_trial(read_live(state), release)
         check_signature(project, home_of(state, release))
         _check_fit(built_project(project, release))
         make_ready(project, release)
+    with FolderLock(state / LOCK, "promote"):
+        _settle(project)
+        before = read_live(state)
+        _check_trial(before, release)
+        home_of(state, release)
         previous = before.previous if before.release == release else before.release
         live = msgspec.structs.replace(before, release=release, previous=previous, trial=None)
         event = _event("release.promoted", release, before.release, by, reason)
@@ -135,7 +135,7 @@ def end_trial(project: Project, mode: Mode, event: Event) -> Switched:
 def settle(project: Project) -> None:
     """Finish what was interrupted: the journal holds an event of every release that came to be live."""
     if (project.state / RELEASES / NOTE).exists():
-        with FolderLock(project.state / LOCK, "promote"):
+        with FolderLock(project.state / LOCK, "serve"):
             _settle(project)
 
 
@@ -147,8 +147,7 @@ def make_ready(project: Project, release: str) -> None:
         raise Damaged(f"The release {release} is not what was built: {'; '.join(wrong)}.", do=do)
     trusted = trusted_by(project)
     if any(broken(home, release, trusted)) or not is_index_sound(release_library(project.state, release)):
-        make_index(home, built_project(project, release))
-        seal(home, release, open_signer(project.state))
+        make_index(home, built_project(project, release), release)
 
 
 def _check_fit(built: Project) -> None:
@@ -159,10 +158,11 @@ def _check_fit(built: Project) -> None:
         raise ProjectError(stopping)
 
 
-def _taken(project: Project, named: str) -> str:
-    if is_file(named):
-        return brought(project, Path(named))
-    return found(project.state, named)
+def _check_trial(live: Live, release: str) -> None:
+    """Raise `UsageError` while another release is on trial."""
+    if live.trial and live.trial.release != release:
+        what = f"The release {live.trial.release} is on trial (run {live.trial.run})."
+        raise UsageError(what, do="Wait for its verdict, or take it back: `shipmate rollback`.")
 
 
 def _event(name: str, release: str, previous: str, by: str, reason: str) -> Event:
