@@ -193,9 +193,9 @@ def evaluated(project: Project, **other: str) -> Path:
     (project.folder / "evals").mkdir(exist_ok=True)
     (project.folder / "evals" / "core.yml").write_text(CASES)
     content = build(project).manifest.content
-    report = {"suite": suite.read(project.folder).digest, "release": f"dev-{content[:12]}", "cases": []} | other
+    run = {"suite_sha": suite.read(project.folder).digest, "release": f"dev-{content[:12]}", "results": []} | other
     path = project.folder / "report.json"
-    path.write_text(json.dumps(report))
+    path.write_text(json.dumps({"run": run, "decision": {"verdict": "PASS"}}))
     return path
 
 
@@ -203,13 +203,14 @@ def test_a_release_carries_the_report_of_its_own_evaluation(project: Project) ->
     report = evaluated(project)
     made_of = build(project, report=report)
     assert made_of.manifest.evaluation is not None
+    assert made_of.manifest.evaluation.verdict == "PASS"
     home = home_of(project.state, made_of.release)
     assert (home / made_of.manifest.evaluation.file).read_bytes() == report.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("other", "said"),
-    [({"suite": "0" * 64}, "other cases"), ({"release": "dev-000000000000"}, "dev-000000000000")],
+    [({"suite_sha": "0" * 64}, "other cases"), ({"release": "dev-000000000000"}, "dev-000000000000")],
 )
 def test_a_report_of_other_cases_or_of_another_version_is_refused(
     project: Project, other: dict[str, str], said: str
@@ -269,7 +270,7 @@ def test_a_full_disk_leaves_nothing(project: Project, monkeypatch: pytest.Monkey
         there_now = [path for path in sorted(project.state.rglob("*")) if path not in there]
         complete = {home_of(project.state, release) for release in shelved(project.state)}
         assert all(
-            path.name in {"releases", "release.lock", KEY} or any(path.is_relative_to(home) for home in complete)
+            path.name in {"releases", "shelf.lock", KEY} or any(path.is_relative_to(home) for home in complete)
             for path in there_now
         )
         assert not list(project.folder.glob("out.release*"))

@@ -43,7 +43,9 @@ def show_inspected(inspected: "Inspected") -> None:
         settings = ", ".join(f"{key}: {value}" for key, value in sorted(layer.settings.items()))
         say(f"{name.capitalize():10} {layer.adapter}", f" ({settings})" if settings else "")
     say(f"Built by   Shipmate {manifest.shipmate}, of the folder dev-{manifest.content[:12]}")
-    say(f"Evaluated  {manifest.evaluation.suite if manifest.evaluation else 'no report'}")
+    evaluation = manifest.evaluation
+    told = f"on the cases {evaluation.suite[:12]}, {evaluation.verdict or 'without the gate'}" if evaluation else "no"
+    say(f"Evaluated  {told}")
     say(f"Signed by  {inspected.signed_by}  ", (inspected.trusted_as or "not trusted here", "dim"))
     for name, content in sorted(manifest.files.items()):
         say((f"  {content.sha256[:12]}  {content.size:>12,}  ", "dim"), name)

@@ -96,6 +96,8 @@ class Evaluation(Record, frozen=True, kw_only=True):
     file: str
     # Of the cases that were asked.
     suite: str
+    # What the gate has decided; empty where it was not asked.
+    verdict: str = ""
 
 
 class Manifest(Record, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.disk import disk_faults, write_whole
-from shipmate.errors import Damaged, Missing, Problem, ProjectError
+from shipmate.errors import Damaged, Missing, Problem, ProjectError, SchemaTooNew
 from shipmate.evals import suite
 from shipmate.evals.tally import tally_of
 from shipmate.library import Library
@@ -34,7 +34,7 @@ from shipmate.release.bundle import (
 )
 from shipmate.release.seal import seal
 from shipmate.release.secrets import leaks
-from shipmate.release.shelf import RELEASES, SHELF_LOCK, added, making
+from shipmate.release.shelf import RELEASES, SHELF_LOCK, added, making, shelved
 from shipmate.scopes import index_digest
 from shipmate.signing import KEY_ENV, open_signer
 from shipmate.stack import LOCK_FILE, Lock
@@ -52,13 +52,26 @@ LARGEST_BYTES = 64 << 20
 NAMED = 10
 
 
+class Ran(Record, frozen=True, kw_only=True):
+    """What was evaluated."""
+
+    # The digest of the cases.
+    suite_sha: str
+    # A release that was built, or `dev-` and the beginning of the folder's hash.
+    release: str
+
+
+class Decided(Record, frozen=True, kw_only=True):
+    """What the gate has decided."""
+
+    verdict: str = ""
+
+
 class Report(Record, frozen=True, kw_only=True):
     """What of an evaluation's report tells what it is a report of."""
 
-    # The digest of its cases.
-    suite: str
-    # What was evaluated: `dev-` and the beginning of the folder's hash.
-    release: str
+    run: Ran
+    decision: Decided | None = None
 
 
 class Built(Record, frozen=True, kw_only=True):
@@ -189,7 +202,8 @@ def _manifest(built: Project, project: Project, draft: Path, report: Path | None
             documents.append(msgspec.structs.replace(own, **counted._asdict()))
     content = config.content_hash(built, index_digest(collections))
     shared = [collection for collection in collections if not collection.audience]
-    versions = {content, config.content_hash(built, index_digest(shared))}
+    versions = {f"dev-{one[: bundle.ID_CHARS]}" for one in (content, config.content_hash(built, index_digest(shared)))}
+    versions |= {release for release in shelved(project.state) if _content_of(project.state, release) == content}
     evaluation = _evaluated(report, project.folder, versions, draft) if report else None
     return Manifest(
         format=bundle.FORMAT,
@@ -213,14 +227,24 @@ def _evaluated(report: Path, folder: Path, versions: set[str], draft: Path) -> E
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _misfit(report, f"This is no report of an evaluation: {error}.") from error
     wanted = suite.read(folder).digest
-    if evaluated.suite != wanted:
+    ran = evaluated.run
+    if ran.suite_sha != wanted:
         raise _misfit(
-            report, f"The report is of other cases ({evaluated.suite[:12]}) than {suite.EVALS}/ ({wanted[:12]})."
+            report, f"The report is of other cases ({ran.suite_sha[:12]}) than {suite.EVALS}/ ({wanted[:12]})."
         )
-    if evaluated.release.removeprefix("dev-") not in {version[: bundle.ID_CHARS] for version in versions}:
-        raise _misfit(report, f"The report is of {evaluated.release or 'another version'}, and not of what is built.")
+    if ran.release not in versions:
+        raise _misfit(report, f"The report is of {ran.release or 'another version'}, and not of what is built.")
     _put(draft / FILES, {bundle.REPORT: content})
-    return Evaluation(file=f"{FILES}/{bundle.REPORT}", suite=wanted)
+    verdict = evaluated.decision.verdict if evaluated.decision else ""
+    return Evaluation(file=f"{FILES}/{bundle.REPORT}", suite=wanted, verdict=verdict)
+
+
+def _content_of(state: Path, release: str) -> str:
+    """Return the hash of what a release was built of; nothing for one that does not read."""
+    try:
+        return bundle.read_manifest(state / RELEASES / release)[0].content
+    except (Damaged, Missing, SchemaTooNew):
+        return ""
 
 
 def _misfit(report: Path, what: str) -> ProjectError:
