@@ -3,7 +3,7 @@
     python -m benchmarks.canary [--quick] [--seed N] [--json]
 
 Made users come evenly, ask three times (five in the clustered cell) and are not seen again; each turn opens an issue. A
-user's outcomes are alike (correlation 0.15, of bad events 0.05). The judge reads every turn of both arms, and finds
+user's outcomes are alike (correlation 0.15, of bad events 0.02, which are rare). The judge reads every turn of both arms, and finds
 80 % of what is hallucinated and 1.5 % of what is not. Rates are from 0 to 1, and beside each stands the 95 % interval
 that so many runs leave.
 
@@ -13,7 +13,8 @@ false_harm_stop        identical arms, watched for 14 days through the whole ram
 promoted               whole runs of up to 14 days, as many at each of 2,000, 20,000 and 200,000 turns a day: promoted
                        `identical`; `better`: +3 points, hallucination 0.72 instead of 1.2 %; `trap`: +3 points, 2.4 %;
                        `worse`: -3 points, 1.8 %
-broken_stopped_within_3h  hallucination of 10 %, flags confirmed by people, 20,000 turns a day at 5 %
+broken_stopped_within_3h  hallucination of 10 %, flags confirmed by people, 20,000 turns a day at 5 %, each turn by
+                       another user; beside it, with three turns of each user at once
 judge_coverage         the judged rate's 95 % interval holds the truth: over 18 judges, truths and numbers of labels
 gate                   300 cases: an unchanged assistant, and one that lost 5 points, do not pass
 """
@@ -31,6 +32,7 @@ import numpy as np
 from benchmarks.gate_runs import gate_run
 from benchmarks.simulated_trials import DAY_S, HOUR_S, Effect, Trial, World
 from shipmate.evals.gate import Verdict as GateVerdict
+from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import settle
 from shipmate.release.canary.decision import Decision, Look, Verdict
 from shipmate.release.canary.primary import is_shown, needed_information, take_look, too_few
@@ -69,7 +71,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(type_i=6_000, harm=1_000, runs=600, broken=4_000, judge=1_000, gate=500)
-QUICK = Sizes(type_i=1_500, harm=80, runs=60, broken=300, judge=100, gate=60)
+QUICK = Sizes(type_i=1_500, harm=80, runs=60, broken=1_000, judge=100, gate=60)
 
 
 class Share(NamedTuple):
@@ -97,7 +99,10 @@ def measure(sizes: Sizes, seed: int) -> dict[str, object]:
         }
         for name, cells in verdicts.items()
     }
-    broken = _broken(sizes.broken, seed)
+    broken = {
+        "one_turn_each": _broken(1, sizes.broken, seed),
+        "three_turns_at_once": _broken(3, sizes.broken // 4, seed),
+    }
     _told("broken variants")
     judge = {_name(cell): _covered(cell, sizes.judge, seed) for cell in JUDGES}
     _told("judges")
@@ -108,11 +113,16 @@ def measure(sizes: Sizes, seed: int) -> dict[str, object]:
         "type_i_error_max": max(type_i.values(), key=lambda share: share.rate),
         "false_harm_stop": _pooled(harm.values()),
         "promoted": {name: _pooled(cells.values()) for name, cells in promoted.items()},
-        "broken_stopped_within_3h": broken,
+        "broken_stopped_within_3h": broken["one_turn_each"],
         "judge_coverage": _pooled(judge.values()),
         "gate": gate,
     }
-    cells = {"false_harm_stop": harm, "promoted": promoted, "judge_coverage": judge}
+    cells = {
+        "false_harm_stop": harm,
+        "promoted": promoted,
+        "broken_stopped_within_3h": broken,
+        "judge_coverage": judge,
+    }
     return {
         **_each(shares, lambda share: round(share.rate, 5)),
         "runs": _total({**shares, "type_i_error_max": Share(0, 0)}),
@@ -140,21 +150,20 @@ def _type_i_cells() -> Iterable[tuple[str, World, float]]:
 def _type_i(world: World, share: float, runs: int, seed: int) -> Share:
     tick_s = DAY_S / LOOKS
     rules = Rules(steps=(Step(share=share),), max_days=1.0, look_s=tick_s)
-    planned = needed_information(rules.primary)
     return _share(
-        _is_shown_once(Trial(world, rules, rng, ticks=LOOKS, tick_s=tick_s), rules, planned)
+        _is_shown_once(Trial(world, rules, rng, ticks=LOOKS, tick_s=tick_s), rules)
         for rng in _streams(seed, 1, world.turns_per_day, world.turns_per_user, round(100 * share), runs=runs)
     )
 
 
-def _is_shown_once(trial: Trial, rules: Rules, planned: float) -> bool:
+def _is_shown_once(trial: Trial, rules: Rules) -> bool:
     """Take every look that may be taken, as `settle` does, and return whether one shows a gain."""
     seen = [counts for tick in range(1, LOOKS + 1) if not too_few(counts := trial.at(tick), rules)]
-    if not any(_may_be_shown(difference(counts.ftr), rules, planned, is_last=counts is seen[-1]) for counts in seen):
+    if not any(_may_be_shown(counts, rules) for counts in seen):
         return False
     looks: list[Look] = []
     for counts in seen:
-        look = take_look(counts, rules, looks, planned=planned)
+        look = take_look(counts, rules, looks)
         if look is not None:
             looks.append(look)
             if is_shown(difference(counts.ftr), looks, rules.primary):
@@ -162,17 +171,18 @@ def _is_shown_once(trial: Trial, rules: Rules, planned: float) -> bool:
     return False
 
 
-def _may_be_shown(gain: Estimate, rules: Rules, planned: float, *, is_last: bool) -> bool:
+def _may_be_shown(counts: Counts, rules: Rules) -> bool:
     """Return whether a look's gain passes even the bound of somebody who looked for the first time: none lies lower."""
-    level = spent(1.0 if is_last else gain.error**-2 / planned, rules.primary.alpha)
+    gain = difference(counts.ftr)
+    days = counts.at / DAY_S
+    level = spent(max(days, gain.error**-2 / needed_information(rules.primary)), rules.primary.alpha)
     return level > 0 and gain.value >= -NORMAL.inv_cdf(level) * gain.error
 
 
 def _false_harm(turns: int, runs: int, seed: int) -> Share:
-    planned = needed_information(RULES.primary)
     hours = round(RULES.max_days * 24)
     return _share(
-        any(harmed(trial.at(hour), RULES, planned=planned) for hour in range(1, hours + 1))
+        any(harmed(trial.at(hour), RULES) for hour in range(1, hours + 1))
         for trial in _trials(World(turns_per_day=turns), hours, seed, 2, turns, runs=runs)
     )
 
@@ -200,12 +210,14 @@ def ended(trial: Trial, rules: Rules, hours: int) -> tuple[Decision, float]:
     return settle(trial.at(hours), rules, looks=looks), hours / 24
 
 
-def _broken(runs: int, seed: int) -> Share:
-    world = World(turns_per_day=20_000, candidate=BROKEN, are_flags_confirmed=True)
-    ticks, tick_s = 12, HOUR_S / 4
+def _broken(turns_per_user: int, runs: int, seed: int) -> Share:
+    world = World(turns_per_day=20_000, turns_per_user=turns_per_user, candidate=BROKEN, are_flags_confirmed=True)
+    ticks, tick_s = 36, HOUR_S / 12
     return _share(
         any(settle(trial.at(tick), RULES).verdict is Verdict.ROLLBACK for tick in range(1, ticks + 1))
-        for trial in (Trial(world, RULES, rng, ticks=ticks, tick_s=tick_s) for rng in _streams(seed, 4, runs=runs))
+        for trial in (
+            Trial(world, RULES, rng, ticks=ticks, tick_s=tick_s) for rng in _streams(seed, 4, turns_per_user, runs=runs)
+        )
     )
 
 

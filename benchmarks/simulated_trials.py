@@ -54,7 +54,7 @@ class World:
     turns_per_user: int = 3
     icc: float = 0.15
     # Of bad events and of the judge's flags.
-    event_icc: float = 0.05
+    event_icc: float = 0.02
     sensitivity: float = 0.8
     specificity: float = 0.985
     # People have said the truth of each flag before it is counted as harm.

@@ -13,7 +13,7 @@ from shipmate.statistics.clusters import Estimate
 from shipmate.statistics.intervals import NORMAL
 from shipmate.statistics.planning import information_needed, least_effect, overdispersion
 
-__all__ = ["HarmOdds", "Odds", "Plan", "Traffic", "plan", "planned_information"]
+__all__ = ["HarmOdds", "Odds", "Plan", "Traffic", "plan"]
 
 # Runs that odds are counted over: of the test that promotes, and of the watch for harm.
 RUNS = 4_000
@@ -64,7 +64,7 @@ class HarmOdds(Record, frozen=True, kw_only=True):
 class Plan(Record, frozen=True, kw_only=True):
     """What may be expected of a trial under these rules."""
 
-    # To be handed to `decide`.
+    # What is planned for: one over the squared error of the gain.
     information: float
     # Of first-turn resolution, what is found four times in five: by the end of each day.
     least_gain_by_day: tuple[float, ...]
@@ -74,7 +74,7 @@ class Plan(Record, frozen=True, kw_only=True):
     harm: tuple[HarmOdds, ...]
 
 
-def planned_information(traffic: Traffic, rules: Rules) -> float:
+def _planned(traffic: Traffic, rules: Rules) -> float:
     """Return the information to plan for: what the smallest effect needs, or what comes in by the end, if that is less."""
     return min(needed_information(rules.primary), _informations(traffic, rules)[-1])
 
@@ -84,14 +84,14 @@ def plan(traffic: Traffic, rules: Rules, *, seed: int = 0) -> Plan:
     informations = _informations(traffic, rules)
     alpha = rules.primary.alpha
     wanted = information_needed(rules.primary.min_effect, alpha=alpha)
-    planned = planned_information(traffic, rules)
+    planned = _planned(traffic, rules)
     rng = np.random.default_rng(seed)
     return Plan(
         information=planned,
         least_gain_by_day=tuple(least_effect(information, alpha=alpha) for information in informations),
         days_needed=next((day for day, found in enumerate(informations, 1) if found >= wanted), None),
         odds=_odds(traffic, rules, planned, rng),
-        harm=tuple(_harm_odds(traffic, rules, planned, factor * traffic.hallucination, rng) for factor in RATES),
+        harm=tuple(_harm_odds(traffic, rules, factor * traffic.hallucination, rng) for factor in RATES),
     )
 
 
@@ -176,7 +176,7 @@ def _odds_of(
     )
 
 
-def _harm_odds(traffic: Traffic, rules: Rules, planned: float, rate: float, rng: np.random.Generator) -> HarmOdds:
+def _harm_odds(traffic: Traffic, rules: Rules, rate: float, rng: np.random.Generator) -> HarmOdds:
     """Watch drawn first steps, hour by hour, with the very watch that ends a trial."""
     step = rules.steps[0]
     hours = max(1, round(min(step.hold_s or DAY_S, DAY_S) / 3600))
@@ -190,7 +190,7 @@ def _harm_odds(traffic: Traffic, rules: Rules, planned: float, rate: float, rng:
         for turns, true in ((ours, rate), (theirs, traffic.hallucination))
     ]
     stopped = sum(
-        any(_is_stopped(share, c, k, rules, planned) for c, k in zip(candidate, control, strict=True))
+        any(_is_stopped(share, c, k, rules) for c, k in zip(candidate, control, strict=True))
         for candidate, control in zip(*flags, strict=True)
     )
     return HarmOdds(hallucination=rate, stopped=stopped / WATCHES)
@@ -200,11 +200,11 @@ def _flagged(traffic: Traffic, rate: float) -> float:
     return rate * traffic.sensitivity + (1 - rate) * (1 - traffic.specificity)
 
 
-def _is_stopped(share: float, candidate: int, control: int, rules: Rules, planned: float) -> bool:
+def _is_stopped(share: float, candidate: int, control: int, rules: Rules) -> bool:
     flags = HarmCount(
         kind=HALLUCINATION,
         splits=(Split(share=share, candidate=candidate, control=control),),
         squares=float(candidate + control),
     )
     counts = Counts(started_at=0.0, at=0.0, share=share, share_since=0.0, harms=(flags,))
-    return bool(harmed(counts, rules, planned=planned))
+    return bool(harmed(counts, rules))

@@ -52,7 +52,7 @@ def too_few(counts: Counts, rules: Rules) -> str:
     )
 
 
-def take_look(counts: Counts, rules: Rules, looks: Sequence[Look], *, planned: float) -> Look | None:
+def take_look(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Look | None:
     """Return the look that is taken now, and what it may spend; nothing where no information has come in since the last.
 
     With the last day the rest of the level is spent, whatever has come in: that day was set beforehand.
@@ -60,8 +60,10 @@ def take_look(counts: Counts, rules: Rules, looks: Sequence[Look], *, planned: f
     gain = difference(counts.ftr)
     if gain.error in (0.0, inf):
         return None
-    if looks and gain.error**-2 < GROWTH * looks[-1].information:
+    information = gain.error**-2
+    if looks and information < GROWTH * looks[-1].information:
         return None
+    planned = min(needed_information(rules.primary), _by_the_end(information, counts, rules))
     return look_at(gain, looks, rules.primary, at=counts.at, planned=planned, is_last=is_last(counts, rules))
 
 
@@ -76,6 +78,22 @@ def look_at(
         [*(look.information for look in looks), information], [look.bound for look in looks], level - before
     )
     return Look(at=at, information=information, spent=level, bound=bound, z=gain.value / gain.error)
+
+
+def _by_the_end(information: float, counts: Counts, rules: Rules) -> float:
+    """Return the information of the last day if as much traffic comes as until now: it says nothing of the effect."""
+    so_far = _weight(rules, counts.at - counts.started_at)
+    return information * _weight(rules, rules.max_days * DAY_S) / so_far if so_far else inf
+
+
+def _weight(rules: Rules, until_s: float) -> float:
+    """Return how much a ramp may tell by then: seconds, weighted by share times the rest."""
+    total = start_s = 0.0
+    for step in rules.steps:
+        end_s = until_s if step is rules.steps[-1] else min(until_s, start_s + step.hold_s)
+        total += max(0.0, end_s - start_s) * step.share * (1 - step.share)
+        start_s += step.hold_s
+    return total
 
 
 def is_shown(gain: Estimate, looks: Sequence[Look], primary: Primary) -> bool:

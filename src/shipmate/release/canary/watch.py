@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shipmate.release.canary.counts import Counts, HarmCount, Window
 from shipmate.release.canary.decision import Reason, Verdict
+from shipmate.release.canary.primary import needed_information
 from shipmate.release.canary.rules import Harm, Rules
 from shipmate.statistics.always_valid import confidence_sequence, share_evidence
 from shipmate.statistics.clusters import difference, effective
@@ -12,9 +13,10 @@ from shipmate.statistics.clusters import difference, effective
 __all__ = ["HALLUCINATION", "HarmEvidence", "Weighed", "harm_evidence", "harmed"]
 
 # Of the level for harm, what watches first-turn resolution; the events have the rest.
-RESOLUTION_PART = 0.1
-# Of the level for events, what watches hallucination flags alone; the other kinds share the rest.
-HALLUCINATION_PART = 0.5
+RESOLUTION_PART = 0.05
+# Of the level for events, what watches hallucination flags alone; the other kinds share the rest: what users do about an
+# answer lowers its resolution too, and that is watched beside.
+HALLUCINATION_PART = 0.9
 HALLUCINATION = "hallucination_flag"
 # Windows in a row, and the turns that make one count.
 WINDOWS = 3
@@ -42,17 +44,16 @@ class Weighed(NamedTuple):
     kinds: tuple[HarmEvidence, ...]
 
 
-def harmed(counts: Counts, rules: Rules, *, planned: float) -> tuple[Reason, ...]:
+def harmed(counts: Counts, rules: Rules) -> tuple[Reason, ...]:
     """Return why the candidate is to be taken back at once; nothing where it is not.
 
     Evidence may be asked for at any moment: all of it together is wrong with probability `rules.harm.alpha` at most.
-    `planned` is the information at which the watch over resolution is sharpest.
     """
     texts = [
         *counts.severe,
         *_over_maximum(counts.windows, rules),
         *_more_events(counts.harms, rules.harm),
-        *_resolves_less(counts, rules, planned),
+        *_resolves_less(counts, rules),
     ]
     # Who cannot see takes the candidate back too, and says nothing against it.
     found = [*(("harm", text) for text in texts), *(("blind", text) for text in _blind(counts, rules.harm))]
@@ -127,12 +128,12 @@ def _evidence(harm: HarmCount) -> float:
     return share_evidence(((split.share, split.candidate, split.control) for split in harm.splits), overcount=overcount)
 
 
-def _resolves_less(counts: Counts, rules: Rules, planned: float) -> Iterator[str]:
+def _resolves_less(counts: Counts, rules: Rules) -> Iterator[str]:
     if min(effective(counts.ftr.candidate), effective(counts.ftr.control)) < rules.primary.min_issues:
         return
     # One side of the sequence is asked for.
     alpha = 2 * RESOLUTION_PART * rules.harm.alpha
-    gain = confidence_sequence(difference(counts.ftr), alpha=alpha, planned=planned)
+    gain = confidence_sequence(difference(counts.ftr), alpha=alpha, planned=needed_information(rules.primary))
     if gain.high < 0:
         yield (
             f"First-turn resolution is {-100 * gain.estimate:.1f} points below the control's, and at least "
