@@ -38,7 +38,7 @@ from shipmate.release.canary.decision import Decision, Look, Verdict
 from shipmate.release.canary.primary import is_shown, needed_information, take_look, too_few
 from shipmate.release.canary.rules import Rules, Step
 from shipmate.release.canary.watch import harmed
-from shipmate.statistics.clusters import Estimate, difference
+from shipmate.statistics.clusters import Estimate, score
 from shipmate.statistics.intervals import NORMAL, wilson
 from shipmate.statistics.judged import Stratum, judged_rate
 from shipmate.statistics.spending import spent
@@ -166,14 +166,14 @@ def _is_shown_once(trial: Trial, rules: Rules) -> bool:
         look = take_look(counts, rules, looks)
         if look is not None:
             looks.append(look)
-            if is_shown(difference(counts.ftr), looks, rules.primary):
+            if is_shown(score(counts.ftr), looks, rules.primary):
                 return True
     return False
 
 
 def _may_be_shown(counts: Counts, rules: Rules) -> bool:
     """Return whether a look's gain passes even the bound of somebody who looked for the first time: none lies lower."""
-    gain = difference(counts.ftr)
+    gain = score(counts.ftr)
     days = counts.at / DAY_S
     level = spent(max(days, gain.error**-2 / needed_information(rules.primary)), rules.primary.alpha)
     return level > 0 and gain.value >= -NORMAL.inv_cdf(level) * gain.error

@@ -5,13 +5,13 @@ users, not over units, from sums alone, so that no list of users has to be kept 
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Crossed", "Estimate", "Pair", "Sums", "difference", "effective", "pair_of", "rate", "scaled"]
+__all__ = ["Crossed", "Estimate", "Pair", "Sums", "difference", "effective", "pair_of", "rate", "scaled", "score"]
 
 
 class Sums(NamedTuple):
@@ -65,7 +65,7 @@ def pair_of(rows: Sequence[Sequence[float]] | NDArray[np.float64]) -> Pair:
 def rate(sums: Sums) -> Estimate:
     """Return the outcome per unit; with fewer than two users its error is infinite."""
     if sums.users < 2 or sums.n <= 0:
-        return Estimate(sums.y / sums.n if sums.n > 0 else 0.0, float("inf"))
+        return Estimate(sums.y / sums.n if sums.n > 0 else 0.0, inf)
     share = sums.y / sums.n
     return Estimate(share, sqrt(_variance(sums, share)))
 
@@ -75,7 +75,7 @@ def difference(pair: Pair) -> Estimate:
     candidate, control = rate(pair.candidate), rate(pair.control)
     gain = candidate.value - control.value
     variance = candidate.error**2 + control.error**2
-    if variance == float("inf"):
+    if variance == inf:
         return Estimate(gain, variance)
     crossed = pair.crossed
     shared = (
@@ -83,6 +83,24 @@ def difference(pair: Pair) -> Estimate:
         + candidate.value * control.value * crossed.nn
     ) / (pair.candidate.n * pair.control.n)  # fmt: skip
     return Estimate(gain, sqrt(max(0.0, variance - 2 * shared)))
+
+
+def score(pair: Pair) -> Estimate:
+    """Return the gain of a yes-or-no rate with the error that it has where both arms have the same rate.
+
+    A rate that came out high by luck seems to vary less than it does, which makes the lucky look surer than they are;
+    so what is to be promoted is held against the variance of the common rate.
+    """
+    candidate, control = rate(pair.candidate), rate(pair.control)
+    spreads = [found.value * (1 - found.value) for found in (candidate, control)]
+    plain = difference(pair)
+    if plain.error in (0.0, inf) or 0.0 in spreads or 0.0 in (candidate.error, control.error):
+        return plain
+    ours, theirs = candidate.error**-2, control.error**-2
+    common = (candidate.value * ours + control.value * theirs) / (ours + theirs)
+    spread = common * (1 - common)
+    own = candidate.error**2 * spread / spreads[0] + control.error**2 * spread / spreads[1]
+    return Estimate(plain.value, plain.error * sqrt(own / (candidate.error**2 + control.error**2)))
 
 
 def scaled(pair: Pair, factor: float) -> Pair:
@@ -98,7 +116,7 @@ def scaled(pair: Pair, factor: float) -> Pair:
 def effective(sums: Sums) -> float:
     """Return how many independent units of yes or no would tell as much: 0 where all came out alike."""
     found = rate(sums)
-    if found.error == 0 or found.error == float("inf"):
+    if found.error in (0.0, inf):
         return 0.0
     return found.value * (1 - found.value) / found.error**2
 

@@ -19,7 +19,7 @@ from shipmate.release.canary.primary import (
 from shipmate.release.canary.rules import DAY_S, Primary, Rules
 from shipmate.release.canary.watch import harmed
 from shipmate.statistics.always_valid import MISMATCHED, share_evidence
-from shipmate.statistics.clusters import difference
+from shipmate.statistics.clusters import score
 from shipmate.statistics.intervals import normal_interval
 from shipmate.statistics.planning import shrunk
 
@@ -69,7 +69,7 @@ def _verdict(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Decision:
 
 def _looked(counts: Counts, rules: Rules, looks: Sequence[Look], *, last: bool) -> Decision:
     look, primary = looks[-1], rules.primary
-    gain = difference(counts.ftr)
+    gain = score(counts.ftr)
     reason = _of_gain(counts, look, primary)
     if is_shown(gain, looks, primary):
         shown = _reason("ftr", Verdict.PROMOTE, f"{reason} The gain is shown.")
@@ -89,7 +89,7 @@ def _looked(counts: Counts, rules: Rules, looks: Sequence[Look], *, last: bool) 
 
 
 def _of_gain(counts: Counts, look: Look, primary: Primary) -> str:
-    gain = normal_interval(*difference(counts.ftr))
+    gain = normal_interval(*score(counts.ftr))
     return (
         f"First-turn resolution is {100 * gain.estimate:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] "
         f"(n = {counts.candidate.issues} and {counts.control.issues} issues): z = {look.z:.2f}, and the bound of this "

@@ -6,7 +6,7 @@ from math import inf
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decision import Look
 from shipmate.release.canary.rules import DAY_S, Primary, Rules
-from shipmate.statistics.clusters import Estimate, difference, effective
+from shipmate.statistics.clusters import Estimate, effective, score
 from shipmate.statistics.intervals import NORMAL, normal_interval
 from shipmate.statistics.planning import information_needed
 from shipmate.statistics.spending import GROWTH, next_bound, spent
@@ -57,7 +57,7 @@ def take_look(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Look | Non
 
     With the last day the rest of the level is spent, whatever has come in: that day was set beforehand.
     """
-    gain = difference(counts.ftr)
+    gain = score(counts.ftr)
     if gain.error in (0.0, inf):
         return None
     information = gain.error**-2
