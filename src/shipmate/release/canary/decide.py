@@ -26,18 +26,19 @@ from shipmate.statistics.planning import shrunk
 __all__ = ["decide", "next_share", "settle", "split_evidence"]
 
 
-def decide(counts: Counts, rules: Rules, *, looks: Sequence[Look] = ()) -> Decision:
+def decide(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned: float = 0.0) -> Decision:
     """Return the verdict on a trial with all its figures; see `settle`."""
-    return msgspec.structs.replace(settle(counts, rules, looks=looks), figures=figures_of(counts))
+    return msgspec.structs.replace(settle(counts, rules, looks=looks, planned=planned), figures=figures_of(counts))
 
 
-def settle(counts: Counts, rules: Rules, *, looks: Sequence[Look] = ()) -> Decision:
+def settle(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned: float = 0.0) -> Decision:
     """Return the verdict on a trial.
 
     May be asked at any moment and as often as one likes; what promotes is looked at once a day. `looks` are those of
-    the decisions before, oldest first. The same arguments give the same decision.
+    the decisions before, oldest first. `planned` is the information that was planned for before the run, 0 for what comes
+    in by the end at the pace of now. The same arguments give the same decision.
     """
-    found = _verdict(counts, rules, looks)
+    found = _verdict(counts, rules, looks, planned)
     return found if found.ended else msgspec.structs.replace(found, share=next_share(counts, rules))
 
 
@@ -49,7 +50,7 @@ def next_share(counts: Counts, rules: Rules) -> float:
     return counts.share
 
 
-def _verdict(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Decision:
+def _verdict(counts: Counts, rules: Rules, looks: Sequence[Look], planned: float) -> Decision:
     if harms := harmed(counts, rules):
         return _decision(counts, Verdict.ROLLBACK, harms, ended=True)
     if faults := _void(counts, rules):
@@ -60,7 +61,7 @@ def _verdict(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Decision:
         return _decision(counts, Verdict.HOLD, (_reason("waiting", Verdict.HOLD, text),), ended=last)
     if text := _too_early(counts, rules):
         return _decision(counts, Verdict.HOLD, (_reason("waiting", Verdict.HOLD, text),), ended=last)
-    look = take_look(counts, rules, looks)
+    look = take_look(counts, rules, looks, planned=planned)
     if look is None:
         text = "Hardly anything has come in since the last look."
         return _decision(counts, Verdict.HOLD, (_reason("waiting", Verdict.HOLD, text),), ended=last)

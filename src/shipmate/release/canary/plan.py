@@ -64,7 +64,7 @@ class HarmOdds(Record, frozen=True, kw_only=True):
 class Plan(Record, frozen=True, kw_only=True):
     """What may be expected of a trial under these rules."""
 
-    # What is planned for: one over the squared error of the gain.
+    # What is planned for, to be handed to `decide`: one over the squared error of the gain.
     information: float
     # Of first-turn resolution, what is found four times in five: by the end of each day.
     least_gain_by_day: tuple[float, ...]

@@ -52,7 +52,7 @@ def too_few(counts: Counts, rules: Rules) -> str:
     )
 
 
-def take_look(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Look | None:
+def take_look(counts: Counts, rules: Rules, looks: Sequence[Look], *, planned: float = 0.0) -> Look | None:
     """Return the look that is taken now, and what it may spend; nothing where no information has come in since the last.
 
     With the last day the rest of the level is spent, whatever has come in: that day was set beforehand.
@@ -63,7 +63,7 @@ def take_look(counts: Counts, rules: Rules, looks: Sequence[Look]) -> Look | Non
     information = gain.error**-2
     if looks and information < GROWTH * looks[-1].information:
         return None
-    planned = min(needed_information(rules.primary), _by_the_end(information, counts, rules))
+    planned = planned or min(needed_information(rules.primary), _by_the_end(information, counts, rules))
     return look_at(gain, looks, rules.primary, at=counts.at, planned=planned, is_last=is_last(counts, rules))
 
 
