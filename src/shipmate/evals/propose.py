@@ -69,8 +69,8 @@ def bad_turns(events: Iterable[Event]) -> list[Bad]:
                 why[str(event.data.get("prev_turn_id", ""))].add("asked_again")
             case "assistant.fallback":
                 why[event.turn_id].add("fallback")
-            case "canary.verdict" if event.data.get("decision") == "ROLLBACK":
-                rolled_back.add(event.data.get("run_id"))
+            case "canary.verdict" if event.data.get("verdict") == "ROLLBACK":
+                rolled_back.add(event.data.get("run"))
     for turn_id, opinion in opinions.items():
         if opinion.data.get("value") == -1:
             why[turn_id].add("thumbs_down")
