@@ -121,7 +121,7 @@ class Runner:
 
     async def run(self, suite: Suite, settings: Settings) -> Run:
         """Return what came of every case. Raises `UsageError` for a judge or a scorer that there is none of."""
-        judging = sorted({self._judge(case).version for case in suite.cases if uses_judge(case)})
+        judges = [(self._judge(case).version, uses_judge(case)) for case in suite.cases]
         started_s = self._clock.elapsed()
         jobs = [(case, epoch) for case in suite.cases for epoch in self._epochs(case, settings)]
         tries = await self._all(suite, jobs, settings)
@@ -133,7 +133,7 @@ class Runner:
             release=subject.release,
             model=subject.model,
             index_sha=subject.index_sha,
-            judge=" ".join(judging),
+            judge=" ".join(sorted({version for version, is_used in judges if is_used})),
             scorer_version=SCORER_VERSION,
             results=tuple(_result(case, tries[case.id]) for case in suite.cases),
             seconds=round(self._clock.elapsed() - started_s, 3),

@@ -101,13 +101,15 @@ def scorer_named(name: str) -> Scorer:
 
 
 def uses_judge(case: Case) -> bool:
-    """Tell whether a case needs the opinion of a judge."""
-    return any(map(_uses_judge, checks_of(case)))
+    """Tell whether a case needs the opinion of a judge; raise `UsageError` for a scorer that there is none of."""
+    needs = [_uses_judge(check) for check in checks_of(case)]
+    return any(needs)
 
 
 def _uses_judge(check: Check) -> bool:
     if check.scorer == "set":
-        return any(map(_uses_judge, check.checks))
+        needs = [_uses_judge(inner) for inner in check.checks]
+        return any(needs)
     return scorer_named(check.scorer).needs_judge
 
 
