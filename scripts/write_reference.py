@@ -22,6 +22,8 @@ from shipmate.adapters.sentence_transformer import SentenceTransformersSettings
 from shipmate.adapters.sqlite.store import SqliteSettings
 from shipmate.charter import RULES, WARNINGS
 from shipmate.cli.app import COMMANDS, EXIT_CODES, app
+from shipmate.evals import suite
+from shipmate.evals.scoring import SCORERS
 from shipmate.server.lobby import Lobby
 from shipmate.server.metrics import METRICS
 from shipmate.server.openapi import describe
@@ -66,10 +68,11 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration(),
         "doors.md": doors(),
         "errors.md": error_tree(),
+        "evals.md": evals(),
         "metrics.md": metrics(),
     }
     made = {name: NOTE + text for name, text in made.items()}
-    for file, schema in config.schemas().items():
+    for file, schema in {**config.schemas(), "evals.yml": suite.schema()}.items():
         made[f"schemas/{file.removesuffix('.yml')}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     return made
 
@@ -110,6 +113,29 @@ def configuration() -> str:
     rules = ((code, _first_line(rule), "no" if code in WARNINGS else "yes") for code, rule in RULES.items())
     text += "\n## The charter's rules\n\n`shipmate check` holds the charter against these.\n\n"
     return text + _table(("rule", "what it does", "is an error"), rules)
+
+
+def evals() -> str:
+    """Return each key of each kind of case, and the scorers."""
+    schema = suite.schema()
+    known = schema["$defs"]
+    text = (
+        "# Cases\n\nFiles in `evals/`: YAML that begins with `version: 1`, or JSON lines with a case in each.\n"
+        "How they are used stands in [Evaluate a change before it ships](../how-to/evaluate.md); "
+        "for editors there is a [JSON Schema](schemas/evals.json).\n\n## A file\n\n"
+    )
+    cases = schema["properties"].pop("cases")
+    text += _keys(schema) + "\nand `cases`, a list of:\n"
+    for kind in cases["items"]["discriminator"]["mapping"].values():
+        case = {**known[kind.rpartition("/")[2]], "$defs": known}
+        name = case["properties"].pop("kind")["enum"][0]
+        text += f"\n## kind: {name}\n\n{case['description']}\n\n{_keys(case)}"
+    rows = (
+        (f"`{name}`", _first_line(getattr(scorer.run, "func", scorer.run)), "yes" if scorer.needs_judge else "")
+        for name, scorer in SCORERS.items()
+    )
+    text += "\n## Scorers\n\nWhat a check of `checks:` may name. `set` scores the checks in it as one.\n\n"
+    return text + _table(("scorer", "does", "asks a judge"), rows)
 
 
 def doors() -> str:
