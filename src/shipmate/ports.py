@@ -330,6 +330,9 @@ class FlagSource(Protocol):
         An empty one is outside of the trial: answered as the control is, and counted nowhere.
         """
 
+    def recall(self, run: str, arms: Mapping[str, str]) -> None:
+        """Take up in which arm users of a run were seen before a restart, by the names that the journal gives them."""
+
     async def settled(self, split: Split, caller: str) -> str:
         """Return the arm of somebody new; outside of the trial where it cannot be told within a small budget."""
 

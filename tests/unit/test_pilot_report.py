@@ -12,6 +12,7 @@ from shipmate.release.pilot import (
     STARTED,
     Measured,
     Standing,
+    count_uptime,
     exit_report,
     judge_mean,
     judge_share,
@@ -222,3 +223,31 @@ def test_a_model_without_prices_has_no_known_cost() -> None:
     cost = next(finding for finding in report.findings if finding.metric == "cost_per_1k_usd")
     assert (cost.standing, cost.measured) == (Standing.NOT_SHOWN, None)
     assert "prices" in cost.why
+
+
+def probed(minute: int, good: int) -> Entry:
+    data = {"due": 4, "good": good, "up_s": 60.0 * minute, "span_s": 60.0}
+    return Entry(
+        seq=minute, event=Event(name="server.minute", ts=60.0 * minute, event_id=f"m{minute}", data=dict(data))
+    )
+
+
+def test_an_outage_of_an_hour_counts_as_one_event_and_not_as_each_of_its_probes() -> None:
+    """Uptime is reckoned by hours, since what fails, fails for a while."""
+    whole = [probed(minute, 4) for minute in range(1, 6000)]
+    down = [probed(minute, 0 if 600 <= minute < 660 else 4) for minute in range(1, 6000)]
+    findings = []
+    for entries in (whole, down):
+        measured = Measured()
+        count_uptime(measured, [*entries, *entries[:50]], since=0, until=6000 * 60)
+        findings.append(judge_share(measured.sums("uptime"), metric="uptime", means="", target=0.9995, at_least=True))
+    assert [one.standing for one in findings] == [Standing.SHOWN, Standing.CONTRADICTED]
+    assert findings[0].n == 4 * 5999
+    assert findings[1].design_effect is not None
+    assert findings[1].design_effect > 100
+
+
+def test_only_probes_of_the_pilots_own_time_count() -> None:
+    measured = Measured()
+    count_uptime(measured, [probed(minute, 4) for minute in range(1, 100)], since=30 * 60, until=60 * 60)
+    assert measured.sums("uptime").n == 4 * 30

@@ -139,7 +139,7 @@ def markdown(report: "ExitReport") -> str:
     """Return the report as Markdown."""
     rows = [
         f"| `{finding.metric}`: {finding.means} | {_promise(finding).strip()} | **{finding.standing.value}** "
-        f"| {_measured(finding)} | {finding.n:,} | {finding.users:,} | {_effect(finding)} | {_needed(finding)} |"
+        f"| {_measured(finding)} | {finding.n:,} | {finding.users:,} {_clusters(finding)} | {_effect(finding)} | {_needed(finding)} |"
         for finding in report.findings
     ]
     reasons = [f"- `{finding.metric}`: {finding.why}" for finding in report.findings if finding.why]
@@ -149,7 +149,7 @@ def markdown(report: "ExitReport") -> str:
             "",
             f"Release `{report.release}`. {_summary(report)}",
             "",
-            "| target | promised | standing | measured | n | users | design effect | would have to be seen |",
+            "| target | promised | standing | measured | n | of | design effect | would have to be seen |",
             "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
@@ -171,7 +171,7 @@ def _lines(finding: "Finding") -> list[str]:
     lines = []
     if finding.measured:
         lines.append(
-            f"{_measured(finding)}, n = {finding.n:,} of {finding.users:,} users, design effect {_effect(finding)}"
+            f"{_measured(finding)}, n = {finding.n:,} of {finding.users:,} {_clusters(finding)}, design effect {_effect(finding)}"
         )
     if finding.needed is not None and finding.standing.value != "shown":
         lines.append(f"With as many, it would have to be {_needed(finding)}.")
@@ -199,6 +199,10 @@ def _needed(finding: "Finding") -> str:
 
 def _effect(finding: "Finding") -> str:
     return "unknown" if finding.design_effect is None else f"{finding.design_effect:.2f}"
+
+
+def _clusters(finding: "Finding") -> str:
+    return "hours" if finding.metric == "uptime" else "users"
 
 
 def _figure(finding: "Finding", value: float) -> str:

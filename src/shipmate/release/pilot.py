@@ -9,9 +9,12 @@ from enum import StrEnum
 from math import ceil, floor, inf, log, log1p, sqrt
 
 from shipmate.charter import METRICS, Charter, Slo
+from shipmate.insight.evaluations import EVALUATED, opinion
 from shipmate.insight.labels import FAST, LATE, MATURED, Window
+from shipmate.insight.uptime import MINUTE, Uptime
+from shipmate.insight.uptime import STARTED as UP
+from shipmate.insight.uptime import STOPPED as DOWN
 from shipmate.messages import Entry, Event, Record
-from shipmate.release.canary.labels import opinion
 from shipmate.statistics.clusters import Sums, effective, rate
 from shipmate.statistics.intervals import NORMAL, Interval, exact, normal_interval, wilson
 from shipmate.statistics.planning import overdispersion
@@ -23,6 +26,7 @@ __all__ = [
     "Finding",
     "Measured",
     "Standing",
+    "count_uptime",
     "exit_report",
     "judge_mean",
     "judge_share",
@@ -32,7 +36,7 @@ __all__ = [
 
 STARTED, STOPPED = "pilot.started", "pilot.stopped"
 TURN = "assistant.turn.completed"
-EVALUATED = "gen_ai.evaluation.result"
+HOUR_S = 3600
 # Both bounds of an interval, each wrong in one of twenty pilots.
 SURE = 0.90
 # How alike a user's episodes are, where the pilot itself cannot tell: what plans assume.
@@ -60,7 +64,7 @@ class Finding(Record, frozen=True, kw_only=True):
     # Whether it is a least, and not a most.
     at_least: bool
     standing: Standing
-    # Units that were counted, of so many users.
+    # Units that were counted, of so many users; of uptime, probes and hours.
     n: int
     users: int
     # How many of them tell as much as one that stands alone.
@@ -140,10 +144,24 @@ def measured_in(entries: Iterable[Entry], run: str, slo: Slo) -> Measured:
     return measured
 
 
+def count_uptime(measured: Measured, entries: Iterable[Entry], *, since: float, until: float) -> None:
+    """Count the probes of a time that were answered well, hour by hour: what fails, fails for a while."""
+    told = {event.event_id: event for _, event in entries if event.name in (UP, MINUTE, DOWN) and event.ts <= until}
+    uptime = Uptime()
+    probed = [
+        one
+        for event in sorted(told.values(), key=lambda event: (event.ts, event.event_id))
+        for one in uptime.take(event)
+    ]
+    for one in (*probed, *uptime.until(until)):
+        if one.ts > since and one.due:
+            measured.add("uptime", str(one.ts // HOUR_S), min(one.good, one.due), one.due)
+
+
 def _keep_first(said: dict[str, Event], event: Event) -> None:
     """Keep what a person said first of an answer's support; judges err, and do not count here."""
     found = opinion(event)
-    if found is None or not found.is_human or found.name == "ftr_audit":
+    if found is None or not found.rater or found.about != "hallucination":
         return
     known = said.get(event.turn_id)
     if known is None or (event.ts, event.event_id) < (known.ts, known.event_id):
@@ -239,7 +257,11 @@ def _findings(measured: Measured, charter: Charter) -> Iterable[Finding]:
 def judge_share(sums: Sums, *, metric: str, means: str, target: float, at_least: bool) -> Finding:
     """Return whether a share is as promised."""
     if sums.users < 2:
-        why = "Nothing was counted." if not sums.n else "One user alone shows nothing of others."
+        why = (
+            "Nothing was counted."
+            if not sums.n
+            else "All of it is of one user, or of one hour: that shows nothing of others."
+        )
         return _unknown(metric, means, target, why, at_least=at_least, n=round(sums.n), users=sums.users)
     is_rare = min(target, 1 - target) <= RARE
     effect = _design_effect(sums, is_rare=is_rare)

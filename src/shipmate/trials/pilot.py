@@ -12,7 +12,7 @@ from shipmate.errors import Missing, UsageError
 from shipmate.live import Trial, read_live
 from shipmate.messages import Entry, Event, Record
 from shipmate.ports import Clock, EventLog
-from shipmate.release.pilot import STARTED, STOPPED, ExitReport, Measured, exit_report, measured_in
+from shipmate.release.pilot import STARTED, STOPPED, ExitReport, Measured, count_uptime, exit_report, measured_in
 from shipmate.trial import PILOT, PilotFile
 
 __all__ = ["PilotStatus", "begun_pilot", "ended_pilot", "pilot_report", "pilot_status"]
@@ -79,7 +79,7 @@ async def pilot_status(project: Project, *, clock: Clock | None = None) -> Pilot
     trial = read_live(project.state).trial
     if trial is None or trial.mode != "pilot":
         raise Missing("No pilot runs.", do="Begin one: `shipmate pilot start`.")
-    started, _, measured = await _read_pilot(project, trial.run)
+    started, _, measured = await _read_pilot(project, trial.run, clock.now())
     until = str(started.data.get("until", ""))
     return PilotStatus(
         run=trial.run,
@@ -99,8 +99,9 @@ async def pilot_report(project: Project, run: str = "", *, clock: Clock | None =
     """Return what a pilot has shown so far; by default the one that began last. Raises `Missing` where there is none."""
     if project.charter is None:
         raise Missing("A pilot is held against the charter, and there is none.", do="Write charter.yml.")
-    started, ended_at, measured = await _read_pilot(project, run)
-    return exit_report(measured, started, project.charter, until=ended_at or (clock or SystemClock()).now())
+    now = (clock or SystemClock()).now()
+    started, ended_at, measured = await _read_pilot(project, run, now)
+    return exit_report(measured, started, project.charter, until=ended_at or now)
 
 
 def _pilot_file(project: Project) -> PilotFile:
@@ -110,7 +111,7 @@ def _pilot_file(project: Project) -> PilotFile:
     return project.pilot
 
 
-async def _read_pilot(project: Project, run: str) -> tuple[Event, float, Measured]:
+async def _read_pilot(project: Project, run: str, now: float) -> tuple[Event, float, Measured]:
     """Return how a run began, when it ended (0: not yet), and what was counted of it."""
     make_state(project.state)
     store = layers.open_store(project)
@@ -124,8 +125,10 @@ async def _read_pilot(project: Project, run: str) -> tuple[Event, float, Measure
         raise Missing(what, do="Begin one: `shipmate pilot start`.")
     started = max(begun, key=lambda event: (event.ts, event.event_id))
     ended = [event.ts for _, event in entries if event.name == STOPPED and event.flag_key == started.flag_key]
-    slo = project.charter.slo if project.charter else Slo()
-    return started, max(ended, default=0.0), measured_in(entries, started.flag_key, slo)
+    ended_at = max(ended, default=0.0)
+    measured = measured_in(entries, started.flag_key, project.charter.slo if project.charter else Slo())
+    count_uptime(measured, entries, since=started.ts, until=ended_at or now)
+    return started, ended_at, measured
 
 
 async def _entries(journal: EventLog) -> AsyncIterator[Entry]:

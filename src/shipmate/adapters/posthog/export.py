@@ -68,6 +68,10 @@ class Exporter:
                 failures = 0
                 await asyncio.sleep(self._look_s)
 
+    async def close(self) -> None:
+        """Drop the connections; idempotent."""
+        await self._client.close()
+
     async def send(self) -> int:
         """Send all that is new; return how many events went out. Raises `PostHogError`."""
         count = 0

@@ -68,6 +68,13 @@ async def takes_whatever_name_there_is(source: FlagSource) -> None:
     assert [source.arm(CANARY, caller) for caller in STRANGE] == settled
 
 
+async def keeps_what_was_seen_before_a_restart(source: FlagSource) -> None:
+    """Whom it is told of is known, and in no other arm than the one that settling gives."""
+    settled = await _arms(source, CANARY, CALLERS)
+    source.recall(CANARY.run, {})
+    assert [source.arm(CANARY, caller) for caller in CALLERS] == settled
+
+
 async def closes_twice(source: FlagSource) -> None:
     """Closing again does nothing."""
     await source.settled(CANARY, CALLERS[0])
@@ -87,5 +94,6 @@ CHECKS: tuple[Callable[[FlagSource], Awaitable[None]], ...] = (
     shows_a_shadow_to_nobody,
     keeps_runs_apart,
     takes_whatever_name_there_is,
+    keeps_what_was_seen_before_a_restart,
     closes_twice,
 )
