@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +16,13 @@ from shipmate.config import Project
 from shipmate.curation import CURATION
 from shipmate.curator import Curator
 from shipmate.errors import Damaged, FolderInUse, Missing, ModelError, Problem, ProjectError, UsageError
+from shipmate.flags.exposures import availability, seen_before
 from shipmate.journal import user_hash
 from shipmate.knowledge import repair
-from shipmate.live import FollowedLive, Live
+from shipmate.live import FollowedLive, Live, Trial
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
-from shipmate.ports import Clock
+from shipmate.ports import Clock, FlagSource
 from shipmate.release.canary.keeper import Keeper
 from shipmate.running import Running, Shared, SystemOfRecord
 from shipmate.scopes import scopes_of
@@ -421,7 +422,7 @@ async def open_house(
         store = layers.open_store(project)
         held.push_async_callback(store.close)
         clock, key = clock or SystemClock(), install_key(state_folder(project))
-        flags = layers.open_flags(project, clock, name_of=partial(user_hash, key))
+        flags = await _open_flags(project, clock, store, partial(user_hash, key), live.trial)
         held.push_async_callback(flags.close)
         common = Shared(
             project=project,
@@ -443,8 +444,32 @@ async def open_house(
             keeper = Keeper(store, acts, clock, internal=frozenset({user_hash(key, LOCAL)}))
             beside.append(keeper.keep())
             trials = TrialDesk(project, keeper)
+            if exporter := layers.open_exporter(project, store):
+                held.push_async_callback(exporter.close)
+                beside.append(exporter.run())
         async with _beside(*beside):
             yield House(assistant=assistant, curator=running.curator, store=store, trials=trials)
+
+
+async def _open_flags(
+    project: Project, clock: Clock, store: SystemOfRecord, name_of: Callable[[str], str], trial: Trial | None
+) -> FlagSource:
+    """Open what says who is in which arm; the journal hears when it fails, and tells it whom it has seen where."""
+    adapter = project.stack.layer("flags").adapter
+
+    def told(what: str) -> None:
+        event = availability(adapter, what, ts=clock.now(), event_id=clock.new_id())
+        asyncio.ensure_future(store.record((event,))).add_done_callback(_complain)
+
+    flags = layers.open_flags(project, clock, name_of=name_of, told=told)
+    if trial and adapter != "hash":
+        flags.recall(trial.run, await seen_before(store, trial.run))
+    return flags
+
+
+def _complain(commit: asyncio.Future[None]) -> None:
+    if not commit.cancelled() and (error := commit.exception()):
+        log.error("What befell the flags could not be kept: %s", error)
 
 
 def _promote(project: Project, release: str, reason: str) -> None:

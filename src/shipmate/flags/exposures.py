@@ -6,12 +6,14 @@ from collections.abc import Iterable
 import msgspec
 
 from shipmate.messages import Entry, Event, Record
+from shipmate.ports import EventLog
 
-__all__ = ["EXPOSURE", "SOURCE", "Exposure", "arms_of", "availability", "counts", "exposures"]
+__all__ = ["EXPOSURE", "SOURCE", "Exposure", "arms_of", "availability", "counts", "exposures", "seen_before"]
 
 EXPOSURE = "flag.exposure"
 # A flag service fails, or is back.
 SOURCE = "flag.source"
+BATCH = 1000
 
 
 class Exposure(Record, frozen=True, kw_only=True):
@@ -50,6 +52,16 @@ def counts(seen: Iterable[Exposure], run: str) -> Counter[str]:
 def arms_of(seen: Iterable[Exposure], run: str) -> dict[str, str]:
     """Return the arm of each user of a run, by the name that the journal gives them."""
     return {exposure.user_hash: exposure.variant for exposure in seen if exposure.run == run}
+
+
+async def seen_before(journal: EventLog, run: str) -> dict[str, str]:
+    """Return in which arm each user of a run was seen first, by the whole journal."""
+    found: list[Entry] = []
+    after = 0
+    while read := await journal.events(after, BATCH):
+        found += [entry for entry in read if entry.event.name == EXPOSURE and entry.event.flag_key == run]
+        after = read[-1].seq
+    return arms_of(exposures(found).values(), run)
 
 
 def availability(source: str, what: str, *, ts: float, event_id: str) -> Event:
