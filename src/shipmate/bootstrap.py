@@ -24,6 +24,7 @@ from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import Clock, FlagSource
 from shipmate.release.canary.keeper import Keeper
+from shipmate.reporting import Insight
 from shipmate.running import Running, Shared, SystemOfRecord
 from shipmate.scopes import scopes_of
 from shipmate.trials.house import HouseActs, TrialDesk
@@ -390,6 +391,8 @@ class House:
     store: SystemOfRecord
     # Of a house that follows what is live.
     trials: TrialDesk | None = None
+    # Of one that serves.
+    insight: Insight | None = None
 
 
 @asynccontextmanager
@@ -436,7 +439,7 @@ async def open_house(
         running = Running(common, shelf)
         assistant = await running.begin(live)
         beside = [running.follow()]
-        trials = None
+        trials = insight = None
         if followed:
             beside.append(running.follow_live(followed))
         if followed and shared:
@@ -447,8 +450,10 @@ async def open_house(
             if exporter := layers.open_exporter(project, store):
                 held.push_async_callback(exporter.close)
                 beside.append(exporter.run())
+            insight = Insight(project, store, clock)
+            beside.append(insight.follow())
         async with _beside(*beside):
-            yield House(assistant=assistant, curator=running.curator, store=store, trials=trials)
+            yield House(assistant=assistant, curator=running.curator, store=store, trials=trials, insight=insight)
 
 
 async def _open_flags(

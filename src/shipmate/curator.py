@@ -75,6 +75,13 @@ class Curator:
         scope = self._scopes(self.curation()).of(groups)
         return await scope.search.passages(Question(text=words, standalone=words), limit, groups)
 
+    async def answer(self, words: str) -> Shown:
+        """Return what a question gets without a model, of what everybody may see; nothing is kept of it."""
+        nobody: frozenset[str] = frozenset()
+        return await self._shown(
+            self._scopes(self.curation()).of(nobody), Question(text=words, standalone=words), nobody
+        )
+
     async def effect(self, change: Change, caller: str, *, sees_all: bool = False) -> Effect:
         """Return what a change would do to the last questions, as the caller would be answered; nothing is saved."""
         groups = self._groups_of(caller)

@@ -25,7 +25,7 @@ from shipmate.messages import Event
 from shipmate.ports import Clock
 from shipmate.running import SystemOfRecord
 
-__all__ = ["Insight", "audit", "import_outcomes", "insight_of", "label", "report"]
+__all__ = ["Insight", "audit", "import_outcomes", "label", "report"]
 
 DAY_S = 24 * 3600.0
 AUDIT_DAYS = 14
@@ -126,11 +126,6 @@ class Insight:
                 known = await _read_elsewhere(self._project.folder, days)
                 self._read = {days: (self._clock.elapsed(), known)}
             return known
-
-
-def insight_of(project: Project, store: SystemOfRecord, clock: Clock) -> Insight:
-    """Return what looks at an opened assistant's work."""
-    return Insight(project, store, clock)
 
 
 def test_callers(project: Project) -> frozenset[str]:

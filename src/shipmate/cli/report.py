@@ -17,7 +17,7 @@ from shipmate.errors import UsageError
 if TYPE_CHECKING:
     from shipmate.insight.report import Figure, Group, Report
 
-__all__ = ["report", "written"]
+__all__ = ["report"]
 
 STYLES = {"met": "green", "not met": "red", "unknown": "yellow"}
 SPAN = re.compile(r"(\d+(?:\.\d+)?)([hd])")
@@ -44,20 +44,6 @@ def report(folder: Path, *, since: str, release: str, as_json: bool) -> None:
         say_json(found)
     else:
         _show(found)
-
-
-def written(value: float | None, unit: str) -> str:
-    """Return a value as people read it."""
-    if value is None:
-        return "unknown"
-    match unit:
-        case "share":
-            return f"{100 * value:.2f} %"
-        case "s":
-            return f"{value:.3g} s"
-        case "usd":
-            return f"${value:.3g}"
-    return f"{value:.4g}"
 
 
 def _days(since: str) -> float | None:
@@ -98,12 +84,16 @@ def _group(group: "Group", title: str) -> None:
 
 
 def _row(figure: "Figure") -> tuple[str, str, str, str]:
+    from shipmate.insight.report import written
+
     sign = {"at least": "≥ ", "at most": "≤ "}.get(figure.side, "")
     target = f"{sign}{written(figure.target, figure.unit)}" if figure.target is not None else ""
     return figure.title, target, _with_bounds(figure), f"n {figure.n:,} {figure.of}"
 
 
 def _with_bounds(figure: "Figure") -> str:
+    from shipmate.insight.report import written
+
     value = written(figure.value, figure.unit)
     if figure.low is None or figure.high is None or figure.low == figure.high:
         return value

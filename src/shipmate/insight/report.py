@@ -5,7 +5,19 @@ from typing import Literal
 from shipmate.messages import Record
 from shipmate.statistics.intervals import Interval
 
-__all__ = ["AtMost", "Day", "Figure", "GoalProgress", "Group", "Outcome", "Part", "Report", "Status", "status"]
+__all__ = [
+    "AtMost",
+    "Day",
+    "Figure",
+    "GoalProgress",
+    "Group",
+    "Outcome",
+    "Part",
+    "Report",
+    "Status",
+    "status",
+    "written",
+]
 
 Status = Literal["met", "not met", "unknown"]
 AtMost = Literal["at least", "at most", ""]
@@ -115,3 +127,17 @@ def status(found: Interval | None, target: float, side: AtMost) -> Status:
     below, above = found.high <= target, found.low >= target
     met, missed = (above, found.high < target) if side == "at least" else (below, found.low > target)
     return "met" if met else "not met" if missed else "unknown"
+
+
+def written(value: float | None, unit: str) -> str:
+    """Return a value as people read it; what is not known is said, and is no zero."""
+    if value is None:
+        return "unknown"
+    match unit:
+        case "share":
+            return f"{100 * value:.2f} %"
+        case "s":
+            return f"{value:.3g} s"
+        case "usd":
+            return f"${value:.3g}"
+    return f"{value:.4g}"

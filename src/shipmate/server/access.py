@@ -26,7 +26,19 @@ __all__ = [
 
 # What tells nothing of anybody needs no key; the pages for graph and search then ask for one themselves, because a link carries none.
 PUBLIC_PATHS = frozenset(
-    {"/", "/canary", "/compare", "/docs", "/graph", "/openapi.json", "/healthz", "/readyz", "/search"}
+    {
+        "/",
+        "/canary",
+        "/compare",
+        "/docs",
+        "/graph",
+        "/openapi.json",
+        "/healthz",
+        "/probez",
+        "/readyz",
+        "/report",
+        "/search",
+    }
 )
 PUBLIC_FOLDER = "/static/"
 COOKIE = "shipmate_device"
@@ -104,6 +116,12 @@ class Access:
         if not self.may_repair(caller):
             do = f"Put the name of your key into {ADMINS_KEY}, or run `shipmate canary` beside the assistant's folder."
             raise Forbidden("Only an admin may see trials.", do=do)
+
+    def check_reports(self, caller: str) -> None:
+        """Refuse to report on the work, or to take in outcomes, to somebody who may not."""
+        if not self.may_repair(caller):
+            do = f"Put the name of your key into {ADMINS_KEY}, or run `shipmate report` beside the assistant's folder."
+            raise Forbidden("Only an admin may see the report.", do=do)
 
     def key_name(self, key: bytes) -> str:
         """Return the name of a key, in constant time; raise `Unauthorised` for an unknown one."""

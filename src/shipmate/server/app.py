@@ -11,8 +11,9 @@ from shipmate.errors import Missing, ShipmateError
 from shipmate.ports import Clock
 from shipmate.server.access import PREFLIGHT, check_single, is_public
 from shipmate.server.chat import ChatForm
-from shipmate.server.lobby import Assistant, Compared, Curator, Lobby, Trials
+from shipmate.server.lobby import Assistant, Compared, Curator, Insight, Lobby, Trials
 from shipmate.server.openai_door import CompletionForm
+from shipmate.server.probe import PROBE_PATH, ProbeDoor
 from shipmate.server.problems import ProblemDetails, problem, refusal_headers, written
 from shipmate.server.settings import ServerSettings
 from shipmate.server.turn_door import TurnDoor
@@ -153,12 +154,14 @@ def create_app(
     curator: Curator | None = None,
     trials: Trials | None = None,
     compared: Compared | None = None,
+    insight: Insight | None = None,
 ) -> Application:
-    """Return the ASGI application with every door of one assistant, and of what repairs its search."""
-    lobby = Lobby(assistant, settings, clock=clock, curator=curator, trials=trials, compared=compared)
+    """Return the ASGI application with every door of one assistant, and of what looks after it."""
+    lobby = Lobby(assistant, settings, clock=clock, curator=curator, trials=trials, compared=compared, insight=insight)
     doors: dict[str, Door] = {
         "/chat": TurnDoor(lobby, ChatForm()),
         "/v1/chat/completions": TurnDoor(lobby, CompletionForm(lobby)),
+        PROBE_PATH: ProbeDoor(lobby),
         **vital_doors(lobby),
     }
     return Application(lobby, doors, LateRoutes(lobby))

@@ -5,8 +5,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from shipmate.curation import Change, Curation
-from shipmate.curator import Effect
+from shipmate.curator import Effect, Shown
 from shipmate.errors import Missing, NotReady, StorageError
+from shipmate.insight.outcomes import BroughtOutcome
+from shipmate.insight.report import Report
 from shipmate.live import Live
 from shipmate.messages import Ask, Card, Finished, Hit, Passage, Reply, ReplyKind, StreamEvent, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood
@@ -21,7 +23,7 @@ if TYPE_CHECKING:  # the page is made late, and numpy with it
     from shipmate.release.compare import Comparison
     from shipmate.release.kept import Entry
 
-__all__ = ["Assistant", "Compared", "Curator", "Lobby", "Trials"]
+__all__ = ["Assistant", "Compared", "Curator", "Insight", "Lobby", "Trials"]
 
 
 class Assistant(Protocol):
@@ -75,6 +77,9 @@ class Curator(Protocol):
     async def search(self, words: str, caller: str, limit: int = 8) -> Sequence[Hit]:
         """Return the passages that a question finds, as far as the caller may see them."""
 
+    async def answer(self, words: str) -> Shown:
+        """Return what a question gets without a model, of what everybody may see; nothing is kept of it."""
+
     async def effect(self, change: Change, caller: str) -> Effect:
         """Return what a change would do to the last questions; nothing is saved."""
 
@@ -109,6 +114,22 @@ class Compared(Protocol):
         """Return a comparison with the words that may be shown to a caller now; raise `Missing`."""
 
 
+class Insight(Protocol):
+    """What the doors for outcomes and the report need."""
+
+    async def feedback(self, turn_id: str, caller: str, *, value: int, reason: str = "") -> None:
+        """Note what a caller thinks of an answer of theirs; raise `NoTurn`, also for somebody else's."""
+
+    async def bring(self, outcomes: Sequence[BroughtOutcome]) -> tuple[int, int]:
+        """Take in outcomes; return how many were new, and how many were there before."""
+
+    async def report(self, days: float | None) -> Report:
+        """Return what the journal says of the last days, or of all; raise `NotReady` when it cannot be read now."""
+
+    async def record(self, name: str, data: dict[str, object], release: str = "") -> None:
+        """Note something of the server's own life."""
+
+
 class Lobby:
     """One server's shared state."""
 
@@ -121,11 +142,13 @@ class Lobby:
         curator: Curator | None = None,
         trials: Trials | None = None,
         compared: Compared | None = None,
+        insight: Insight | None = None,
     ) -> None:
         self.assistant = assistant
         self._curator = curator
         self._trials = trials
         self.compared = compared
+        self._insight = insight
         self.settings = settings
         self.clock = clock
         self.access = Access(settings)
@@ -139,6 +162,13 @@ class Lobby:
         if self._curator is None:
             raise Missing("There is no search to look into here.", do="Serve it with `shipmate serve`.")
         return self._curator
+
+    @property
+    def insight(self) -> Insight:
+        """Return what knows of the assistant's work; raise `Missing` where nothing does."""
+        if self._insight is None:
+            raise Missing("Nothing is reported on here.", do="Serve the assistant with `shipmate serve`.")
+        return self._insight
 
     @property
     def trials(self) -> Trials:

@@ -9,12 +9,15 @@ from fastapi.openapi.utils import get_openapi
 from shipmate import __version__
 from shipmate.curation import Change, Curation
 from shipmate.curator import Effect
+from shipmate.insight.outcomes import BroughtOutcome
+from shipmate.insight.report import Report
 from shipmate.live import FaqOnly, Live
 from shipmate.messages import Card, Cited, Finished, Hit, Passage, Reply, Started, Token, Trace
 from shipmate.neighbourhood import Neighbourhood
 from shipmate.release.canary.report import TrialShown
 from shipmate.server.access import is_public
 from shipmate.server.chat import ChatRequest
+from shipmate.server.insight_doors import Feedback, Taken
 from shipmate.server.openai_door import Chunk, Completion, CompletionRequest, Model, ModelList
 from shipmate.server.problems import PROBLEMS, Failed, OpenAIError, ProblemDetails
 from shipmate.server.websocket import SocketFrame
@@ -48,6 +51,10 @@ RECORDS = (
     TrialShown,
     FaqOnly,
     Live,
+    Feedback,
+    BroughtOutcome,
+    Taken,
+    Report,
     ProblemDetails,
     OpenAIError,
 )
@@ -116,6 +123,9 @@ def describe(routes: FastAPI, *, title: str, needs_key: bool) -> Schema:
                 "Tell whether a turn may begin: not before there is an index, and not while the server shuts down",
                 503,
             )
+        },
+        "/probez": {
+            "get": _text("probe", "Answer a suggested question from the documents; nothing is kept of it", 503)
         },
         "/metrics": {"get": _text("metrics", "Return the counters in Prometheus's text format", 401)},
     }

@@ -16,6 +16,7 @@ from shipmate.server.canary_page import CanaryPage
 from shipmate.server.compare_page import ComparePage
 from shipmate.server.graph_page import GraphPage
 from shipmate.server.lobby import Lobby
+from shipmate.server.report_page import ReportPage
 from shipmate.server.search_page import SearchPage
 from shipmate.server.wire import ENCODER
 
@@ -53,6 +54,7 @@ class Pages:
         self.search = SearchPage(lobby, self._templates, PAGE_HEADERS)
         self.compare = ComparePage(lobby, self._templates, PAGE_HEADERS)
         self.canary = CanaryPage(lobby, self._templates, PAGE_HEADERS)
+        self.report = ReportPage(lobby, self._templates, PAGE_HEADERS)
         self._needs_key = lobby.access.needs_key
         self.graph = GraphPage(lobby, self._templates, PAGE_HEADERS)
 

@@ -15,6 +15,7 @@ from shipmate.errors import Invalid, Missing, ShipmateError
 from shipmate.live import FaqOnly
 from shipmate.release.canary.report import shown
 from shipmate.server.graph_page import centre
+from shipmate.server.insight_doors import InsightDoors
 from shipmate.server.lobby import Lobby
 from shipmate.server.openai_door import Model, ModelList
 from shipmate.server.openapi import describe, json_of, list_of, openai_problems, problems
@@ -149,6 +150,10 @@ def create_routes(lobby: Lobby) -> FastAPI:
         _post(app, path, answer, json_of("Change"), json_of(name))
     _get(app, "/canary/state", quiet.trial, json_of("TrialShown"), problems(401, 403, 404))
     _post(app, "/faq-only", quiet.faq_only, json_of("FaqOnly"), json_of("Live"))
+    insight = InsightDoors(lobby)
+    _post(app, "/feedback", insight.feedback, json_of("Feedback"), json_of("Feedback"))
+    _post(app, "/outcomes", insight.outcomes, list_of("BroughtOutcome"), json_of("Taken"))
+    _get(app, "/report/figures", insight.report, json_of("Report"), problems(401, 403, 404, 422, 503))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))
     pages = Pages(lobby, lambda: describe(app, title=lobby.assistant.name, needs_key=lobby.access.needs_key))
@@ -158,6 +163,7 @@ def create_routes(lobby: Lobby) -> FastAPI:
         ("/graph", pages.graph.show),
         ("/compare", pages.compare.show),
         ("/canary", pages.canary.show),
+        ("/report", pages.report.show),
         ("/openapi.json", pages.openapi),
     ):
         app.add_api_route(path, page, include_in_schema=False)

@@ -11,6 +11,7 @@ from shipmate import bootstrap
 from shipmate.config import Project
 from shipmate.server.app import create_app
 from shipmate.server.listen import serve
+from shipmate.server.probe import probing
 from shipmate.server.settings import settings_from
 
 __all__ = ["serve_project"]
@@ -37,9 +38,16 @@ def serve_project(project: Project, *, host: str, port: int, listening: Callable
                 curator=house.curator,
                 trials=house.trials,
                 compared=compared(project, house.store),
+                insight=house.insight,
             )
             _spare_the_collector()
-            await serve(app, settings, listening=lambda address: listening(house.assistant.name, address))
+            async with probing(app.lobby) as begin:
+
+                def told(address: str) -> None:
+                    begin(address)
+                    listening(house.assistant.name, address)
+
+                await serve(app, settings, listening=told)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

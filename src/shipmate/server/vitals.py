@@ -11,7 +11,7 @@ from shipmate.errors import NotReady
 from shipmate.server.lobby import Lobby
 from shipmate.server.wire import Headers, send_answer
 
-__all__ = ["TextDoor", "vital_doors"]
+__all__ = ["PLAIN", "TextDoor", "vital_doors"]
 
 PLAIN = b"text/plain; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
