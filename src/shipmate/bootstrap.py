@@ -446,7 +446,7 @@ async def open_house(
             acts = HouseActs(project, store, partial(_promote, project))
             keeper = Keeper(store, acts, clock, internal=frozenset({user_hash(key, LOCAL)}))
             beside.append(keeper.keep())
-            trials = TrialDesk(project, keeper)
+            trials = TrialDesk(project, keeper, store)
             if exporter := layers.open_exporter(project, store):
                 held.push_async_callback(exporter.close)
                 beside.append(exporter.run())

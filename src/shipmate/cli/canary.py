@@ -187,9 +187,8 @@ def verify(
 @folder
 def stop(folder: Path) -> None:
     """Take the candidate back by hand; its run ends with HOLD."""
-    from shipmate.trials.canary import stop as stopped
-
-    say(f"The run {stopped(bootstrap.load(folder))} is over: the control answers everybody.")
+    run = asyncio.run(_stop(bootstrap.load(folder)))
+    say(f"The run {run} is over: the control answers everybody.")
 
 
 @command("shipmate faq-only on my-assistant")
@@ -241,6 +240,14 @@ async def _start(project: "Project", tried: Any, release: str, gate: str) -> "Ru
     async with opened_journal(project) as journal:
         spent = await budget_spent(project, journal)
         return await started(project, tried, release, journal, gate=gate, spent=spent)
+
+
+async def _stop(project: "Project") -> str:
+    from shipmate.trials.canary import opened_journal
+    from shipmate.trials.canary import stop as stopped
+
+    async with opened_journal(project) as journal:
+        return await stopped(project, journal)
 
 
 async def _state(project: "Project", state_of: Any) -> "TrialShown | None":

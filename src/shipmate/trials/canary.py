@@ -1,5 +1,6 @@
 """Begin a canary, end one, and read what is known of it: beside the assistant's folder, whoever serves it."""
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -15,18 +16,20 @@ from shipmate.adapters.folder import FolderLock, make_state
 from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
-from shipmate.disk import disk_faults
+from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, UsageError
 from shipmate.insight.reading import Reading, entries, first_since, read
 from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.messages import Record
 from shipmate.ports import Clock, EventLog
+from shipmate.release.canary.decision import Decision
+from shipmate.release.canary.keeper import GRACE_S, stopped
 from shipmate.release.canary.plan import planned_information
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import Rules
-from shipmate.release.canary.run import Logbook, Run, rules_of, started_event
+from shipmate.release.canary.run import Logbook, Run, rules_of, started_event, verdict_event
 from shipmate.release.canary.traffic import Measured, TrafficTally
-from shipmate.release.canary.verdict import Ruling, read_ruling
+from shipmate.release.canary.verdict import Ruling, read_ruling, ruling_of, sealed
 from shipmate.signing import open_signer, trusted_keys
 from shipmate.trial import CANARY, Judging, Variant, fraction
 
@@ -35,6 +38,7 @@ __all__ = [
     "Wanted",
     "budget_spent",
     "faq_only",
+    "kept",
     "measured",
     "opened_journal",
     "passed_gate",
@@ -127,6 +131,10 @@ async def start(
     with FolderLock(project.state / LOCK, "canary start"):
         logbook = await read_logbook(journal)
         live = read_live(project.state)
+        if logbook.open and not live.trial and clock.now() - logbook.open.started_at > GRACE_S:
+            # It was begun and never came to be live, or somebody took it back while nobody served.
+            await _recorded_end(journal, logbook.open, clock)
+            logbook = await read_logbook(journal)
         _check_beginning(logbook, live, tried, release=release, now=clock.now(), spent=spent)
         run = Run(
             run=clock.new_id(),
@@ -160,13 +168,15 @@ async def start(
     return run
 
 
-def stop(project: Project) -> str:
+async def stop(project: Project, journal: EventLog) -> str:
     """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""
+    logbook = await read_logbook(journal)
     trial = read_live(project.state).trial
-    if trial is None or trial.mode != "canary":
+    run = logbook.open
+    if run is None or (trial and trial.mode != "canary"):
         raise Missing("No canary runs here.", do="See `shipmate canary status`.")
-    set_trial(project.state, trial.run, None)
-    return trial.run
+    await _end(project, journal, run)
+    return run.run
 
 
 def rules_for(project: Project) -> tuple[Rules, float]:
@@ -289,6 +299,30 @@ def _check_beginning(
     if spent is not None and spent > MOST_SPENT:
         what = f"{100 * spent:.0f} % of the error budget is spent, and no trial begins above {100 * MOST_SPENT:.0f} %."
         raise UsageError(what, do="Make it reliable first: see `shipmate report`.")
+
+
+async def _end(project: Project, journal: EventLog, run: Run) -> None:
+    """End a run without a decision: in the journal first, which whoever watches it reads before anything else."""
+    clock = SystemClock()
+    decision = await _recorded_end(journal, run, clock)
+    kept(project.state, ruling_of(run, decision))
+    await asyncio.to_thread(set_trial, project.state, run.run, None)
+
+
+async def _recorded_end(journal: EventLog, run: Run, clock: Clock) -> Decision:
+    decision = stopped(clock.now())
+    await journal.record((verdict_event(run, decision, clock.new_id()),))
+    return decision
+
+
+def kept(state: Path, ruling: Ruling) -> bytes:
+    """Keep a verdict as a signed file; return its content."""
+    content = sealed(ruling, open_signer(state))
+    path = state / TRIALS / f"{ruling.run}.json"
+    with disk_faults(path):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(path, content)
+    return content
 
 
 def _fresh_salt(used: frozenset[str]) -> str:

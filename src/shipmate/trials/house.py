@@ -5,22 +5,19 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from shipmate.adapters import webhook
 from shipmate.config import Project
-from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import ShipmateError
 from shipmate.evals.judge import GroundingJudge, Judge, sentences_of
 from shipmate.live import Live, Trial, read_live
 from shipmate.messages import Trace
-from shipmate.ports import PastQuestions
+from shipmate.ports import EventLog, PastQuestions
 from shipmate.release.canary.keeper import Keeper, Opined
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.run import Run
-from shipmate.release.canary.verdict import Ruling, sealed
-from shipmate.signing import open_signer
-from shipmate.trials.canary import TRIALS, faq_only, set_trial, stop
+from shipmate.release.canary.verdict import Ruling
+from shipmate.trials.canary import faq_only, kept, set_trial, stop
 
 __all__ = ["HouseActs", "TrialDesk", "hallucinates"]
 
@@ -67,7 +64,7 @@ class HouseActs:
 
     async def publish(self, ruling: Ruling) -> str:
         """Keep the verdict, signed, and post it to whoever wants to know."""
-        content = await asyncio.to_thread(_kept, self._project.state, ruling)
+        content = await asyncio.to_thread(kept, self._project.state, ruling)
         if address := _alert_address(self._project):
             telling = asyncio.create_task(asyncio.to_thread(webhook.post, address, content))
             self._telling.add(telling)
@@ -78,8 +75,9 @@ class HouseActs:
 class TrialDesk:
     """What admins see of a trial, and do about it, while the house serves."""
 
-    def __init__(self, project: Project, keeper: Keeper) -> None:
+    def __init__(self, project: Project, keeper: Keeper, journal: EventLog) -> None:
         self._project = project
+        self._journal = journal
         self._keeper = keeper
 
     @property
@@ -93,7 +91,7 @@ class TrialDesk:
 
     async def stop(self) -> str:
         """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""
-        return await asyncio.to_thread(stop, self._project)
+        return await stop(self._project, self._journal)
 
     async def faq_only(self, *, on: bool) -> Live:
         """Let nothing but the FAQ answer, or everything again; return what is live then."""
@@ -111,15 +109,6 @@ async def hallucinates(trace: Trace, judge: Judge) -> bool:
         if opinion.holds in {"unsupported", "contradicted"}:
             return True
     return False
-
-
-def _kept(state: Path, ruling: Ruling) -> bytes:
-    content = sealed(ruling, open_signer(state))
-    path = state / TRIALS / f"{ruling.run}.json"
-    with disk_faults(path):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_whole(path, content)
-    return content
 
 
 def _alert_address(project: Project) -> str:

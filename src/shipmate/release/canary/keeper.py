@@ -26,7 +26,7 @@ from shipmate.release.canary.run import (
 from shipmate.release.canary.tally import Seen
 from shipmate.release.canary.verdict import Ruling, ruling_of
 
-__all__ = ["Acts", "Keeper", "Opined"]
+__all__ = ["GRACE_S", "Acts", "Keeper", "Opined", "stopped"]
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Keeper:
         assert self._read.fold is not None  # noqa: S101 - an open run has begun
         now = self._clock.now()
         if self._is_taken_back(run, live, now):
-            await self._end(run, _stopped(now), live)
+            await self._end(run, stopped(now), live)
             return
         if not self._read.trouble:
             await self._check_clock(run, now)
@@ -245,7 +245,8 @@ class Keeper:
         return True
 
 
-def _stopped(at: float) -> Decision:
+def stopped(at: float) -> Decision:
+    """Return the end of a run whose candidate somebody took back."""
     text = "Somebody has taken the candidate back."
     return Decision(
         at=at, verdict=Verdict.HOLD, ended=True, reasons=(Reason(rule="stopped", verdict=Verdict.HOLD, text=text),)
