@@ -11,7 +11,7 @@ from shipmate.evals.cases import Case, Check
 from shipmate.evals.checks import checks_of
 from shipmate.evals.judge import SAME, Judge
 from shipmate.evals.outcome import Outcome, Score
-from shipmate.evals.scorers import judged, measures, places, texts, tools
+from shipmate.evals.scorers import foreign, judged, measures, places, texts, tools
 from shipmate.messages import Record
 from shipmate.shape import did_you_mean
 
@@ -69,6 +69,11 @@ SCORERS: dict[str, Scorer] = {
     "said_claims": Scorer(judged.said_claims, needs_judge=True),
     "grounded": Scorer(judged.grounded, needs_judge=True),
     "reference": Scorer(judged.reference, threshold=SAME, needs_judge=True),
+    "rubric": Scorer(foreign.rubric, needs_judge=True),
+    "goal": Scorer(foreign.rubric, needs_judge=True),
+    "similar": Scorer(foreign.similar, threshold=SAME),
+    "context_recall": Scorer(foreign.context_recall, threshold=SAME, needs_judge=True),
+    "context_relevance": Scorer(foreign.context_relevance, threshold=SAME),
 }
 
 
