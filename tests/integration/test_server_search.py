@@ -40,6 +40,9 @@ class FolderCurator:
             return []
         return [Hit(passage=PASSAGE, score=1.234, legs={"lexical": 2.5, "dense": 0.75})][:limit]
 
+    async def answer(self, words: str) -> Shown:
+        return Shown(passages=(HERE,), answer=f"24 euros for {words}")
+
     async def effect(self, change: Change, caller: str) -> Effect:
         self.callers.append(caller)
         amended(read(self.folder), change)

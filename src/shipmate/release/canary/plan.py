@@ -13,7 +13,7 @@ from shipmate.statistics.clusters import Estimate
 from shipmate.statistics.intervals import NORMAL
 from shipmate.statistics.planning import information_needed, least_effect, overdispersion
 
-__all__ = ["HarmOdds", "Odds", "Plan", "Traffic", "plan"]
+__all__ = ["HarmOdds", "Odds", "Plan", "Traffic", "plan", "planned_information"]
 
 # Runs that odds are counted over: of the test that promotes, and of the watch for harm.
 RUNS = 4_000
@@ -74,7 +74,7 @@ class Plan(Record, frozen=True, kw_only=True):
     harm: tuple[HarmOdds, ...]
 
 
-def _planned(traffic: Traffic, rules: Rules) -> float:
+def planned_information(traffic: Traffic, rules: Rules) -> float:
     """Return the information to plan for: what the smallest effect needs, or what comes in by the end, if that is less."""
     return min(needed_information(rules.primary), _informations(traffic, rules)[-1])
 
@@ -84,7 +84,7 @@ def plan(traffic: Traffic, rules: Rules, *, seed: int = 0) -> Plan:
     informations = _informations(traffic, rules)
     alpha = rules.primary.alpha
     wanted = information_needed(rules.primary.min_effect, alpha=alpha)
-    planned = _planned(traffic, rules)
+    planned = planned_information(traffic, rules)
     rng = np.random.default_rng(seed)
     return Plan(
         information=planned,
