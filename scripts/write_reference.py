@@ -180,15 +180,18 @@ def _keys(schema: Schema) -> str:
     return _table(("key", "takes", "default", "meaning"), _rows(schema, schema.get("$defs", {}), ""))
 
 
-def _rows(schema: Schema, definitions: Schema, prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row for each key, those of inner mappings below their own."""
+def _rows(
+    schema: Schema, definitions: Schema, prefix: str, outer: tuple[Schema, ...] = ()
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each key, those of inner mappings below their own, but for one that holds itself."""
     for key, value in schema["properties"].items():
         inner = _inner(value, definitions)
         default = "*required*" if key in schema["required"] else f"`{json.dumps(value['default'], ensure_ascii=False)}`"
         meaning = value.get("description") or inner.get("description", "")
         yield f"`{prefix}{key}`", UNLINKED.sub("mapping", _type(value)), "" if value.get("$ref") else default, meaning
-        if "properties" in inner:
-            yield from _rows(inner, definitions, f"{prefix}{key}{'[]' if value.get('type') == 'array' else ''}.")
+        if "properties" in inner and inner not in (schema, *outer):
+            below = f"{prefix}{key}{'[]' if value.get('type') == 'array' else ''}."
+            yield from _rows(inner, definitions, below, (schema, *outer))
 
 
 def _inner(value: Schema, definitions: Schema) -> Schema:
