@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import shipmate
+import shipmate as package
 from shipmate import bootstrap
 from shipmate.adapters.folder import FolderLock
 from shipmate.config import Project
@@ -19,10 +19,11 @@ from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.release.shelf import LOCK, SHELF_LOCK, home_of, shelved
 from shipmate.shipping.build import build
 from shipmate.shipping.shelved import delete, examine, inspect, releases
-from shipmate.shipping.sides import diff, drift
+from shipmate.shipping.sides import diff, drift, widened
 from shipmate.shipping.switch import NOTE, promote, rollback, settle
 from shipmate.signing import KEY, TRUSTED, open_signer
 from tests.integration.releases import ROSES, answered, ask, built, events, made, reread
+from tests.journeys.process import shipmate
 
 WHEN = "When are roses pruned?"
 GATE = "Which colour has the gate?"
@@ -246,7 +247,8 @@ def test_a_release_that_is_needed_is_not_deleted(two: tuple[Project, str, str]) 
 
 
 GROUPS = "version: 1\ngroups:\n  ada: [staff]\n"
-WAGES = "---\naudience: [staff]\n---\n# Wages\n\nThe head gardener earns 4,200 euros a month.\n"
+STAFF_ONLY = "---\naudience: [staff]\n---\n"
+WAGES = f"{STAFF_ONLY}# Wages\n\nThe head gardener earns 4,200 euros a month.\n"
 
 
 def test_who_left_a_group_is_not_let_back_in_by_an_earlier_release(tmp_path: Path) -> None:
@@ -333,7 +335,7 @@ def test_a_kill_at_any_change_leaves_exactly_one_live_release(two: tuple[Project
     before, after = first, second
     if action == "rollback":
         promote(project, first)
-    home = Path(shipmate.__file__).parent.parent
+    home = Path(package.__file__).parent.parent
     run = subprocess.run(
         [sys.executable, "-m", "tests.integration.crash_points", project.folder, before, after, action],
         env=os.environ | {"PYTHONPATH": f"{home}{os.pathsep}{Path.cwd()}"},
@@ -407,3 +409,37 @@ def test_a_backup_whose_live_release_is_missing_is_refused(two: tuple[Project, s
     bootstrap.backup(project.folder, tmp_path / "monday.tar.gz")
     with pytest.raises(Damaged, match=f"the release {first} answers, and does not hold it"):
         bootstrap.restore(project.folder, tmp_path / "monday.tar.gz")
+
+
+def test_a_document_that_fewer_may_see_by_now_is_named_when_an_earlier_release_answers(tmp_path: Path) -> None:
+    project = made(tmp_path / "helper", roses=ROSES, wages=WAGES.removeprefix(STAFF_ONLY))
+    first = built(project)
+    (project.folder / "knowledge" / "wages.md").write_text(WAGES)
+    assert widened(reread(project.folder), first) == ["wages.md"]
+    ended = shipmate("promote", first[:6], project.folder)
+    assert ended.code == 0
+    assert f"{first} answers now instead of the folder as it is." in ended.out
+    assert "shows wages.md to people who may not see it" in ended.err
+    assert "shipmate block wages.md" in ended.err
+    second = built(reread(project.folder))
+    assert "wages.md" not in shipmate("promote", second, project.folder).err
+
+
+def test_the_commands_tell_what_is_wrong_by_their_exit_codes(project: Project, tmp_path: Path) -> None:
+    """A pipeline reads exit codes: 3 for the folder, 5 for what is not there, 6 for what was changed, 2 for a stranger's."""
+    bundle = tmp_path / "helper.release"
+    assert shipmate("build", project.folder, "-o", bundle).code == 0
+    listed = json.loads(shipmate("releases", project.folder, "--json").out)
+    assert [one["release"] for one in listed] == shelved(project.state)
+    assert shipmate("verify", bundle, project.folder).code == 0
+    other = elsewhere(project, tmp_path / "other")
+    assert shipmate("verify", bundle, other.folder).code == 6
+    key = shipmate("key", project.folder).out.strip()
+    assert shipmate("verify", bundle, other.folder, "--key", key).code == 0
+    assert shipmate("promote", bundle, other.folder).code == 2
+    assert shipmate("promote", "0123456789ab", other.folder).code == 5
+    bundle.write_bytes(bundle.read_bytes().replace(b"green", b"grEEn"))
+    changed = shipmate("verify", bundle, project.folder)
+    assert (changed.code, changed.out) == (6, "files/faq.yml was changed\n")
+    (project.folder / "charter.yml").unlink()
+    assert shipmate("build", project.folder).code == 3

@@ -8,9 +8,12 @@ import click
 from shipmate import bootstrap
 from shipmate.cli.options import command, folder, index_first, json_option
 from shipmate.cli.screen import complain, say, say_json
-from shipmate.errors import Damaged, ProjectError
+from shipmate.errors import Damaged, ProjectError, UsageError
 
 __all__ = ["build", "diff", "inspect", "key", "promote", "releases", "rollback", "verify"]
+
+# So many documents are named that more people may see.
+NAMED = 3
 
 release = click.argument("release", help="A release's id or the beginning of it, or a file that holds one.")
 by = click.option("--by", metavar="NAME", help="Who does it, for the journal; by default who is logged in.")
@@ -147,6 +150,7 @@ def promote(release: str, folder: Path, *, by: str | None, reason: str, as_json:
         say_json(switched)
     elif switched.is_news:
         say((switched.live.release, "bold"), " answers now", _instead(switched.before.release), ".")
+        _warn_of_wider(folder, switched.live.release)
     else:
         say(f"{switched.live.release} answers already.")
 
@@ -172,6 +176,7 @@ def rollback(folder: Path, *, by: str | None, reason: str, as_json: bool) -> Non
         say((live, "bold"), f" answers everybody: the trial {trial.run} of {trial.release} has ended.")
     else:
         say((live, "bold"), " answers again", _instead(switched.before.release), ".")
+        _warn_of_wider(folder, switched.live.release)
 
 
 @command("shipmate key my-assistant")
@@ -183,6 +188,19 @@ def key(folder: Path) -> None:
     in .shipmate/signing.key; a build runner gets what that file holds as SHIPMATE_SIGNING_KEY.
     """
     print(bootstrap.public_key(bootstrap.load(folder)))  # noqa: T201 - for pipes
+
+
+def _warn_of_wider(folder: Path, release: str) -> None:
+    """Say which documents the release shows to people who may not see them in the folder as it is."""
+    from shipmate.shipping.sides import widened
+
+    wider = widened(bootstrap.load(folder), release) if release else []
+    if wider:
+        named = ", ".join(wider[:NAMED]) + (", ..." if len(wider) > NAMED else "")
+        what = f"This release shows {named} to people who may not see it in the folder as it is."
+        complain(
+            UsageError(what, do=f"If they must not, block it for all releases: `shipmate block {wider[0]} {folder}`.")
+        )
 
 
 def _instead(release: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from shipmate.messages import Passage, Record
 from shipmate.yaml_source import parse
 
-__all__ = ["ChangedDocument", "ChangedText", "Difference", "Setting", "Side", "difference", "differing"]
+__all__ = ["ChangedDocument", "ChangedText", "Difference", "Setting", "Side", "difference", "differing", "wider"]
 
 # Of an entry in a list, what tells it from others.
 IDENTIFYING = ("id", "topic", "question", "questions", "passage", "subject", "path", "url", "name", "adapter")
@@ -107,6 +107,22 @@ def difference(before: Side, after: Side) -> Difference:
         documents=tuple(_documents(before, after, apart)),
         same_documents=len(before.documents.keys() & after.documents.keys() - apart),
     )
+
+
+def wider(before: Side, after: Side) -> list[str]:
+    """Return the documents that somebody may see before who may see nothing of them after."""
+    both = _differing(before, after) & before.documents.keys() & after.documents.keys()
+    old, new = before.passages(both), after.passages(both)
+    return [name for name in sorted(both) if _is_wider(old[name], new[name])]
+
+
+def _is_wider(old: Sequence[Passage], new: Sequence[Passage]) -> bool:
+    if not all(passage.audience for passage in new):
+        return False
+    seers = {group for passage in old for group in passage.audience}
+    return not all(passage.audience for passage in old) or not seers <= {
+        group for passage in new for group in passage.audience
+    }
 
 
 def _differing(before: Side, after: Side) -> set[str]:

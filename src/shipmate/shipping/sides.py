@@ -12,13 +12,13 @@ from shipmate.live import read_live
 from shipmate.messages import Passage, Record
 from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import FILES
-from shipmate.release.difference import Difference, Side, difference, differing
+from shipmate.release.difference import Difference, Side, difference, differing, wider
 from shipmate.release.shelf import found, home_of
 from shipmate.shipping.build import written_files
 from shipmate.shipping.shelved import is_file
 from shipmate.versions import opened
 
-__all__ = ["DEV", "Drift", "diff", "drift"]
+__all__ = ["DEV", "Drift", "diff", "drift", "widened"]
 
 # The folder as it is.
 DEV = "dev"
@@ -46,6 +46,12 @@ def drift(project: Project) -> Drift | None:
     with _side(project, release) as one, _side(project, DEV) as other:
         files, documents = differing(one, other)
     return Drift(release=release, files=tuple(files), documents=tuple(documents))
+
+
+def widened(project: Project, release: str) -> list[str]:
+    """Return the documents that a release shows to more people than the folder does as it is."""
+    with _side(project, release) as one, _side(project, DEV) as other:
+        return wider(one, other)
 
 
 @contextmanager
