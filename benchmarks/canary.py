@@ -30,7 +30,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.gate_runs import gate_run
-from benchmarks.simulated_trials import DAY_S, HOUR_S, Effect, Trial, World
+from benchmarks.simulated_trials import DAY_S, HOUR_S, Effect, ResolutionTrial, Trial, World
 from shipmate.evals.gate import Verdict as GateVerdict
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import settle
@@ -151,12 +151,12 @@ def _type_i(world: World, share: float, runs: int, seed: int) -> Share:
     tick_s = DAY_S / LOOKS
     rules = Rules(steps=(Step(share=share),), max_days=1.0, look_s=tick_s)
     return _share(
-        _is_shown_once(Trial(world, rules, rng, ticks=LOOKS, tick_s=tick_s), rules)
+        _is_shown_once(ResolutionTrial(world, rules, rng, ticks=LOOKS, tick_s=tick_s), rules)
         for rng in _streams(seed, 1, world.turns_per_day, world.turns_per_user, round(100 * share), runs=runs)
     )
 
 
-def _is_shown_once(trial: Trial, rules: Rules) -> bool:
+def _is_shown_once(trial: ResolutionTrial, rules: Rules) -> bool:
     """Take every look that may be taken, as `settle` does, and return whether one shows a gain."""
     seen = [counts for tick in range(1, LOOKS + 1) if not too_few(counts := trial.at(tick), rules)]
     if not any(_may_be_shown(counts, rules) for counts in seen):

@@ -18,7 +18,7 @@ from shipmate.release.canary.counts import Arm, Counts, HarmCount, Labels, Split
 from shipmate.release.canary.rules import Rules
 from shipmate.statistics.clusters import Pair, Sums
 
-__all__ = ["DAY_S", "HOUR_S", "Effect", "Trial", "World", "planned_shares"]
+__all__ = ["DAY_S", "HOUR_S", "Effect", "ResolutionTrial", "Trial", "World", "planned_shares"]
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -82,6 +82,38 @@ class _Arm(NamedTuple):
     turns: list[int]
     # By kind and tick: events in that tick, and the squares of what each of their users had.
     harms: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+class ResolutionTrial:
+    """One drawn run of which only first-turn resolution is known."""
+
+    def __init__(self, world: World, rules: Rules, rng: np.random.Generator, *, ticks: int, tick_s: float) -> None:
+        self._tick_s = tick_s
+        self._size = world.turns_per_user
+        shares = planned_shares(rules, ticks, tick_s)
+        self._shares = shares.tolist()
+        users = rng.poisson(world.turns_per_day / self._size * tick_s / DAY_S, ticks)
+        ours = rng.binomial(users, shares)
+        self._sums = [
+            _sums(rng.multinomial(count, outcomes), np.arange(self._size + 1.0), self._size, weights)
+            for count, outcomes, weights in (
+                (ours, _outcomes(self._size, world.candidate.ftr, world.icc), 1 - shares),
+                (users - ours, _outcomes(self._size, world.control.ftr, world.icc), shares),
+            )
+        ]
+
+    def at(self, tick: int) -> Counts:
+        """Return what is known at the end of a tick, counted from 1."""
+        ours, theirs = (sums[tick - 1] for sums in self._sums)
+        return Counts(
+            started_at=0.0,
+            at=tick * self._tick_s,
+            share=self._shares[tick - 1],
+            share_since=0.0,
+            candidate=Arm(issues=ours.users * self._size),
+            control=Arm(issues=theirs.users * self._size),
+            ftr=Pair(ours, theirs),
+        )
 
 
 class Trial:

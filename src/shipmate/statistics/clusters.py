@@ -78,7 +78,8 @@ def difference(pair: Pair) -> Estimate:
     if variance == inf:
         return Estimate(gain, variance)
     crossed = pair.crossed
-    shared = (
+    few = sqrt(_few(pair.candidate) * _few(pair.control))
+    shared = few * (
         crossed.yy - control.value * crossed.yn - candidate.value * crossed.ny
         + candidate.value * control.value * crossed.nn
     ) / (pair.candidate.n * pair.control.n)  # fmt: skip
@@ -123,4 +124,9 @@ def effective(sums: Sums) -> float:
 
 def _variance(sums: Sums, share: float) -> float:
     residual = sums.yy - 2 * share * sums.ny + share * share * sums.nn
-    return max(0.0, residual) * sums.users / (sums.users - 1) / sums.n**2
+    return max(0.0, residual) * _few(sums) / sums.n**2
+
+
+def _few(sums: Sums) -> float:
+    """Return by how much a variance over few users is too small."""
+    return sums.users / (sums.users - 1)
