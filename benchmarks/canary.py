@@ -70,8 +70,8 @@ class Sizes(NamedTuple):
     gate: int
 
 
-FULL = Sizes(type_i=6_000, harm=1_000, runs=600, broken=4_000, judge=1_000, gate=500)
-QUICK = Sizes(type_i=1_500, harm=80, runs=60, broken=1_000, judge=100, gate=60)
+FULL = Sizes(type_i=8_000, harm=1_000, runs=600, broken=6_000, judge=1_000, gate=500)
+QUICK = Sizes(type_i=2_400, harm=120, runs=60, broken=1_500, judge=100, gate=80)
 
 
 class Share(NamedTuple):

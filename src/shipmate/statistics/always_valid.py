@@ -4,7 +4,8 @@ Evidence is an e-value: on average at most 1 where there is nothing, so that it 
 alpha at most, however often it is looked at.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 from math import exp, log, sqrt
 
 from shipmate.statistics.clusters import Estimate
@@ -14,14 +15,17 @@ __all__ = ["HARMFUL", "MISMATCHED", "confidence_sequence", "share_evidence"]
 
 # The ratios of the candidate's rate to the control's that are looked for, and how far each is believed beforehand: what
 # does much harm is to be found at once, and what does little leaves more time.
-HARMFUL = {1.4: 0.05, 2.0: 0.10, 3.0: 0.15, 5.0: 0.35, 8.0: 0.35}
+HARMFUL = ((1.4, 0.05), (2.0, 0.10), (3.0, 0.15), (5.0, 0.35), (8.0, 0.35))
 SIZES = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 # Of a share that is not the one that was set; in either direction.
-MISMATCHED = {exp(sign * size): 1 / (2 * len(SIZES)) for size in SIZES for sign in (-1, 1)}
+MISMATCHED = tuple((exp(sign * size), 1 / (2 * len(SIZES))) for size in SIZES for sign in (-1, 1))
+
+# A ratio, and its weight.
+Ratios = tuple[tuple[float, float], ...]
 
 
 def share_evidence(
-    splits: Iterable[tuple[float, int, int]], ratios: Mapping[float, float] = HARMFUL, *, overcount: float = 1.0
+    splits: Iterable[tuple[float, int, int]], ratios: Ratios = HARMFUL, *, overcount: float = 1.0
 ) -> float:
     """Return the evidence that the candidate has more of these events than its share of the traffic explains.
 
@@ -31,18 +35,21 @@ def share_evidence(
     of any difference.
     Where events come in clusters, such as several of one user, `overcount` is how many count as one.
     """
-    parts = [(share, candidate, control) for share, candidate, control in splits if candidate or control]
-    logs = [
-        log(weight) + sum(_log_ratio(part, ratio) for part in parts) / overcount for ratio, weight in ratios.items()
-    ]
+    logs = [0.0] * len(ratios)
+    for share, candidate, control in splits:
+        events = candidate + control
+        for place, (of_candidate, of_all) in enumerate(_log_factors(share, ratios)):
+            logs[place] += candidate * of_candidate - events * of_all
+    logs = [log(weight) + value / overcount for (_, weight), value in zip(ratios, logs, strict=True)]
     top = max(logs)
     # No float holds more.
     return exp(min(700.0, top + log(sum(exp(value - top) for value in logs))))
 
 
-def _log_ratio(split: tuple[float, int, int], ratio: float) -> float:
-    share, candidate, control = split
-    return candidate * log(ratio) - (candidate + control) * log(ratio * share + 1 - share)
+@lru_cache(maxsize=1024)
+def _log_factors(share: float, ratios: Ratios) -> tuple[tuple[float, float], ...]:
+    """Return, for each ratio, the logarithms by which an event of the candidate, and any event, changes the evidence."""
+    return tuple((log(ratio), log(ratio * share + 1 - share)) for ratio, _ in ratios)
 
 
 def confidence_sequence(found: Estimate, *, alpha: float, planned: float) -> Interval:
