@@ -6,7 +6,7 @@ end. The bounds follow from the information at each look, so looks may come at a
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import erfc, inf, pi, sqrt
+from math import erfc, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -42,10 +42,10 @@ def next_bound(informations: Sequence[float], bounds: Sequence[float], level: fl
     """Return the bound on the z scale of the last look, at which so much of the level may be spent.
 
     `informations` names all looks up to the last one, each `GROWTH` times the one before at least; `bounds` those of
-    the looks before, none of which was reached. Infinite when nothing may be spent.
+    the looks before, none of which was reached. Where nothing may be spent, it lies out of reach, at 8.
     """
     if level <= NOTHING:
-        return inf
+        return REACH
     cut = tuple((look, bound) for look, bound in zip(informations, bounds, strict=False) if bound < REACH)
     density = _density(cut)
     wanted = -NORMAL.inv_cdf(level)
@@ -57,7 +57,7 @@ def next_bound(informations: Sequence[float], bounds: Sequence[float], level: fl
             break
         one, other, miss = other, other - next_miss * (other - one) / (next_miss - miss), next_miss
         next_miss = _miss(density, informations[-1], other, wanted)
-    return other
+    return min(REACH, other)
 
 
 class _Density(NamedTuple):
