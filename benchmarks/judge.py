@@ -21,14 +21,13 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.question_sets import QuestionSet, read_set
-from shipmate.evals.calibration import Calibration, Label, flags, measured
+from shipmate.evals.calibration import Calibration, Label, Told, flags, measured
 from shipmate.evals.judge import OFFLINE, SAME, GroundingJudge, Holds, sentences_of
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.scorers.judged import reference
 
 __all__ = ["main"]
 
-Told = Sequence[tuple[bool, bool]]
 # How far away the other question stands in its set: a neighbour may belong to the same conversation.
 AWAY = 37
 
@@ -57,9 +56,9 @@ async def groundedness(rows: Sequence[Row]) -> dict[str, Calibration]:
     judge = GroundingJudge()
     told = [(row.dataset, bool(row.label), bool(await flags(judge, row))) for row in rows]
     sets = sorted({dataset for dataset, _, _ in told})
-    found = {"all": measured(OFFLINE, [(bad, flag) for _, bad, flag in told])}
+    found = {"all": measured(OFFLINE, [Told(bad, flag) for _, bad, flag in told])}
     for name in sets:
-        found[name] = measured(OFFLINE, [(bad, flag) for dataset, bad, flag in told if dataset == name])
+        found[name] = measured(OFFLINE, [Told(bad, flag) for dataset, bad, flag in told if dataset == name])
     return found
 
 
@@ -70,7 +69,7 @@ async def claims(sets: Sequence[QuestionSet]) -> Calibration:
     for pair in (pair for one in sets for pair in _answered(one)):
         for sentence in sentences_of(pair.answer):
             opinion = await judge.bears_out(sentence, pair.passages, "")
-            told.append((pair.is_foreign, opinion.holds is not Holds.SUPPORTED))
+            told.append(Told(pair.is_foreign, opinion.holds is not Holds.SUPPORTED))
     return measured(OFFLINE, told)
 
 
@@ -80,7 +79,7 @@ async def references(sets: Sequence[QuestionSet]) -> Calibration:
     told = []
     for pair in (pair for one in sets for pair in _answered(one)):
         value, _ = await reference(Outcome(said=("\n\n".join(pair.passages),)), pair.answer, judge)
-        told.append((pair.is_foreign, (value or 0.0) < SAME))
+        told.append(Told(pair.is_foreign, (value or 0.0) < SAME))
     return measured(OFFLINE, told)
 
 

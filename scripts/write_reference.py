@@ -23,7 +23,7 @@ from shipmate.adapters.sqlite.store import SqliteSettings
 from shipmate.charter import RULES, WARNINGS
 from shipmate.cli.app import COMMANDS, EXIT_CODES, app
 from shipmate.evals import suite
-from shipmate.evals.scoring import SCORERS
+from shipmate.evals.scoring import ANY, SCORERS
 from shipmate.server.lobby import Lobby
 from shipmate.server.metrics import METRICS
 from shipmate.server.openapi import describe
@@ -131,11 +131,17 @@ def evals() -> str:
         name = case["properties"].pop("kind")["enum"][0]
         text += f"\n## kind: {name}\n\n{case['description']}\n\n{_keys(case)}"
     rows = (
-        (f"`{name}`", _first_line(getattr(scorer.run, "func", scorer.run)), "yes" if scorer.needs_judge else "")
+        (
+            f"`{name}`",
+            _first_line(getattr(scorer.run, "func", scorer.run)),
+            f"{scorer.threshold:g}" if scorer.threshold > ANY else "more than 0",
+            "yes" if scorer.needs_judge else "",
+        )
         for name, scorer in SCORERS.items()
     )
-    text += "\n## Scorers\n\nWhat a check of `checks:` may name. `set` scores the checks in it as one.\n\n"
-    return text + _table(("scorer", "does", "asks a judge"), rows)
+    text += "\n## Scorers\n\nWhat a check of `checks:` may name. `set` scores the checks in it as one.\n"
+    text += "A name that begins with `i` does not look at the case of letters.\n\n"
+    return text + _table(("scorer", "does", "passes from", "asks a judge"), rows)
 
 
 def doors() -> str:

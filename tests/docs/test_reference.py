@@ -13,6 +13,8 @@ from shipmate import bootstrap, config, errors
 from shipmate.charter import RULES
 from shipmate.cli.app import COMMANDS, EXIT_CODES
 from shipmate.errors import ProjectError
+from shipmate.evals.cases import KINDS
+from shipmate.evals.scoring import SCORERS
 from shipmate.server.app import SOCKET_PATH, create_app
 from shipmate.server.metrics import METRICS
 from shipmate.server.routes import create_routes
@@ -70,6 +72,15 @@ def keys(schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> li
         inner = f"{prefix}{key}{'[]' if value.get('type') == 'array' else ''}."
         found += [below for name in references for below in keys(definitions[name], definitions, inner)]
     return found
+
+
+def test_every_kind_of_case_with_its_keys_and_every_scorer_is_there(made: dict[str, str]) -> None:
+    for name, kind in KINDS.items():
+        section = made["evals.md"].split(f"\n## kind: {name}\n")[1].split("\n## ")[0]
+        documented = set(re.findall(r"^\| `([^`.\[]+)`", section, re.MULTILINE))
+        assert documented == set(kind.__struct_encode_fields__)
+    scorers = made["evals.md"].split("\n## Scorers\n")[1]
+    assert set(re.findall(r"^\| `(\w+)`", scorers, re.MULTILINE)) == set(SCORERS)
 
 
 def test_every_adapter_that_can_be_chosen_is_there(generator: ModuleType, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from shipmate.evals.cache import Cache
 from shipmate.evals.calibration import (
     Calibration,
     Label,
+    Told,
     calibrate,
     calibrated,
     may_gate,
@@ -104,7 +105,8 @@ async def test_a_judge_that_mostly_says_nothing_is_not_calibrated() -> None:
 
 
 def known(good: int, flagged: int, *, judge: str = "judge/model@1:m") -> Calibration:
-    return measured(judge, [(True, True)] * 100 + [(False, n < flagged) for n in range(good)])
+    bad = [Told(is_bad=True, is_flagged=True)] * 100
+    return measured(judge, bad + [Told(is_bad=False, is_flagged=n < flagged) for n in range(good)])
 
 
 def test_only_a_judge_that_was_held_against_enough_labels_may_decide() -> None:
@@ -118,11 +120,21 @@ def test_only_a_judge_that_was_held_against_enough_labels_may_decide() -> None:
 
 
 def test_rates_are_those_of_the_table() -> None:
-    told = [(True, True)] * 8 + [(True, False)] * 2 + [(False, True)] * 1 + [(False, False)] * 9
-    found = measured("x", told)
+    counts = {(True, True): 8, (True, False): 2, (False, True): 1, (False, False): 9}
+    found = measured("x", [Told(*told) for told, count in counts.items() for _ in range(count)])
     assert (found.sensitivity.estimate, found.specificity.estimate) == (0.8, 0.9)
     assert found.precision.estimate == pytest.approx(8 / 9)
     assert found.kappa == pytest.approx(0.7)
+
+
+def test_what_was_drawn_seldom_counts_for_as_many_as_were_left_out_and_is_less_sure() -> None:
+    whole = [Told(is_bad=False, is_flagged=n % 10 == 0) for n in range(1000)]
+    drawn = [told for told in whole if told.is_flagged] + [
+        told._replace(weight=10.0) for told in whole if not told.is_flagged
+    ][:90]
+    full, part = measured("x", whole).specificity, measured("x", drawn).specificity
+    assert full.estimate == pytest.approx(part.estimate)
+    assert part.low < full.low < full.estimate
 
 
 def test_labels_name_the_line_that_does_not_read(tmp_path: Path) -> None:

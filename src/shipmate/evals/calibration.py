@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ __all__ = [
     "FEWEST_LABELS",
     "Calibration",
     "Label",
+    "Told",
     "calibrate",
     "calibrated",
     "may_gate",
@@ -43,6 +44,16 @@ class Label(Record, frozen=True, kw_only=True):
     response: str
     # 1: it says something that the context does not.
     label: Annotated[int, Meta(ge=0, le=1)]
+    # How likely it was drawn to be labelled; lower where more of its kind were left out.
+    sampled_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+
+
+class Told(NamedTuple):
+    """What a person and a judge say of one answer, and of how many like it that tells."""
+
+    is_bad: bool
+    is_flagged: bool
+    weight: float = 1.0
 
 
 class Calibration(Record, frozen=True, kw_only=True):
@@ -67,11 +78,11 @@ async def calibrate(judge: Judge, labels: Sequence[Label]) -> Calibration:
 
     Raises `UsageError` where it says nothing of more than 2 % of them, and what its model raises.
     """
-    outcomes = [(bool(label.label), await flags(judge, label)) for label in labels]
-    told = [(bad, flag) for bad, flag in outcomes if flag is not None]
-    unjudged = len(outcomes) - len(told)
-    if unjudged > MOST_UNJUDGED * len(outcomes):
-        raise UsageError(f"The judge said nothing of {unjudged} of {len(outcomes)} answers.", do="Take another model.")
+    flagged = [(label, await flags(judge, label)) for label in labels]
+    told = [Told(bool(label.label), flag, 1 / label.sampled_p) for label, flag in flagged if flag is not None]
+    unjudged = len(flagged) - len(told)
+    if unjudged > MOST_UNJUDGED * len(flagged):
+        raise UsageError(f"The judge said nothing of {unjudged} of {len(flagged)} answers.", do="Take another model.")
     return measured(judge.version, told, unjudged=unjudged)
 
 
@@ -84,18 +95,19 @@ async def flags(judge: Judge, label: Label) -> bool | None:
     return None if Holds.UNKNOWN in held else False
 
 
-def measured(judge: str, told: Sequence[tuple[bool, bool]], *, unjudged: int = 0) -> Calibration:
-    """Return the rates of pairs of (a person calls it bad, the judge flags it)."""
-    both = sum(bad and flag for bad, flag in told)
-    bad, flagged = sum(bad for bad, _ in told), sum(flag for _, flag in told)
-    neither = len(told) - bad - flagged + both
+def measured(judge: str, told: Sequence[Told], *, unjudged: int = 0) -> Calibration:
+    """Return the rates, each answer weighed by how many like it there are."""
+    bad = [one for one in told if one.is_bad]
+    flagged = [one for one in told if one.is_flagged]
     return Calibration(
         judge=judge,
         labels=len(told),
-        sensitivity=wilson(both, bad),
-        specificity=wilson(neither, len(told) - bad),
-        precision=wilson(both, flagged),
-        kappa=round(_kappa(both, neither, bad, flagged, len(told)), 4),
+        sensitivity=_share(bad, [one.is_flagged for one in bad]),
+        specificity=_share(
+            [one for one in told if not one.is_bad], [not one.is_flagged for one in told if not one.is_bad]
+        ),
+        precision=_share(flagged, [one.is_bad for one in flagged]),
+        kappa=round(_kappa(told), 4),
         unjudged=unjudged,
     )
 
@@ -154,8 +166,23 @@ def calibrated(folder: Path) -> Calibration | None:
         raise Damaged(f"{file} does not read back: {error}.", do="Run `shipmate eval judge` again.") from error
 
 
-def _kappa(both: int, neither: int, bad: int, flagged: int, total: int) -> float:
+def _share(told: Sequence[Told], hits: Sequence[bool]) -> Interval:
+    """Return the weighted share of hits, with Wilson's interval for as many answers as the weights are worth."""
+    weights = [one.weight for one in told]
+    total = sum(weights)
+    if not total:
+        return wilson(0, 0)
+    worth = total**2 / sum(weight**2 for weight in weights)
+    share = sum(weight for weight, hit in zip(weights, hits, strict=True) if hit) / total
+    return wilson(share * worth, worth)
+
+
+def _kappa(told: Sequence[Told]) -> float:
+    total = sum(one.weight for one in told)
     if not total:
         return 0.0
-    chance = (bad * flagged + (total - bad) * (total - flagged)) / total**2
-    return ((both + neither) / total - chance) / (1 - chance) if chance < 1 else 1.0
+    bad = sum(one.weight for one in told if one.is_bad) / total
+    flagged = sum(one.weight for one in told if one.is_flagged) / total
+    agreed = sum(one.weight for one in told if one.is_bad is one.is_flagged) / total
+    chance = bad * flagged + (1 - bad) * (1 - flagged)
+    return (agreed - chance) / (1 - chance) if chance < 1 else 1.0

@@ -20,6 +20,7 @@ from shipmate.evals.cases import (
     Said,
 )
 from shipmate.evals.judge import OFFLINE, Judge
+from shipmate.evals.limit import Limit
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.results import CaseResult, Run, Status, Try
 from shipmate.evals.scoring import SCORER_VERSION, score_case, uses_judge
@@ -170,7 +171,7 @@ class Runner:
             raise errors.exceptions[0] from None
         return tries
 
-    async def _try(self, suite: Suite, case: Case, epoch: int, settings: Settings, limit: "Limit") -> Try:
+    async def _try(self, suite: Suite, case: Case, epoch: int, settings: Settings, limit: Limit) -> Try:
         """Run one epoch of a case; what is not the assistant's fault is tried again before it counts as an error."""
         error = ""
         for attempt in range(TRIES):
@@ -260,33 +261,6 @@ class Runner:
             usage=msgspec.structs.replace(each[-1].usage, cost_usd=sum(outcome.usage.cost_usd for outcome in each)),
             fault=next((outcome.fault for outcome in each if outcome.fault), ""),
         )
-
-
-class Limit:
-    """How many run at a time: half as many after a failure of a model, and slowly more while all goes well."""
-
-    def __init__(self, most: int) -> None:
-        self._most = self._now = most
-        self._running = 0
-        self._well = 0
-        self._freed = asyncio.Condition()
-
-    async def __aenter__(self) -> None:
-        async with self._freed:
-            await self._freed.wait_for(lambda: self._running < self._now)
-            self._running += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        async with self._freed:
-            self._running -= 1
-            self._well += 1
-            if self._well >= 4 * self._now and self._now < self._most:
-                self._now, self._well = self._now + 1, 0
-            self._freed.notify_all()
-
-    def fewer(self) -> None:
-        """Run half as many from now on."""
-        self._now, self._well = max(1, self._now // 2), 0
 
 
 def _scripted(messages: Sequence[str]) -> NextMessage:

@@ -15,12 +15,14 @@ from shipmate.evals.scorers import foreign, judged, measures, places, texts, too
 from shipmate.messages import Record
 from shipmate.shape import did_you_mean
 
-__all__ = ["GROUP", "SCORERS", "SCORER_VERSION", "Scored", "Scorer", "score_case", "scorer_named", "uses_judge"]
+__all__ = ["ANY", "GROUP", "SCORERS", "SCORER_VERSION", "Scored", "Scorer", "score_case", "scorer_named", "uses_judge"]
 
 # Entry points under this name are scorers of your own: called with the outcome and the check's value.
 GROUP = "shipmate.scorers"
 # It goes up when a scorer comes to another score: then old scores are not compared with new ones.
 SCORER_VERSION = 1
+# Of several, one is enough.
+ANY = 1e-9
 
 # A score from 0 to 1, or nothing where it cannot be told; with it a reason.
 Result = float | bool | None | tuple[float | None, str]
@@ -39,8 +41,8 @@ SCORERS: dict[str, Scorer] = {
     "equals": Scorer(texts.equal),
     "contains": Scorer(partial(texts.contained, folded=False)),
     "icontains": Scorer(partial(texts.contained, folded=True)),
-    "contains_any": Scorer(partial(texts.contained, folded=False), threshold=1e-9),
-    "icontains_any": Scorer(partial(texts.contained, folded=True), threshold=1e-9),
+    "contains_any": Scorer(partial(texts.contained, folded=False), threshold=ANY),
+    "icontains_any": Scorer(partial(texts.contained, folded=True), threshold=ANY),
     "regex": Scorer(texts.matches),
     "json_schema": Scorer(texts.fits_schema),
     "language": Scorer(texts.written_in),
@@ -56,7 +58,7 @@ SCORERS: dict[str, Scorer] = {
     "out_of_scope": Scorer(measures.is_out_of_scope),
     "state": Scorer(measures.holds_in_the_end),
     "says": Scorer(measures.says),
-    "says_any": Scorer(measures.says, threshold=1e-9),
+    "says_any": Scorer(measures.says, threshold=ANY),
     "tools": Scorer(tools.called),
     "tool_f1": Scorer(tools.tool_f1),
     "calls_any": Scorer(tools.calls_any),
