@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shipmate.errors import Missing, UsageError
+from shipmate.errors import Missing, ModelUnavailable, UsageError
 from shipmate.evals.cache import Cache
 from shipmate.evals.calibration import (
     Calibration,
@@ -22,7 +22,9 @@ from shipmate.evals.calibration import (
 )
 from shipmate.evals.judge import OFFLINE, GroundingJudge, Holds, Preference
 from shipmate.evals.model_judge import ModelJudge
-from shipmate.messages import Message
+from shipmate.messages import Message, Question, ReplyKind
+from shipmate.release.pair_judge import PairJudge
+from shipmate.release.replay import Answered, Past
 from shipmate.testing.scripted_model import ScriptedModel
 
 CODE = "c0de"
@@ -72,6 +74,21 @@ async def test_the_better_one_is_better_in_both_orders() -> None:
     made = ModelJudge(ScriptedModel(likes_blue), Cache(str, None), code=lambda: CODE)
     assert await made.prefers("?", "blue", "red") is Preference.FIRST
     assert await made.prefers("?", "red", "blue") is Preference.SECOND
+
+
+async def test_two_versions_are_judged_in_pairs_without_a_name_and_a_judge_that_is_down_says_nothing() -> None:
+    def likes_blue(messages: Sequence[Message]) -> list[str]:
+        first = messages[1].text.split("Second reply")[0]
+        return [f"{CODE} {'first' if 'blue' in first else 'second'}"]
+
+    past = Past(id="1", question=Question(text="?", standalone="?"))
+    red, blue = (Answered(kind=ReplyKind.ANSWER, text=text) for text in ("red", "blue"))
+    pairs = PairJudge(ModelJudge(ScriptedModel(likes_blue), Cache(str, None), code=lambda: CODE))
+    assert await pairs.prefers(past, red, blue) == "b"
+    assert await pairs.prefers(past, blue, red) == "a"
+    assert await pairs.prefers(past, blue, blue) == "same"
+    down = PairJudge(ModelJudge(ScriptedModel([ModelUnavailable("down")]), Cache(str, None)))
+    assert await down.prefers(past, red, blue) == "untold"
 
 
 async def test_an_opinion_is_asked_for_once_and_one_of_another_model_does_not_count(tmp_path: Path) -> None:

@@ -188,7 +188,8 @@ def propose(folder: Path, *, accepted: tuple[str, ...], as_json: bool) -> None:
         f"{proposed.bad} turns went badly: {len(proposed.cases)} drafts, {proposed.known} asked by a case already, "
         f"{proposed.follow_ups} that only follow up, {proposed.without_consent} without consent."
     )
-    say(f"Wrote {file}.", err=True)
+    if file:
+        say(f"Wrote {file}.", err=True)
 
 
 def _options(

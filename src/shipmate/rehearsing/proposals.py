@@ -21,8 +21,8 @@ QUESTIONS = 20_000
 NOBODY = ""
 
 
-async def propose_cases(project: Project) -> tuple[Proposed, Path]:
-    """Draft cases from what went badly, and write them where they do not count yet."""
+async def propose_cases(project: Project) -> tuple[Proposed, Path | None]:
+    """Draft cases from what went badly, and write them where they do not count yet; nothing where there are none."""
     store = layers.open_store(project)
     try:
         bad = bad_turns([event async for event in _events(store)])
@@ -31,7 +31,7 @@ async def propose_cases(project: Project) -> tuple[Proposed, Path]:
     finally:
         await store.close()
     proposed = propose(bad, asked, _suite(project), mask)
-    return proposed, write_proposed(project.folder, proposed)
+    return proposed, write_proposed(project.folder, proposed) if proposed.cases else None
 
 
 def _suite(project: Project) -> Suite | None:
