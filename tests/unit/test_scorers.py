@@ -178,6 +178,24 @@ async def test_an_unknown_scorer_is_refused_with_the_nearest_one() -> None:
         await passed("contians", ["x"], said=("x",))
 
 
+class Entry:
+    """What an installed package offers as a scorer."""
+
+    def load(self) -> Any:
+        def short(outcome: Outcome, value: int) -> tuple[float, str]:
+            return float(len(outcome.text) <= value), f"{len(outcome.text)} letters"
+
+        return short
+
+
+async def test_a_scorer_of_ones_own_is_called_and_its_mistakes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipmate.evals.scoring._entries", lambda: {"short": Entry()})
+    assert await passed("short", 400, said=(REPLY,))
+    assert not await passed("short", 3, said=(REPLY,))
+    with pytest.raises(UsageError, match="The scorer `short` failed"):
+        await passed("short", "x", said=(REPLY,))
+
+
 async def test_intents_are_held_against_what_was_read() -> None:
     assert await passed("intent", ["a"], route=Route(intent="a"))
     assert not await passed("intent", ["a"], route=Route(intent="b"))

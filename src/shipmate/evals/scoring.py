@@ -173,7 +173,21 @@ def _all_pass(scores: Sequence[Score]) -> bool:
 
 def _own(name: str) -> Scorer | None:
     entry = _entries().get(name)
-    return Scorer(entry.load()) if entry else None
+    return Scorer(_guarded(name, entry.load())) if entry else None
+
+
+def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Awaitable[Result]]:
+    """Return a scorer of yours so that what it raises says whose mistake it is."""
+
+    async def guarded(outcome: Outcome, value: Any) -> Result:
+        try:
+            result = function(outcome, value)
+            told: Result = await result if inspect.isawaitable(result) else result
+        except Exception as error:
+            raise UsageError(f"The scorer `{name}` failed: {error!r}.", do="Mend it: it is code of yours.") from error
+        return told
+
+    return guarded
 
 
 @cache
