@@ -38,14 +38,16 @@ async def test_what_the_page_types_prints_what_the_page_shows(
 
 
 def run_page(page: list[Example], replaced: dict[str, str], folder: Path) -> None:
-    command = folder / "bin" / "shipmate"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m shipmate "$@"\n')
-    command.chmod(0o755)
+    binaries = folder / "bin"
+    binaries.mkdir()
+    for name, run in (("shipmate", "-m shipmate "), ("python3", "")):
+        command = binaries / name
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} {run}"$@"\n')
+        command.chmod(0o755)
     place = folder / "desk"
     place.mkdir()
     environment = os.environ | {
-        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(Path(shipmate.__file__).parents[1]),
     }
     for example in page:
