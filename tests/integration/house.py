@@ -12,7 +12,7 @@ from typing import Any
 
 from shipmate.server.app import create_app
 from shipmate.server.listen import HouseServer, bind
-from shipmate.server.lobby import Compared, Curator, Lobby, Trials
+from shipmate.server.lobby import Compared, Curator, Insight, Lobby, Trials
 from shipmate.server.settings import ServerSettings
 from tests.integration.fake_assistant import FakeAssistant
 
@@ -76,13 +76,22 @@ def open_house(
     curator: Curator | None = None,
     compared: Compared | None = None,
     trials: Trials | None = None,
+    insight: Insight | None = None,
     **settings: Any,
 ) -> Iterator[House]:
     """Serve a fake assistant in a thread until the block ends."""
     assistant = assistant or FakeAssistant()
     told = threading.Event()
     chosen = ServerSettings(**{"port": 0, "shutdown_grace_s": 2.0, **settings})
-    app = create_app(assistant, chosen, clock=assistant.clock, curator=curator, compared=compared, trials=trials)
+    app = create_app(
+        assistant,
+        chosen,
+        clock=assistant.clock,
+        curator=curator,
+        compared=compared,
+        trials=trials,
+        insight=insight,
+    )
     with bind(chosen) as sock:
         server = HouseServer(app, chosen, listening=told.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

@@ -135,9 +135,9 @@ def written(value: float | None, unit: str) -> str:
         return "unknown"
     match unit:
         case "share":
-            return f"{100 * value:.2f} %"
+            return f"{100 * value:.2f}\N{NO-BREAK SPACE}%"
         case "s":
-            return f"{value:.3g} s"
+            return f"{value:.3g}\N{NO-BREAK SPACE}s"
         case "usd":
             return f"${value:.3g}"
     return f"{value:.4g}"

@@ -3,6 +3,7 @@
 import { openPanel, closePanel } from "./panel.js";
 import { ask, reachable, Trouble } from "./stream.js";
 import { lines, plain, showText } from "./text.js";
+import { offerThumbs } from "./thumbs.js";
 
 const TRANSCRIPT = "shipmate.transcript";
 const KEY = "shipmate.key";
@@ -146,6 +147,7 @@ function showAnswer() {
       const around = item.querySelector(".around");
       around.hidden = !view.reply?.citations.length;
       if (!around.hidden) around.href = `/graph?${new URLSearchParams({ turn: view.reply.turn_id })}`;
+      if (view.reply?.turn_id) offerThumbs(item, view.reply.turn_id, { key, ratings, say: (words) => (at("status").textContent = words) });
       stamp(item.querySelector(".tail time"), answeredAt);
     },
     note(words) {
@@ -393,6 +395,15 @@ async function waitForServer() {
 }
 
 window.addEventListener("offline", waitForServer);
+
+/** The thumbs of this tab's conversation, by turn. */
+const ratings = {
+  of: (turnId) => conversation.ratings?.[turnId],
+  keep: (turnId, rating) => {
+    conversation.ratings = { ...conversation.ratings, [turnId]: rating };
+    save();
+  },
+};
 
 // --- this tab's memory ------------------------------------------------------------------------------------------
 
