@@ -2,6 +2,8 @@
 
 from math import sqrt
 
+import msgspec
+
 from shipmate.charter import METRICS, Slo
 from shipmate.insight.evaluations import Evaluations
 from shipmate.insight.labels import FAST, LATE
@@ -163,7 +165,12 @@ def _cost(tally: Tally, usd_per_h: float | None, slo: Slo) -> Figure:
         share = THOUSAND * usd_per_h * hours / tally.turns
         found = Interval(*(bound + share for bound in found))
         note = f"models and {hours:.1f} h of infrastructure at {usd_per_h:g} USD"
-    return _figure("cost_per_1k_usd", found, tally.turns, QUESTIONS, target=slo.cost_per_1k_usd, unit="usd", note=note)
+    figure = _figure(
+        "cost_per_1k_usd", found, tally.turns, QUESTIONS, target=slo.cost_per_1k_usd, unit="usd", note=note
+    )
+    # What the machines cost may be too much.
+    is_half = usd_per_h is None and figure.status == "met"
+    return msgspec.structs.replace(figure, status="unknown") if is_half else figure
 
 
 def _uptime(tally: Tally, slo: Slo) -> Figure:

@@ -176,12 +176,17 @@ async def entries(log: EventLog, after: int = 0) -> AsyncIterator[list[Entry]]:
 
 async def first_since(log: EventLog, ts: float) -> int:
     """Return a place in the journal before which nothing is as late as `ts`, as far as its times ascend."""
-    step, place = 1, 0
-    while (found := await log.events(place + step, 1)) and found[0].event.ts < ts:
+    place, step = 0, 1
+
+    async def is_before() -> bool:
+        found = await log.events(place + step - 1, 1)
+        return bool(found) and found[0].event.ts < ts
+
+    while await is_before():
         place, step = place + step, step * 2
     while step > 1:
         step //= 2
-        if (found := await log.events(place + step, 1)) and found[0].event.ts < ts:
+        if await is_before():
             place += step
     return place
 

@@ -1,0 +1,355 @@
+"""A report: each figure from the journal, with its interval, and unknown for what nobody knows."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shipmate.charter import Charter, Goal, Slo
+from shipmate.insight.audit import Audit, label_events
+from shipmate.insight.labels import LABEL_VERSION, MATURED
+from shipmate.insight.maturing import Maturing, Steady
+from shipmate.insight.outcomes import BroughtOutcome, outcome_events
+from shipmate.insight.reading import Reading, first_since, read
+from shipmate.insight.report import Figure, Report
+from shipmate.insight.sketch import Sketch
+from shipmate.insight.uptime import MINUTE, STARTED, STOPPED
+from shipmate.messages import Entry, Event
+from shipmate.testing.clock import TickingClock
+from shipmate.testing.memory_store import MemoryStore
+
+NOW = 1_800_000_000.0
+HOUR, DAY = 3600.0, 86_400.0
+
+
+def turn(number: int, at: float, *, release: str = "r1", **data: Any) -> Event:
+    said = {"intent": "berths", "kind": "answer", "latency_ms": 200.0, "ttft_ms": 80.0, "cost_usd": 0.0001}
+    return Event(
+        name="assistant.turn.completed",
+        ts=at,
+        event_id=f"e{number}",
+        conversation_id=f"c{number}",
+        issue_id=f"i{number}",
+        turn_id=f"t{number}",
+        user_hash=f"u{number}",
+        release=release,
+        data=said | data,
+    )
+
+
+def said(number: int, name: str, label: str, **data: object) -> Event:
+    return Event(
+        name="gen_ai.evaluation.result",
+        ts=NOW - 4 * DAY,
+        event_id=f"v{number}-{name}-{label}-{data.get('rater', '')}",
+        issue_id=f"i{number}",
+        turn_id=f"t{number}",
+        release="r1",
+        data={"name": name, "label": label} | data,
+    )
+
+
+def week(count: int = 200) -> list[Event]:
+    return [turn(number, NOW - 5 * DAY + number) for number in range(count)]
+
+
+def reported(
+    events: Sequence[Event],
+    charter: Charter | None = None,
+    *,
+    usd_per_h: float | None = None,
+    since: float = 0.0,
+    release: str = "",
+) -> Report:
+    async def reading() -> Report:
+        store = MemoryStore()
+        await store.record(events)
+        return await read(
+            store, Reading(now=NOW, since=since, usd_per_h=usd_per_h, release=release), charter, since=since
+        )
+
+    return asyncio.run(reading())
+
+
+def figure(report: Report, name: str) -> Figure:
+    return next(one for one in (*report.overall.rows, *report.overall.details) if one.name == name)
+
+
+def test_of_an_empty_journal_nothing_is_known() -> None:
+    report = reported([])
+    assert [row.name for row in report.overall.rows] == [
+        "ftr",
+        "latency_p95_s",
+        "hallucination_rate",
+        "cost_per_1k_usd",
+        "uptime",
+    ]
+    assert {row.status for row in report.overall.rows} == {"unknown"}
+    assert {row.value for row in report.overall.rows} == {None}
+    assert all(row.note and row.definition for row in report.overall.rows)
+
+
+def test_ftr_counts_problems_whose_72_hours_are_over() -> None:
+    report = reported([*week(), turn(900, NOW - HOUR), turn(901, NOW - 60)])
+    assert (figure(report, "ftr").n, figure(report, "ftr").status) == (200, "met")
+    assert figure(report, "ftr_fast").n == 201
+
+
+def test_a_target_is_neither_met_nor_missed_while_the_interval_holds_it() -> None:
+    def failing(share: int) -> list[Event]:
+        handoffs = [
+            Event(name="assistant.handoff.made", ts=NOW - 5 * DAY + 60, event_id=f"h{n}", issue_id=f"i{n}")
+            for n in range(share)
+        ]
+        return [*week(), *handoffs]
+
+    assert [figure(reported(failing(bad)), "ftr").status for bad in (20, 60, 120)] == ["met", "unknown", "not met"]
+
+
+def test_silence_is_kept_apart_from_what_was_confirmed() -> None:
+    thumbs = [
+        Event(name="assistant.feedback", ts=NOW - 5 * DAY + 60, event_id=f"f{n}", turn_id=f"t{n}", data={"value": 1})
+        for n in range(50)
+    ]
+    report = reported([*week(), *thumbs])
+    assert figure(report, "ftr").value == 1.0
+    assert figure(report, "ftr_confirmed").value == 0.25
+
+
+def test_what_comes_twice_counts_once() -> None:
+    once = reported(week())
+    twice = reported([*week(), *week()])
+    assert twice.overall == once.overall
+
+
+def test_few_are_shown_in_grey() -> None:
+    report = reported([*week(40), *(turn(500 + n, NOW - 5 * DAY, intent="mooring") for n in range(29))])
+    assert {part.value: part.is_grey for part in report.overall.parts} == {"berths": False, "mooring": True}
+
+
+def test_each_release_is_reported_by_itself_and_since_when_one_asks() -> None:
+    late = [turn(700 + n, NOW - 4 * DAY, release="r2", latency_ms=900.0) for n in range(100)]
+    report = reported([*week(), *late])
+    assert {group.release: group.turns for group in report.releases} == {"r1": 200, "r2": 100}
+    assert reported([*week(), *late], since=NOW - 4.5 * DAY).overall.turns == 100
+    assert reported([*week(), *late], release="r1").overall.turns == 200
+
+
+def test_the_hallucination_rate_is_unknown_until_people_have_calibrated_the_judge() -> None:
+    flags = [
+        said(n, "hallucination", "hallucinated" if n < 20 else "supported", judge_version="j1") for n in range(200)
+    ]
+    raw = reported([*week(), *flags])
+    assert figure(raw, "hallucination_rate").value is None
+    assert "not calibrated" in figure(raw, "hallucination_rate").note
+    assert figure(raw, "flag_rate").value == 0.1
+    # Of what was flagged, people find half to be right; and nothing amiss in the rest.
+    people = [
+        said(n, "hallucination", "hallucinated" if n < 10 else "supported", by="human", rater="ada", of="j1")
+        for n in range(170)
+    ]
+    known = reported([*week(), *flags, *people])
+    rate = figure(known, "hallucination_rate")
+    assert rate.value == pytest.approx(0.05)
+    assert rate.low is not None
+    assert rate.high is not None
+    assert rate.low < 0.05 < rate.high
+    assert figure(known, "specificity").value == pytest.approx(180 / 190)
+
+
+def test_an_audit_corrects_what_silence_made_too_good() -> None:
+    audits = [
+        said(
+            n, "ftr_audit", "unresolved" if n % 4 == 0 else "resolved",
+            by="human", rater="ada", stratum="random", recorded=1,
+        )
+        for n in range(100)
+    ]  # fmt: skip
+    report = reported([*week(), *audits])
+    assert figure(report, "ftr").value == 1.0
+    corrected = figure(report, "ftr_audited")
+    assert corrected.value == pytest.approx(0.75)
+    assert corrected.n == 100
+    assert figure(report, "agreement").value is None
+    second = [
+        said(n, "ftr_audit", "unresolved" if n % 4 == 0 else "resolved", by="human", rater="bob", stratum="random")
+        for n in range(40)
+    ]
+    assert figure(reported([*week(), *audits, *second]), "agreement").value == 1.0
+
+
+def minutes(count: int, begin: float, bad: int = 0) -> list[Event]:
+    return [
+        Event(
+            name=MINUTE,
+            ts=begin + 60 * (n + 1),
+            event_id=f"m{begin}-{n}",
+            release="r1",
+            data={"due": 4, "good": 0 if n < bad else 4, "span_s": 60, "up_s": 60 * (n + 1)},
+        )
+        for n in range(count)
+    ]
+
+
+def life(begin: float, count: int, *, stops: bool) -> list[Event]:
+    end = begin + 60 * count
+    started = Event(name=STARTED, ts=begin, event_id=f"s{begin}", release="r1")
+    stopped = Event(name=STOPPED, ts=end, event_id=f"x{begin}", release="r1")
+    return [started, *minutes(count, begin), *([stopped] if stops else [])]
+
+
+def test_a_crash_counts_as_failed_probes_and_a_stop_does_not() -> None:
+    begin = NOW - 3 * HOUR
+    stopped = reported([*week(), *life(begin, 60, stops=True), *life(NOW - HOUR, 60, stops=True)])
+    assert figure(stopped, "uptime").value == 1.0
+    assert "stopped on purpose for 1.0 h" in figure(stopped, "uptime").note
+    crashed = reported([*week(), *life(begin, 60, stops=False), *life(NOW - HOUR, 60, stops=True)])
+    assert figure(crashed, "uptime").value == pytest.approx(480 / 720)
+    dead = reported([*week(), *life(begin, 60, stops=False)])
+    assert figure(dead, "uptime").value == pytest.approx(240 / 720)
+
+
+def test_the_machines_are_shared_out_over_the_questions() -> None:
+    events = [*week(), *life(NOW - HOUR, 60, stops=True)]
+    assert figure(reported(events, usd_per_h=2.0), "cost_per_1k_usd").value == pytest.approx(0.1 + 1000 * 2.0 / 200)
+    models_alone = figure(reported(events), "cost_per_1k_usd")
+    assert models_alone.value == pytest.approx(0.1)
+    assert models_alone.status == "unknown"
+    assert figure(reported(week(), usd_per_h=2.0), "cost_per_1k_usd").value is None
+
+
+def test_what_a_team_measures_itself_may_be_the_goal() -> None:
+    brought = [
+        BroughtOutcome(name="ticket_avoided", value=n % 2, at="2026-11-28T09:00:00Z", id=str(n)) for n in range(100)
+    ]
+    goal = Goal(
+        statement="Half of the tickets are avoided.",
+        metric="outcome:ticket_avoided",
+        baseline=0.2,
+        target=0.4,
+        by=date(2027, 6, 1),
+    )
+    report = reported([*week(), *outcome_events(brought)], Charter(goal=goal, slo=Slo()))
+    assert report.goal is not None
+    assert (report.goal.now.value, report.goal.now.n) == (0.5, 100)
+    assert report.goal.progress == pytest.approx(1.5)
+    assert report.goal.now.status == "met"
+
+
+def test_a_goal_that_falls_is_met_from_above() -> None:
+    goal = Goal(metric="latency_p95_s", baseline=3.0, target=1.0)
+    report = reported(week(), Charter(goal=goal))
+    assert report.goal is not None
+    assert report.goal.now.status == "met"
+    assert report.goal.progress is not None
+    assert report.goal.progress > 1
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_a_sketch_is_true_within_a_percent(q: float) -> None:
+    sketch, halves = Sketch(), (Sketch(), Sketch())
+    values = [0.001 * 1.003**n for n in range(2000)]
+    for number, value in enumerate(values):
+        sketch.add(value)
+        halves[number % 2].add(value)
+    halves[0].update(halves[1])
+    found, merged = sketch.quantile(q), halves[0].quantile(q)
+    assert found is not None
+    assert found == merged
+    assert found.estimate == pytest.approx(values[int(2000 * q) - 1], rel=0.011)
+    assert found.low < found.estimate < found.high
+
+
+def test_too_few_values_bound_no_high_quantile() -> None:
+    sketch = Sketch()
+    for _ in range(60):
+        sketch.add(1.0)
+    assert sketch.quantile(0.95) is None
+    assert sketch.quantile(0.5) is not None
+
+
+def test_reading_begins_where_the_time_does() -> None:
+    async def found(ts: float) -> int:
+        store = MemoryStore()
+        await store.record(week())
+        return await first_since(store, ts)
+
+    assert asyncio.run(found(NOW - 5 * DAY)) == 0
+    assert asyncio.run(found(NOW - 5 * DAY + 100)) == 100
+    assert asyncio.run(found(NOW)) == 200
+
+
+def test_labels_are_told_once_by_however_many_processes() -> None:
+    async def told() -> list[Entry]:
+        clock, store = TickingClock(NOW), MemoryStore()
+        await store.record(week(20))
+        assert await Maturing(store, clock).look() == 40
+        # A restart, and one that had begun before and did not see what was told.
+        assert await Maturing(store, clock).look() == 0
+        clock.at += DAY
+        assert await Maturing(store, clock).look() == 0
+        return list(await store.events(0, 1000))
+
+    matured = [entry.event for entry in asyncio.run(told()) if entry.event.name == MATURED]
+    assert len({event.event_id for event in matured}) == 40
+    assert {event.data["label_version"] for event in matured} == {LABEL_VERSION}
+
+
+class TwoClocks(TickingClock):
+    """A clock that is set, beside one that is not."""
+
+    ran = 0.0
+
+    def elapsed(self) -> float:
+        return self.ran
+
+
+def test_a_leap_of_the_clock_is_believed_once_it_has_lasted() -> None:
+    clock = TwoClocks(NOW)
+    steady = Steady(clock)
+    clock.at, clock.ran = NOW + DAY, 10.0
+    assert steady.now() == NOW + 10
+    clock.at, clock.ran = NOW + 20, 20.0
+    assert steady.now() == NOW + 20
+    clock.at, clock.ran = NOW + DAY, 30.0
+    assert steady.now() == NOW + 30
+    clock.at, clock.ran = NOW + DAY + 1790, 1820.0
+    assert steady.now() == NOW + 1820
+    clock.at, clock.ran = NOW + DAY + 1800, 1830.0
+    assert steady.now() == NOW + DAY + 1800
+
+
+def drawing(events: Sequence[Event]) -> Audit:
+    async def drawn() -> Audit:
+        store = MemoryStore()
+        await store.record(events)
+        await Maturing(store, TickingClock(NOW)).look()
+        audit = Audit(NOW - 14 * DAY)
+        audit.take(await store.events(0, 10_000))
+        return audit
+
+    return asyncio.run(drawn())
+
+
+def test_an_audit_draws_ten_a_day_the_same_each_time_and_what_was_flagged() -> None:
+    flags = [said(n, "hallucination", "hallucinated", judge_version="j1") for n in range(0, 200, 20)]
+    drawn = drawing([*week(), *flags]).drawn()
+    random = [one for one in drawn if one.stratum == "random"]
+    assert len(random) == 10
+    assert {one.sampled_p for one in random} == {10 / 200}
+    assert drawn == drawing([*week(), *flags]).drawn()
+    assert {one.turn_id for one in drawn if one.is_flagged} == {f"t{n}" for n in range(0, 200, 20)}
+
+
+def test_what_people_say_of_a_draw_is_what_the_report_reads() -> None:
+    events = week()
+    audit = drawing(events)
+    labels: list[Event] = []
+    for number, one in enumerate(audit.drawn()):
+        ids = (f"a{number}", f"b{number}")
+        labels += label_events(one, is_resolved=number > 4, is_supported=True, rater="ada", now=NOW - DAY, ids=ids)
+    corrected = figure(reported([*events, *labels]), "ftr_audited")
+    assert corrected.n == 10
+    assert corrected.value == pytest.approx(0.5)
