@@ -143,9 +143,9 @@ async def test_users_are_split_and_a_harmful_candidate_is_taken_back_within_half
         assert await until(lambda: read_live(project.state).trial is None, 30) < 30
         assert house.trials
         await until(lambda: bool(house.trials and house.trials.state and house.trials.state.verdicts), 5)
-        await until(lambda: house.assistant.release.startswith("dev-"), 5)
-        later = await said(house, "user-1")
-        assert later.release.startswith("dev-")
+        await asyncio.sleep(1)
+        later = [await said(house, f"user-{number}") for number in range(20)]
+        assert all(reply.release.startswith("dev-") for reply in later)
     path, ruling = verdict_file(project)
     assert (path.stem, ruling.verdict, ruling.release) == (run.run, "ROLLBACK", run.release)
     assert f"thumbs_down: {len(ours)} of {len(ours)} fell on the candidate" in ruling.reasons[0].text
