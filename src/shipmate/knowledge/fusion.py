@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from shipmate.messages import Led
 
-__all__ = ["LEAST_DENSE", "fuse", "hinted", "ranked"]
+__all__ = ["DENSE_SWAY", "DENSE_WEIGHT", "LEAST_DENSE", "MOST_DENSE", "SWAYED_BY", "fuse", "hinted", "ranked"]
 
 Scores = Mapping[int, float]
 

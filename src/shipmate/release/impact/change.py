@@ -9,9 +9,9 @@ from shipmate.knowledge.graph.view import View
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
 from shipmate.messages import Passage, Record
-from shipmate.text import indexed_stems
+from shipmate.release.impact.slopes import stems_of
 
-__all__ = ["Change", "Links", "change", "links", "stems_of"]
+__all__ = ["Change", "Links", "change", "links"]
 
 Edges = frozenset[tuple[int, int]]
 NO_EDGES: Edges = frozenset()
@@ -79,11 +79,6 @@ def change(before: Collection, after: Collection, sources: Iterable[str]) -> Cha
 
 # An index of fewer passages counts each of them.
 FEW = 32
-
-
-def stems_of(passage: Passage) -> Counter[str]:
-    """Return how often a passage's stems stand in it, as the index counts them."""
-    return Counter(indexed_stems(" ".join((passage.title, *passage.headings)), passage.text))
 
 
 def links(before: View, after: View, edit: Change) -> Links:

@@ -51,8 +51,11 @@ class Evidence(Record, frozen=True, kw_only=True):
 
     past: Past
     answered: Answered
-    # The relative drift of lexical scores against each other that changes nothing.
+    # `NEVER` where nothing proves that it stands.
     radius: float = ALWAYS
+    # Each gap that has to stay wide: its width, how far its slopes may be off, what they leave out, and the slopes
+    # along the terms and the length.
+    gaps: tuple[tuple[float, ...], ...] = ()
     lexical: Lexical = Lexical()
     near: Nearness = Nearness()
     doubt: Doubt | None = None

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,28 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.vectors import Vectors
 from shipmate.release.impact.change import Change, links
 from shipmate.release.impact.evidence import SURE, Doubt, Evidence
-from shipmate.release.impact.margins import MOST, NOISE, SLACK
+from shipmate.release.impact.margins import MOST, NOISE
 from shipmate.release.impact.record import Scaled, Seen
+from shipmate.release.impact.slopes import K1, B, bm25_weight
 
 __all__ = ["Ledger"]
 
 Floats = NDArray[np.float64]
-# BM25's own constants, and how much shorter an entry counts than it is, at most: lengths are kept in a byte.
-K1, B, SHORTENED = 1.2, 0.75, 0.85
+# How much shorter an entry counts than it is, at most: lengths are kept in a byte.
+SHORTENED = 0.85
+# exp(2e) is a little more than 1 + 2e.
+SLACK = 1.06
+
+
+class Drift(NamedTuple):
+    """How an edit moves the weights of words."""
+
+    # The least and the largest logarithm by which a score of each question moves.
+    lowest: Floats
+    highest: Floats
+    # By which each word's weight changes, and last the mean length.
+    moved: Floats
+    frequencies: Floats
 
 
 class Ledger:
@@ -38,6 +52,7 @@ class Ledger:
         for number, one in enumerate(evidence):
             self._of_groups[one.past.groups].add(number)
         self._radius = np.array([one.radius for one in evidence])
+        self._is_searched = np.array([bool(one.lexical.terms) for one in evidence])
         self._least = np.array([one.lexical.least for one in evidence])
         doubts = [one.doubt or SURE for one in evidence]
         self._doubts: Floats = np.array(
@@ -59,11 +74,24 @@ class Ledger:
             np.array([self._stem_places[stem] for stem in one.lexical.terms], np.int64) for one in self.evidence
         ]
         self._flat = np.concatenate([np.empty(0, np.int64), *self._term_places])
+        self._index_gaps()
         sizes = np.array([len(own) for own in self._term_places], np.int64)
         self._has_terms = np.flatnonzero(sizes)
         self._starts = (np.cumsum(sizes) - sizes)[self._has_terms]
         self._scale = index.scale if isinstance(index, Scaled) else (0, 0.0)
         self._frequencies = self._counted(index, postings)
+
+    def _index_gaps(self) -> None:
+        """Lay all gaps out in one row, with the place of each slope's direction: that of the length comes last."""
+        last = len(self._stem_places)
+        rows = [(number, gap) for number, one in enumerate(self.evidence) for gap in one.gaps]
+        directions = [np.append(places, last) for places in self._term_places]
+        self._gap_of = np.array([number for number, _ in rows], np.int64)
+        self._gaps: Floats = np.array([gap[:3] for _, gap in rows]).reshape(-1, 3)
+        self._slopes: Floats = np.array([slope for _, gap in rows for slope in gap[3:]])
+        self._directions = np.concatenate([np.empty(0, np.int64), *(directions[number] for number, _ in rows)])
+        sizes = np.array([len(gap) - 3 for _, gap in rows], np.int64)
+        self._gap_starts = np.cumsum(sizes) - sizes
 
     @staticmethod
     def _counted(index: Any, stems: Iterable[str]) -> Floats:
@@ -83,9 +111,9 @@ class Ledger:
         if edit.is_everywhere or not isinstance(after.index, Scaled):
             return [number for number in everything if self.evidence[number].lexical.terms or self._radius[number] < 0]
         found = self._standing_on(edit)
-        lowest, highest, frequencies = self._drift(edit, after.index)
-        found.update(self._drifted(lowest, highest))
-        found.update(self._entered(edit, after.index, frequencies, lowest))
+        drift = self._drift(edit, after.index)
+        found.update(self._drifted(drift))
+        found.update(self._entered(edit, after.index, drift))
         found.update(self._come_near(edit, after))
         found.update(self._led(edit, after))
         return sorted(found)
@@ -96,8 +124,8 @@ class Ledger:
             *(number for stem in edit.retold for number in self._stems.get(stem, ())),
         }
 
-    def _drift(self, edit: Change, index: Scaled) -> tuple[Floats, Floats, Floats]:
-        """Return the lowest and the highest logarithm by which a score of each question moves, and the terms' counts."""
+    def _drift(self, edit: Change, index: Scaled) -> "Drift":
+        """Return how the words of all questions weigh otherwise now."""
         entries, length = self._scale
         now, length_now = index.scale
         if now == entries + edit.entries:
@@ -114,19 +142,21 @@ class Ledger:
         known = (self._frequencies > 0) & (frequencies > 0)
         moved[known] = np.log(_idf(frequencies[known], now) / _idf(self._frequencies[known], entries))
         lowest, highest = np.zeros(len(self.evidence)), np.zeros(len(self.evidence))
+        by_length = math.log(length_now / length) if length and length_now else 0.0
         if len(self._starts):
-            lowest[self._has_terms] = np.minimum.reduceat(moved[self._flat], self._starts)
-            highest[self._has_terms] = np.maximum.reduceat(moved[self._flat], self._starts)
-            by_length = math.log(length_now / length) if length and length_now else 0.0
-            lowest[self._has_terms] += min(by_length, 0.0)
-            highest[self._has_terms] += max(by_length, 0.0)
-        return lowest, highest, frequencies
+            lowest[self._has_terms] = np.minimum.reduceat(moved[self._flat], self._starts) + min(by_length, 0.0)
+            highest[self._has_terms] = np.maximum.reduceat(moved[self._flat], self._starts) + max(by_length, 0.0)
+        return Drift(lowest, highest, np.append(moved, by_length), frequencies)
 
-    def _drifted(self, lowest: Floats, highest: Floats) -> NDArray[np.int64]:
+    def _drifted(self, drift: "Drift") -> NDArray[np.int64]:
         """Return the answers that do not bear this drift."""
-        apart = (highest - lowest) / 2
-        far = np.maximum(np.abs(lowest), np.abs(highest))
-        fails = (apart >= self._radius) | (far > MOST) & np.isfinite(self._radius)
+        far = np.maximum(np.abs(drift.lowest), np.abs(drift.highest))
+        fails = (self._radius < 0) | ((far > MOST) & self._is_searched)
+        if len(self._gap_of):
+            moves = np.add.reduceat(self._slopes * drift.moved[self._directions], self._gap_starts)
+            gap, unsure, bend = self._gaps.T
+            most = far[self._gap_of]
+            fails[self._gap_of[gap + moves <= unsure * most + bend * most * most + NOISE]] = True
         margin, spread, together, sway, noise = self._doubts.T
         moves = sway * far * SLACK + noise
         root = _root(together)
@@ -134,7 +164,7 @@ class Ledger:
         fails |= np.abs(margin) <= spread * far * SLACK + AGREEMENT * bent + NOISE
         return np.flatnonzero(fails)
 
-    def _entered(self, edit: Change, index: Scaled, frequencies: Floats, lowest: Floats) -> NDArray[np.int64]:
+    def _entered(self, edit: Change, index: Scaled, drift: "Drift") -> NDArray[np.int64]:
         """Return the answers to questions for whose words a new passage may be among the found."""
         entries, length = index.scale
         fails = np.zeros(len(self.evidence), np.bool_)
@@ -145,8 +175,10 @@ class Ledger:
                 place = self._stem_places.get(stem)
                 if place is not None:
                     share = (K1 + 1) * times / (times + K1 * (1 - B + B * size))
-                    scores[self._whose[stem]] += self._weights[stem] * share * _idf(frequencies[place], entries)
-            fails |= (scores > 0) & (scores >= self._least * np.exp(lowest) * (1 - NOISE))
+                    scores[self._whose[stem]] += (
+                        self._weights[stem] * share * bm25_weight(drift.frequencies[place], entries)
+                    )
+            fails |= (scores > 0) & (scores >= self._least * np.exp(drift.lowest) * (1 - NOISE))
         return np.flatnonzero(fails)
 
     def _come_near(self, edit: Change, after: Collection) -> NDArray[np.int64]:

@@ -1,19 +1,22 @@
-"""How far scores may drift before an answer changes: a bound for each decision on the way, and the least of them.
+"""What has to hold for an answer to stay as it is: for each decision on the way, a gap and how an edit moves it.
 
-An edit moves the scores of all passages a little, because BM25 weighs words against how many entries there are and how
-long. What drifts is bounded: each score, next to the others of a question, by the relative drift e. Everything behind it
-is continuous but for a few decisions: which passages are found, which of them are looked at closely, which come first,
-which pieces are quoted. Each holds as long as its gap is wider than what both sides may move. All is told per unit of e;
-`SLACK` covers that exp(2e) is a little more than 1 + 2e up to `MOST`.
+Everything between the words' scores and the answer is continuous but for a few decisions: which passages are found,
+which of them are looked at closely, which come first, which pieces are quoted. Each holds as long as its gap stays
+wide. To first order a gap moves by its slopes; what they leave out is less than `bend` times the square of the largest
+change in any direction, as long as that is at most `MOST`. Gaps that cannot close below that are not kept.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, COMPARED, SPREAD, confidence, signals
 from shipmate.answer.quotes.comparison import comparison
-from shipmate.answer.quotes.extractive import QUOTED_HITS, Choice
+from shipmate.answer.quotes.extractive import Choice
 from shipmate.answer.quotes.selection import (
     CLOSE_LOOK,
     LEAST_NEWS,
@@ -27,7 +30,7 @@ from shipmate.answer.quotes.selection import (
     scored,
 )
 from shipmate.answer.quotes.yes_no import claim
-from shipmate.knowledge.fusion import LEAST_DENSE
+from shipmate.knowledge.fusion import DENSE_SWAY, DENSE_WEIGHT, LEAST_DENSE, MOST_DENSE, SWAYED_BY, hinted
 from shipmate.knowledge.graph.seek import MOST_ANCHORS
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.search import CLOSELY, DEPTH, Look
@@ -35,109 +38,197 @@ from shipmate.knowledge.siblings import SHARE
 from shipmate.knowledge.telling import Telling, telling_by
 from shipmate.messages import Hit, Question
 from shipmate.ports import TermStatistics
-from shipmate.release.impact.evidence import NEVER, SURE, Doubt
+from shipmate.release.impact.evidence import SURE, Doubt
+from shipmate.release.impact.slopes import Floats, Moving, over
 from shipmate.text import asked_stems
 
-__all__ = [
-    "MOST",
-    "NOISE",
-    "SLACK",
-    "Quoting",
-    "Reach",
-    "doubt_of",
-    "found_radius",
-    "led_radius",
-    "ranked_radius",
-    "reach_of",
-]
+__all__ = ["MOST", "NOISE", "Gaps", "Quoting", "Whole", "doubt_of", "found_gaps", "led_gaps", "ranked_gaps", "whole_of"]
 
-MOST = 0.02
-SLACK = 1.06
+# The largest change in any direction up to which the bounds below hold.
+MOST = 0.002
 # Scores and cosines are summed in single precision, in an order that may change.
 NOISE = 2e-6
+# What slopes leave out, per square of the change: of a share of two scores, and of whole scores made of such shares.
+BEND_OF_SHARE, BEND = 20.0, 400.0
 # How many of the found decide an answer: the first, those that are quoted, all of them.
-DECIDING = (1, QUOTED_HITS, 8)
+DECIDING = (1, 5, 8)
+EXACTLY = 1e-9
 
 
-class Reach(dict[int, float]):
-    """How far the whole score of each passage moves, by key, at most."""
+class Gaps:
+    """The gaps that have to stay wide; `is_lost` where one is too narrow to tell."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[float, float, float, Floats]] = []
+        self.is_lost = False
+
+    def hold(self, gap: float, slopes: Floats, unsure: float, bend: float) -> None:
+        """Keep a gap, unless nothing below `MOST` can close it."""
+        reach = float(np.abs(slopes).sum()) + unsure
+        if gap > reach * MOST + bend * MOST * MOST + NOISE:
+            return
+        self.is_lost |= gap <= NOISE
+        self.kept.append((gap, unsure, bend, slopes))
 
 
-def radius(gap: float, reach: float) -> float:
-    """Return the drift up to which a gap holds."""
-    left = gap - NOISE
-    if left <= 0:
-        return NEVER
-    return left / (reach * SLACK) if reach else math.inf
+class Whole(NamedTuple):
+    """The whole scores of all passages that were ranked, by key."""
+
+    places: Mapping[int, int]
+    moving: Moving
 
 
-def found_radius(hits: Sequence[Hit]) -> float:
-    """Return the drift up to which the words find the same passages, and the same ones are looked at closely.
-
-    `hits` hold one more than count.
-    """
-    cuts = [(hits[cut - 1].score, hits[cut].score) for cut in (CLOSELY, DEPTH) if len(hits) > cut]
-    return min((radius(math.log(before / behind), 2.0) for before, behind in cuts), default=math.inf)
-
-
-def reach_of(look: Look) -> Reach:
-    """Return how far each whole score moves."""
-    if not look.closer:
-        return Reach(dict.fromkeys(look.cosine, 0.0))
-    moves = _moves(look)
-    top = look.closer[0][0]
-    # As a share of the best, which moves as well.
-    shares = [(move + score / top * max(moves)) / top for move, (score, _) in zip(moves, look.closer, strict=True)]
-    sway = max(shares) / 2 if look.cosine else 0.0
-    words = 1 - LEAST_DENSE if look.cosine else 1.0
-    keys = [passage_key(hit.passage) for _, hit in look.closer]
-    reach = Reach({key: words * share + sway for key, share in zip(keys, shares, strict=True)})
-    for key in look.cosine:
-        reach.setdefault(key, sway)
-    most = max(reach.values())
-    for key in look.gained:
-        reach[key] += SHARE * most
-    return reach
+def found_gaps(gaps: Gaps, lexical: Moving) -> None:
+    """Hold that the words find the same passages, and that the same ones are looked at closely."""
+    for cut in (CLOSELY, DEPTH):
+        if len(lexical.values) > cut:
+            one, other = cut - 1, cut
+            whole = lexical.values[one]
+            slopes = (lexical.slopes[one] - lexical.slopes[other]) / whole
+            gaps.hold((whole - lexical.values[other]) / whole, slopes, 0.0, BEND_OF_SHARE)
 
 
-def led_radius(look: Look, named: frozenset[int]) -> float:
-    """Return the drift up to which the graph is asked the same: it reads the first hit, and named pages in their order."""
-    if not look.closer:
-        return math.inf
-    most = 2 * max(_moves(look))
-    scores = [score for score, _ in look.closer]
+def closer_of(look: Look, lexical: Moving) -> Moving:
+    """Return the scores of the closer look, best first: what the words say as a share of the best, and a part that stays."""
+    shares = over(lexical, int(np.argmax(lexical.values)))
+    reach = 8 * MOST
+    rivals = lexical.values >= lexical.values.max() * (1 - reach)
+    best = lexical.slopes[np.argmax(lexical.values)] / lexical.values.max()
+    doubt = np.abs(lexical.slopes[rivals] / lexical.values.max() - best).sum(axis=1).max()
+    places = {passage_key(hit.passage): place for place, hit in enumerate(look.worded)}
+    order = [places[passage_key(hit.passage)] for _, hit in look.closer]
+    values = np.array([score for score, _ in look.closer])
+    return Moving(values, shares.slopes[order], shares.values[order] * doubt)
+
+
+def led_gaps(gaps: Gaps, look: Look, closer: Moving, named: frozenset[int]) -> None:
+    """Hold that the graph is asked the same: it reads the first hit, and named pages in their order."""
     places = [place for place, (_, hit) in enumerate(look.closer) if passage_key(hit.passage) in named]
-    read = places[: MOST_ANCHORS + 1]
-    pairs = [(0, 1), *pairwise(read)] if len(scores) > 1 else []
-    if places and len(scores) > CLOSELY:
+    pairs = [(0, 1), *pairwise(places[: MOST_ANCHORS + 1])] if len(closer.values) > 1 else []
+    if places and len(closer.values) > CLOSELY:
         pairs.append((CLOSELY - 1, CLOSELY))
-    return min((radius(scores[one] - scores[other], most) for one, other in pairs), default=math.inf)
+    for one, other in pairs:
+        unsure = closer.unsure[one] + closer.unsure[other]
+        gaps.hold(
+            closer.values[one] - closer.values[other], closer.slopes[one] - closer.slopes[other], unsure, BEND_OF_SHARE
+        )
 
 
-def _moves(look: Look) -> list[float]:
-    """Return how far the score of each passage moves in the closer look."""
-    best = max(hit.score for hit in look.worded)
-    return [2 * hit.score / best for _, hit in look.closer]
+def whole_of(look: Look, closer: Moving) -> Whole | None:
+    """Return the whole scores with their slopes; None where they are not what the search has made of them."""
+    keys = [passage_key(hit.passage) for _, hit in look.closer]
+    places = {key: place for place, (key, _) in enumerate(look.ranking)}
+    count, directions = len(places), closer.slopes.shape[1]
+    values, slopes, unsure = np.zeros(count), np.zeros((count, directions)), np.zeros(count)
+    words = over(closer, 0) if keys else closer
+    likeness = _of_best(look.cosine)
+    weight, weight_slopes, weight_unsure = _weight(words, likeness)
+    for key, share in likeness.items():
+        at = places[key]
+        values[at] += weight * share
+        slopes[at] += share * weight_slopes
+        unsure[at] += share * weight_unsure
+    for row, key in enumerate(keys):
+        at = places[key]
+        values[at] += (1 - weight) * words.values[row]
+        slopes[at] += (1 - weight) * words.slopes[row] - words.values[row] * weight_slopes
+        unsure[at] += (1 - weight) * words.unsure[row] + words.values[row] * weight_unsure
+    own = Moving(values.copy(), slopes.copy(), unsure.copy())
+    for members in _families(look, places):
+        for at in members:
+            others = [other for other in members if other != at]
+            best = max(others, key=own.values.__getitem__)
+            values[at] += SHARE * own.values[best]
+            slopes[at] += SHARE * own.slopes[best]
+            rivals = [one for one in others if own.values[one] >= own.values[best] - _window(own, one, best)]
+            unsure[at] += SHARE * max(
+                float(np.abs(own.slopes[one] - own.slopes[best]).sum()) + own.unsure[one] for one in rivals
+            )
+    for key, score in hinted(look.led).items():
+        values[places[key]] += score
+    wanted = np.array([score for _, score in look.ranking])
+    if not np.allclose(values, wanted, rtol=0, atol=EXACTLY):
+        return None
+    return Whole(places, Moving(values, slopes, unsure))
 
 
-def ranked_radius(ranking: Sequence[tuple[int, float]], firsts: Sequence[int], reach: Reach) -> float:
-    """Return the drift up to which the same passages come first; `firsts` are the keys of the distinct ones, best first."""
-    least = math.inf
-    scores = dict(ranking)
+def _window(moving: Moving, one: int, other: int) -> float:
+    """Return how far apart two values may be that change places below `MOST`."""
+    reach = np.abs(moving.slopes[one] - moving.slopes[other]).sum() + moving.unsure[one] + moving.unsure[other]
+    return float(reach) * MOST + BEND * MOST * MOST
+
+
+def _families(look: Look, places: Mapping[int, int]) -> Iterable[list[int]]:
+    families: dict[str, list[int]] = {}
+    for _, hit in look.closer:
+        families.setdefault(hit.passage.source, []).append(places[passage_key(hit.passage)])
+    return [members for members in families.values() if len(members) > 1]
+
+
+def _of_best(scores: Mapping[int, float]) -> dict[int, float]:
+    least = min(scores.values(), default=0.0)
+    width = max(scores.values(), default=0.0) - least
+    return {key: (score - least) / width if width else 1.0 for key, score in scores.items()}
+
+
+def _weight(words: Moving, likeness: Mapping[int, float]) -> tuple[float, Floats, float]:
+    """Return how much likeness counts, with its slopes."""
+    directions = words.slopes.shape[1]
+    if not len(words.values) or not likeness:
+        return (1.0 if likeness else 0.0), np.zeros(directions), 0.0
+    followers = sorted(likeness.values(), reverse=True)[1:SWAYED_BY]
+    lead_of_likeness = 1 - sum(followers) / len(followers) if followers else 0.0
+    order = np.argsort(-words.values, kind="stable")
+    following = order[1:SWAYED_BY]
+    if not len(following):
+        raw, slopes, unsure = DENSE_WEIGHT + DENSE_SWAY * lead_of_likeness, np.zeros(directions), 0.0
+    else:
+        lead = 1 - words.values[following].mean()
+        raw = DENSE_WEIGHT + DENSE_SWAY * (lead_of_likeness - lead)
+        slopes = DENSE_SWAY * words.slopes[following].mean(axis=0)
+        unsure = DENSE_SWAY * (float(words.unsure[following].mean()) + _swapped(words, order) / len(following))
+    clamped = min(MOST_DENSE, max(LEAST_DENSE, raw))
+    reach = (float(np.abs(slopes).sum()) + unsure) * MOST + BEND * MOST * MOST
+    nearest = min(abs(raw - LEAST_DENSE), abs(raw - MOST_DENSE))
+    if nearest <= reach:
+        return clamped, slopes, unsure + float(np.abs(slopes).sum())
+    return (clamped, slopes, unsure) if clamped == raw else (clamped, np.zeros(directions), 0.0)
+
+
+def _swapped(words: Moving, order: NDArray[np.intp]) -> float:
+    """Return how far the sum of those that follow the best may be off because others come among them."""
+    if len(order) <= SWAYED_BY:
+        return 0.0
+    last = int(order[SWAYED_BY - 1])
+    near = [int(at) for at in order if abs(words.values[at] - words.values[last]) <= _window(words, int(at), last)]
+    within = sum(int(at) in near for at in order[:SWAYED_BY])
+    swaps = min(within, len(near) - within)
+    most = max(float(np.abs(words.slopes[at] - words.slopes[last]).sum()) for at in near)
+    return 2 * swaps * most
+
+
+def ranked_gaps(gaps: Gaps, firsts: Sequence[int], whole: Whole) -> None:
+    """Hold that the same passages come first; `firsts` are the keys of the distinct ones, best first."""
+    values, slopes, unsure = whole.moving
     for count in DECIDING:
-        chosen = firsts[:count]
-        if not chosen:
-            continue
+        chosen = [whole.places[key] for key in firsts[:count]]
         within = frozenset(chosen)
-        others = [(score, reach.get(key, 0.0)) for key, score in ranking if key not in within]
-        for key in chosen:
-            own, move = scores[key], reach.get(key, 0.0)
-            for score, moves in others:
-                least = min(least, radius(own - score, move + moves))
-    return least
+        others = [at for at in range(len(values)) if at not in within]
+        lowest = min((values[at] for at in chosen), default=0.0)
+        for at in others:
+            if lowest - values[at] > 1.0:
+                continue
+            for one in chosen:
+                gaps.hold(values[one] - values[at], slopes[one] - slopes[at], unsure[one] + unsure[at], BEND)
 
 
-def doubt_of(question: Question, hits: Sequence[Hit], statistics: TermStatistics, reach: Reach) -> Doubt:
+def _reach(whole: Whole, key: int) -> float:
+    """Return how far a whole score moves, at most."""
+    at = whole.places[key]
+    return float(np.abs(whole.moving.slopes[at]).sum() + whole.moving.unsure[at])
+
+
+def doubt_of(question: Question, hits: Sequence[Hit], statistics: TermStatistics, whole: Whole) -> Doubt:
     """Return how far the confidence is from the threshold, and what moves it."""
     sure = confidence(question, hits, statistics)
     if not sure:
@@ -146,9 +237,7 @@ def doubt_of(question: Question, hits: Sequence[Hit], statistics: TermStatistics
     asked = [telling[stem] for stem in dict.fromkeys(asked_stems(question.standalone))]
     unit = sum(asked) / math.sqrt(len(asked))
     first = hits[:COMPARED]
-    moves = [
-        hit.legs["lexical"] if "lexical" in hit.legs else reach.get(passage_key(hit.passage), 0.0) for hit in first
-    ]
+    moves = [hit.legs["lexical"] if "lexical" in hit.legs else _reach(whole, passage_key(hit.passage)) for hit in first]
     both = [(hit.legs.get("lexical", 0.0), hit.legs["dense"]) for hit in first if "dense" in hit.legs]
     mean = sum(cosine for _, cosine in both) / len(both) if both else 0.0
     agreement = signals(question, hits, statistics).agreement
@@ -164,21 +253,21 @@ def doubt_of(question: Question, hits: Sequence[Hit], statistics: TermStatistics
 class Quoting:
     """The choice of quotes once more, with the gap of each decision."""
 
-    def __init__(self, question: Question, hits: Sequence[Hit], choice: Choice, reach: Reach) -> None:
+    def __init__(self, question: Question, hits: Sequence[Hit], choice: Choice, whole: Whole, gaps: Gaps) -> None:
         self._question = question
         self._hits = hits
         self._choice = choice
-        best = hits[0].score
-        own = [reach.get(passage_key(hit.passage), 0.0) for hit in hits]
-        # How far all pieces of a hit move together; those of the first, next to which all stand, do not.
-        self._moves = [
-            PASSAGE * (move + hit.score / best * own[0]) / best if rank else 0.0
-            for rank, (hit, move) in enumerate(zip(hits, own, strict=True))
-        ]
-        self.radius = math.inf
+        self._gaps = gaps
+        own = [whole.places[passage_key(hit.passage)] for hit in hits]
+        # How all pieces of a hit move together; those of the first, next to which all stand, do not.
+        shares = over(Moving(*(part[own] for part in whole.moving)), 0)
+        self._slopes = PASSAGE * shares.slopes
+        self._unsure = PASSAGE * shares.unsure
+        self._unsure[0] = 0.0
+        self._bend = BEND / min(1.0, hits[0].score) ** 2
 
     def look(self, telling: Telling, *, max_sentences: int, max_citations: int) -> None:
-        """Find the least radius; it is `NEVER` where the choice does not come out the same here."""
+        """Hold the gaps; all is lost where the choice does not come out the same here."""
         if not self._choice.found:
             return
         self._cut()
@@ -189,12 +278,13 @@ class Quoting:
             self._hold(one.score - other.score, one.place[0], other.place[0])
         picks = self._picked(telling, max_sentences - bool(self._choice.word), max_citations)
         if [one.place for one in picks] != [one.place for one in self._choice.picks]:
-            self.radius = NEVER
+            self._gaps.is_lost = True
 
     def _hold(self, gap: float, one: int, other: int, share: float = 1.0) -> None:
-        """Keep the radius of a gap between pieces of two hits; those of one hit move together."""
+        """Hold a gap between pieces of two hits; those of one hit move together."""
         if one != other or share != 1.0:
-            self.radius = min(self.radius, radius(gap, self._moves[one] + share * self._moves[other]))
+            slopes = self._slopes[one] - share * self._slopes[other]
+            self._gaps.hold(gap, slopes, self._unsure[one] + share * self._unsure[other], self._bend)
 
     def _cut(self) -> None:
         """Hold who gets a close look."""
@@ -224,7 +314,7 @@ class Quoting:
             best = left.pop(0 if len(picks) < max(1, len(first)) else self._best(left, news.scale, missing))
             introduced = introduced_by(best, choice.outlines, max_sentences - len(picks) - 1)
             least = LEAST_SCORE * len(picks)
-            self._hold(abs(best.score - least * found[0].score), best.place[0], found[0].place[0], least)
+            self._enough(best, found[0], least)
             if (
                 introduced is None
                 or (introduced and introduced[0].place == taken.lead)
@@ -249,3 +339,11 @@ class Quoting:
         for candidate, value in zip(left, values, strict=True):
             self._hold(values[best] - value, left[best].place[0], candidate.place[0])
         return best
+
+    def _enough(self, best: Candidate, first: Candidate, share: float) -> None:
+        """Hold whether a piece is good enough next to the first."""
+        one, other = best.place[0], first.place[0]
+        gap = best.score - share * first.score
+        slopes = self._slopes[one] - share * self._slopes[other]
+        unsure = self._unsure[one] + share * self._unsure[other]
+        self._gaps.hold(abs(gap), slopes if gap > 0 else -slopes, unsure, self._bend)

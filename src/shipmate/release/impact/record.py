@@ -15,17 +15,20 @@ from shipmate.knowledge.search import CLOSELY, DEPTH, LEAST_LIKENESS, LEG_DEPTH,
 from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Passage, Question
 from shipmate.ports import Embedder, PassageIndex, TermStatistics
-from shipmate.release.impact.evidence import NEVER, Evidence, Lexical, Nearness
+from shipmate.release.impact.evidence import ALWAYS, NEVER, Evidence, Lexical, Nearness
 from shipmate.release.impact.margins import (
     NOISE,
+    Gaps,
     Quoting,
-    Reach,
+    Whole,
+    closer_of,
     doubt_of,
-    found_radius,
-    led_radius,
-    ranked_radius,
-    reach_of,
+    found_gaps,
+    led_gaps,
+    ranked_gaps,
+    whole_of,
 )
+from shipmate.release.impact.slopes import Moving, bm25_weight, lexical_slopes
 from shipmate.release.impact.walks import Walked, walked
 from shipmate.release.replay import Answered, Past, Player
 from shipmate.text import stems
@@ -134,19 +137,22 @@ class Recorder:
             seen and any(seen.led.scores.get(key) != score for key, score in look.led.scores.items())
         ):
             return None
-        reach = reach_of(look)
-        firsts = self._firsts(look, collection, groups, HITS + 1)
-        if firsts[:HITS] != [passage_key(hit.passage) for hit in hits]:
+        lexical = self._slopes(more, look, collection)
+        firsts = self._firsts(look, collection, groups, HITS)
+        if lexical is None or firsts != [passage_key(hit.passage) for hit in hits]:
             return None
-        radius = min(
-            found_radius(more),
-            led_radius(look, seen.named if seen else frozenset()),
-            ranked_radius(look.ranking, firsts[:HITS], reach),
-        )
-        sure = confidence(question, hits, noted)
-        doubt = doubt_of(question, hits, noted, reach)
-        if sure >= ANSWER_THRESHOLD:
-            radius = min(radius, self._quoted(question, hits, noted, reach))
+        gaps = Gaps()
+        found_gaps(gaps, lexical)
+        held = Moving(*(part[:DEPTH] for part in lexical))
+        closer = closer_of(look, held) if look.closer else held
+        led_gaps(gaps, look, closer, seen.named if seen else frozenset())
+        whole = whole_of(look, closer)
+        if whole is None:
+            return None
+        ranked_gaps(gaps, firsts, whole)
+        doubt = doubt_of(question, hits, noted, whole)
+        if confidence(question, hits, noted) >= ANSWER_THRESHOLD:
+            self._quoted(question, hits, noted, whole, gaps)
         nearness = await self._near(question.standalone, look, collection, groups)
         if nearness is None:
             return None
@@ -155,7 +161,8 @@ class Recorder:
         return Evidence(
             past=past,
             answered=answered,
-            radius=radius,
+            radius=NEVER if gaps.is_lost else ALWAYS,
+            gaps=tuple((gap, unsure, bend, *slopes.tolist()) for gap, unsure, bend, slopes in gaps.kept),
             lexical=Lexical(terms=dict(look.terms), least=more[DEPTH - 1].score if len(more) >= DEPTH else 0.0),
             near=near,
             doubt=doubt,
@@ -187,14 +194,22 @@ class Recorder:
         return list(firsts.values())
 
     @staticmethod
-    def _quoted(question: Question, hits: list[Hit], noted: Noted, reach: Reach) -> float:
-        """Return the drift up to which the same is quoted."""
+    def _slopes(hits: list[Hit], look: Look, collection: Collection) -> Moving | None:
+        """Return how the scores of what the words have found move."""
+        index: object = collection.index
+        if not isinstance(index, Scaled):
+            return None
+        entries, length = index.scale
+        weighed = {stem: bm25_weight(index.physical_frequency(stem), entries) for stem in look.terms}
+        return lexical_slopes(hits, look.terms, weighed, length)
+
+    @staticmethod
+    def _quoted(question: Question, hits: list[Hit], noted: Noted, whole: Whole, gaps: Gaps) -> None:
+        """Hold that the same is quoted."""
         first = hits[:QUOTED_HITS]
         most = {"max_sentences": LIMITS.sentences, "max_citations": LIMITS.citations}
         choice = Extractive(noted).choice(question, first, **most)
-        quoting = Quoting(question, first, choice, reach)
-        quoting.look(telling_by(noted), **most)
-        return quoting.radius
+        Quoting(question, first, choice, whole, gaps).look(telling_by(noted), **most)
 
     async def _near(
         self, text: str, look: Look, collection: Collection, groups: frozenset[str]
