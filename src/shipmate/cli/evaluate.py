@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from shipmate.cli.exchange import export_cases, import_cases
 from shipmate.cli.options import command, folder, index_first, json_option
 from shipmate.cli.screen import counting_bar, say
 
@@ -243,7 +244,9 @@ def _tell(report: "Report", reports: Path | None, *, as_json: bool) -> None:
 
 @click.group(
     name="eval",
-    commands={command.name or "": command for command in (run, gate, baseline, propose, judge)},
+    commands={
+        command.name or "": command for command in (run, gate, baseline, propose, judge, import_cases, export_cases)
+    },
     epilog="\b\nExample:\n  shipmate eval run my-assistant",
 )
 def evaluate() -> None:

@@ -52,7 +52,7 @@ def read(path: Path) -> Imported:
     for row, name in zip(found, named(wishes), strict=True):
         try:
             cases.append(as_case(_fields(path.name, row, name, notes)))
-        except (msgspec.ValidationError, ValueError) as error:
+        except (msgspec.ValidationError, ValueError, TypeError, AttributeError, KeyError) as error:
             do = "Give it an `input`: a text, or messages that end with the user's."
             wrong.append(Problem(file=path.name, line=row.line, what=f"This sample is no case: {error}.", do=do))
     if wrong:
@@ -84,11 +84,9 @@ def _fields(file: str, row: Row, name: str, notes: list[Problem]) -> dict[str, A
         aside["own_id"] = sample["id"]
     if "id" not in sample:
         aside["unnamed"] = True
-    fields: dict[str, Any] = {
-        "id": name,
-        "kind": "answer",
-        **_said(sample.get("input"), aside),
-    }
+    asks = own.get("kind", "answer") == "answer"
+    said = _said(sample.get("input"), aside) if asks else {}
+    fields: dict[str, Any] = {"id": name, "kind": "answer", **said}
     if isinstance(metadata.get("intent"), str):
         fields["intent"] = metadata.pop("intent")
     if sample.get("description"):
@@ -178,7 +176,8 @@ def _sample(case: Case, notes: list[Problem]) -> dict[str, Any]:
 
 def _own(fields: dict[str, Any], checks: list[Any], aside: Mapping[str, Any]) -> dict[str, Any]:
     """Return what only Shipmate knows; nothing for a sample that was inspect_ai's own."""
-    own = {key: value for key, value in fields.items() if key != "input"} | ({"checks": checks} if checks else {})
+    told = "input" if fields["kind"] == "answer" else ""
+    own = {key: value for key, value in fields.items() if key != told} | ({"checks": checks} if checks else {})
     if "input" in aside:
         own.pop("history", None)
     return {} if own == {"id": aside.get("id"), "kind": "answer"} else own

@@ -258,6 +258,14 @@ def _assertions(case: Case, aside: Mapping[str, Any], notes: list[Problem]) -> t
     return [*_expectations(case), *made], unsaid
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes each value out, however often it comes."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - as yaml calls it
+        """Return that nothing is an alias."""
+        return True
+
+
 def write(cases: Sequence[Case]) -> Exported:
     """Return cases as a configuration that promptfoo runs; its provider only echoes until another is named."""
     notes: list[Problem] = []
@@ -268,5 +276,5 @@ def write(cases: Sequence[Case]) -> Exported:
         "providers": ["echo"],
         "tests": tests,
     }
-    text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False, width=1000)
+    text = yaml.dump(config, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=1000)
     return Exported(files={FILE: text}, notes=tuple(notes))
