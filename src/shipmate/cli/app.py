@@ -26,44 +26,18 @@ from shipmate.cli.service import serve
 from shipmate.cli.state import backup, doctor, forget, restore, upgrade
 from shipmate.errors import ShipmateError, StorageError
 
-__all__ = ["COMMANDS", "EXIT_CODES", "app", "main"]
+__all__ = ["COMMANDS", "EXIT_CODES", "SECTIONS", "app", "main"]
 
 # In the order in which a newcomer meets them.
-COMMANDS = (
-    init,
-    ask,
-    chat,
-    serve,
-    ingest,
-    search,
-    graph,
-    check,
-    evaluate,
-    explain,
-    compare,
-    impact,
-    block,
-    unblock,
-    report,
-    audit,
-    outcomes,
-    build,
-    diff,
-    inspect,
-    verify,
-    releases,
-    promote,
-    rollback,
-    pilot,
-    canary,
-    faq_only,
-    key,
-    backup,
-    restore,
-    upgrade,
-    forget,
-    doctor,
-)
+SECTIONS = {
+    "Answer": (init, ask, chat, serve, ingest, search, graph, explain),
+    "Look after": (check, block, unblock, doctor, backup, restore, upgrade, forget),
+    "Measure": (report, audit, outcomes),
+    "Prove a change": (evaluate, compare, impact),
+    "Release": (build, diff, inspect, verify, releases, promote, rollback, faq_only, key),
+    "Try on people": (pilot, canary),
+}
+COMMANDS = tuple(command for section in SECTIONS.values() for command in section)
 
 # What each exit code means; the reference page is made of this.
 EXIT_CODES = {
@@ -88,6 +62,15 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         """Return the commands' names."""
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the commands in their sections."""
+        width = max(len(command.name or "") for command in COMMANDS)
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [((command.name or "").ljust(width), command.get_short_help_str(60)) for command in section]
+                )
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""

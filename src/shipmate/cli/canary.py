@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["canary", "faq_only"]
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  shipmate canary plan my-assistant")
 def canary() -> None:
     """Try the candidate of canary.yml on a share of the traffic.
 
@@ -195,7 +195,7 @@ def stop(folder: Path) -> None:
 @click.argument("switch", type=click.Choice(["on", "off"]), help="`on`: nothing but the FAQ answers.")
 @folder
 def faq_only(switch: str, folder: Path) -> None:
-    """Let nothing but the FAQ answer, at once, for everybody; or everything again.
+    """Let nothing but the FAQ answer, or everything again.
 
     For when something goes wrong and nobody knows yet what it is. A running server heeds it from the next question on.
     """

@@ -53,7 +53,7 @@ def compare(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Ask the folder as it is and a candidate the same past questions, side by side.
+    """Put a change beside what answers, on past questions.
 
     The candidate is the folder with another model or prompt, or a built release. Nothing is stored but the comparison,
     which the page /compare shows. Where nobody has asked anything yet, the charter's examples are taken. Ctrl-C keeps

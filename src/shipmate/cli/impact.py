@@ -28,7 +28,7 @@ SHOWN = 20
 @click.option("--watch", is_flag=True, help="Go on, and tell of each edit, until Ctrl-C.")
 @json_option
 def impact(folder: Path, *, release: str, last: int, watch: bool, as_json: bool) -> None:
-    """List the past answers that change when the documents as they are now are read.
+    """List the past answers that an edit of documents changes.
 
     Compares with what was read before, in a copy: nothing is written. The answers are quotes; an answer counts as
     another one when its kind, its text, or a citation's document or words differ. Only what an edit can touch is asked

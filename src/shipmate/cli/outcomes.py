@@ -14,7 +14,10 @@ __all__ = ["outcomes"]
 
 @click.group(epilog="\b\nExample:\n  shipmate outcomes import tickets.csv my-assistant")
 def outcomes() -> None:
-    """Bring along what the assistant is for: orders saved, tickets avoided."""
+    """Bring along what the assistant is for.
+
+    Orders saved, tickets avoided: whatever the goal of the charter counts.
+    """
 
 
 @command("shipmate outcomes import tickets.csv my-assistant")

@@ -117,7 +117,10 @@ def stop(folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
     epilog="\b\nExample:\n  shipmate pilot report my-assistant",
 )
 def pilot() -> None:
-    """Let named users try a release first, and say honestly what that has shown."""
+    """Let named users try a release first.
+
+    The exit report says of each target whether that has shown it.
+    """
 
 
 def _show(report: "ExitReport") -> None:

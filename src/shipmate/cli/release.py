@@ -38,9 +38,9 @@ reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the
 )
 @json_option
 def build(folder: Path, *, output: Path | None, report: Path | None, as_json: bool) -> None:
-    """Build a release: charter, prompts, settings and documents as they are now, under one id, and signed.
+    """Build a release, which is signed and never changes.
 
-    The same folder gives the same id and the same bytes. Errors of the charter, a frozen stack that was changed, and
+    It holds charter, prompts, settings and documents as they are now. The same folder gives the same id and the same bytes. Errors of the charter, a frozen stack that was changed, and
     documents that were changed after the last ingest stop it, all at once. Nothing answers otherwise before
     `shipmate promote`.
     """
@@ -61,7 +61,10 @@ def build(folder: Path, *, output: Path | None, report: Path | None, as_json: bo
 @folder
 @json_option
 def diff(before: str, after: str, folder: Path, *, as_json: bool) -> None:
-    """Show what is different between two releases: settings, prompts, and documents passage by passage."""
+    """Show what is different between two releases.
+
+    Settings, prompts, and documents passage by passage.
+    """
     from shipmate.cli.releases import show_difference
     from shipmate.shipping.sides import diff as difference_of
 
@@ -77,7 +80,10 @@ def diff(before: str, after: str, folder: Path, *, as_json: bool) -> None:
 @folder
 @json_option
 def inspect(release: str, folder: Path, *, as_json: bool) -> None:
-    """Show what a release consists of, and who has signed it; `verify` proves it."""
+    """Show what a release consists of, and who has signed it.
+
+    `shipmate verify` proves it.
+    """
     from shipmate.cli.releases import show_inspected
     from shipmate.shipping.shelved import inspect as inspected_of
 
@@ -96,9 +102,9 @@ def inspect(release: str, folder: Path, *, as_json: bool) -> None:
 )
 @json_option
 def verify(release: str, folder: Path, *, keys: tuple[str, ...], as_json: bool) -> None:
-    """Prove that a release is what was built and signed, and name every file that is not.
+    """Prove that a release is what was built and signed.
 
-    Of a release that stands here, its index is compared with its documents too.
+    Every file that is not is named. Of a release that stands here, its index is compared with its documents too.
     """
     from shipmate.shipping.shelved import examine
 
@@ -118,7 +124,10 @@ def verify(release: str, folder: Path, *, keys: tuple[str, ...], as_json: bool) 
 @click.option("--delete", "unwanted", default="", metavar="ID", help="Delete a release that nothing needs.")
 @json_option
 def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
-    """List the releases that stand here: which one answers, and which one `rollback` goes back to."""
+    """List the releases, and which one answers.
+
+    It also says which one `shipmate rollback` goes back to.
+    """
     from shipmate.cli.releases import show_releases
     from shipmate.shipping.shelved import delete
     from shipmate.shipping.shelved import releases as listed
@@ -139,9 +148,9 @@ def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
 @reason
 @json_option
 def promote(release: str, folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
-    """Let a release answer, also while serving: running servers follow at once, and no turn is lost.
+    """Let a release answer, also while serving.
 
-    It is proven first. A file's release is taken in when somebody trusted has signed it.
+    Running servers follow at once, and no turn is lost. It is proven first. A file's release is taken in when somebody trusted has signed it.
     """
     from shipmate.shipping.switch import promote as promoted
 
@@ -182,9 +191,9 @@ def rollback(folder: Path, *, by: str | None, reason: str, as_json: bool) -> Non
 @command("shipmate key my-assistant")
 @folder
 def key(folder: Path) -> None:
-    """Print the public key with which releases and verdicts are signed here; it is made at the first call.
+    """Print the public key of what is signed here.
 
-    Whoever shall trust them writes the line into `trusted_keys`, in the folder of their assistant. The key itself lies
+    It belongs to releases and verdicts, and is made at the first call. Whoever shall trust them writes the line into `trusted_keys`, in the folder of their assistant. The key itself lies
     in .shipmate/signing.key; a build runner gets what that file holds as SHIPMATE_SIGNING_KEY.
     """
     print(bootstrap.public_key(bootstrap.load(folder)))  # noqa: T201 - for pipes
