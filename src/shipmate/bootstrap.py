@@ -19,7 +19,7 @@ from shipmate.errors import Damaged, FolderInUse, Missing, ModelError, Problem, 
 from shipmate.flags.exposures import availability, seen_before
 from shipmate.journal import user_hash
 from shipmate.knowledge import repair
-from shipmate.live import FollowedLive, Live, Trial
+from shipmate.live import FollowedLive, Live, Trial, read_live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import Clock, FlagSource
@@ -56,6 +56,7 @@ __all__ = [
     "check",
     "check_store",
     "clock",
+    "examine_live",
     "forget",
     "has_index",
     "has_outdated_index",
@@ -276,6 +277,14 @@ def meant_release(project: Project, written: str) -> str:
     from shipmate.release.shelf import found
 
     return found(state_folder(project), written) if written else ""
+
+
+def examine_live(project: Project) -> tuple[str, list[str]]:
+    """Return which release is live, and what of it is not as it was built; no release where the folder itself answers."""
+    from shipmate.shipping.shelved import examine
+
+    release = read_live(state_folder(project)).release
+    return examine(project, release) if release else ("", [])
 
 
 def begin_serving(project: Project) -> "Drift | None":

@@ -13,6 +13,7 @@ import msgspec
 from shipmate import __version__, bootstrap
 from shipmate.config import Project
 from shipmate.errors import (
+    Damaged,
     DiskFull,
     ModelError,
     NoIndex,
@@ -46,7 +47,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     except ProjectError as error:
         yield from map(_told, error.problems)
         return
-    for look in (_files, _disk, _index, _embedder, _store, _model):
+    for look in (_files, _disk, _index, _release, _embedder, _store, _model):
         yield from _looked(look, project)
 
 
@@ -106,6 +107,15 @@ def _index(project: Project) -> Iterator[Finding]:
     if state.stale:
         what = f"Since they were read, {_counted(state.stale, 'document')} came, changed or went."
         yield Finding(what=what, do=f"Run `shipmate ingest {project.folder}`.", exit_code=NoIndex.exit_code)
+
+
+def _release(project: Project) -> Iterator[Finding]:
+    release, wrong = bootstrap.examine_live(project)
+    for fault in wrong:
+        do = f"Bring the release {release} anew and promote it, or go back: `shipmate rollback {project.folder}`."
+        yield Finding(what=f"Of the release that is live, {fault}.", do=do, exit_code=Damaged.exit_code)
+    if release and not wrong:
+        yield Finding(what=f"The release {release} answers, and is what was built.")
 
 
 def _embedder(project: Project) -> Iterator[Finding]:

@@ -443,3 +443,13 @@ def test_the_commands_tell_what_is_wrong_by_their_exit_codes(project: Project, t
     assert (changed.code, changed.out) == (6, "files/faq.yml was changed\n")
     (project.folder / "charter.yml").unlink()
     assert shipmate("build", project.folder).code == 3
+
+
+def test_the_doctor_looks_at_what_is_live(two: tuple[Project, str, str]) -> None:
+    project, first, _ = two
+    promote(project, first)
+    assert f"The release {first} answers, and is what was built." in shipmate("doctor", project.folder).out
+    (home_of(project.state, first) / "files" / "faq.yml").write_text("version: 1\nfaq: []\n")
+    ended = shipmate("doctor", project.folder)
+    assert ended.code == 6
+    assert "Of the release that is live, files/faq.yml was changed." in ended.out
