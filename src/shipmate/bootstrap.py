@@ -23,11 +23,8 @@ from shipmate.live import FollowedLive, Live, Trial, read_live
 from shipmate.messages import LOCAL, Event, Hit, Message, Question, Role, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood, Way
 from shipmate.ports import Clock, FlagSource
-from shipmate.release.canary.keeper import Keeper
-from shipmate.reporting import Insight
 from shipmate.running import Running, Shared, SystemOfRecord
 from shipmate.scopes import scopes_of
-from shipmate.trials.house import HouseActs, TrialDesk
 from shipmate.turn import Assistant
 from shipmate.versions import (
     Shelf,
@@ -41,8 +38,10 @@ from shipmate.versions import (
 )
 
 if TYPE_CHECKING:
+    from shipmate.reporting import Insight
     from shipmate.shipping.sides import Drift
     from shipmate.tickets.begin import Begun, Progress
+    from shipmate.trials.house import TrialDesk
     from shipmate.upkeep import Upgrade
 
 __all__ = [
@@ -399,9 +398,9 @@ class House:
     curator: Curator
     store: SystemOfRecord
     # Of a house that follows what is live.
-    trials: TrialDesk | None = None
+    trials: "TrialDesk | None" = None
     # Of one that serves.
-    insight: Insight | None = None
+    insight: "Insight | None" = None
 
 
 @asynccontextmanager
@@ -447,22 +446,32 @@ async def open_house(
         )
         running = Running(common, shelf)
         assistant = await running.begin(live)
-        beside = [running.follow()]
-        trials = insight = None
+        await held.enter_async_context(_beside(running.follow()))
         if followed:
-            beside.append(running.follow_live(followed))
+            await held.enter_async_context(_beside(running.follow_live(followed)))
+        trials = insight = None
         if followed and shared:
-            acts = HouseActs(project, store, partial(_promote, project))
-            keeper = Keeper(store, acts, clock, internal=frozenset({user_hash(key, LOCAL)}))
-            beside.append(keeper.keep())
-            trials = TrialDesk(project, keeper, store)
-            if exporter := layers.open_exporter(project, store):
-                held.push_async_callback(exporter.close)
-                beside.append(exporter.run())
-            insight = Insight(project, store, clock)
-            beside.append(insight.follow())
-        async with _beside(*beside):
-            yield House(assistant=assistant, curator=running.curator, store=store, trials=trials, insight=insight)
+            trials, insight = await held.enter_async_context(_looked_after(common))
+        yield House(assistant=assistant, curator=running.curator, store=store, trials=trials, insight=insight)
+
+
+@asynccontextmanager
+async def _looked_after(shared: Shared) -> "AsyncIterator[tuple[TrialDesk, Insight]]":
+    """Keep trials, read the journal, and tell a flag service of it, beside an assistant that serves."""
+    from shipmate.release.canary.keeper import Keeper
+    from shipmate.reporting import Insight
+    from shipmate.trials.house import HouseActs, TrialDesk
+
+    project, store = shared.project, shared.store
+    acts = HouseActs(project, store, partial(_promote, project))
+    keeper = Keeper(store, acts, shared.clock, internal=frozenset({user_hash(shared.key, LOCAL)}))
+    insight = Insight(project, store, shared.clock)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(_beside(keeper.keep(), insight.follow()))
+        if exporter := layers.open_exporter(project, store):
+            held.push_async_callback(exporter.close)
+            await held.enter_async_context(_beside(exporter.run()))
+        yield TrialDesk(project, keeper, store), insight
 
 
 async def _open_flags(
@@ -489,7 +498,7 @@ def _complain(commit: asyncio.Future[None]) -> None:
 def _promote(project: Project, release: str, reason: str) -> None:
     from shipmate.shipping.switch import promote
 
-    promote(project, release, reason=reason)
+    promote(project, release, by="canary", reason=reason)
 
 
 @asynccontextmanager
