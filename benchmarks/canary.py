@@ -174,6 +174,8 @@ def _is_shown_once(trial: ResolutionTrial, rules: Rules) -> bool:
 def _may_be_shown(counts: Counts, rules: Rules) -> bool:
     """Return whether a look's gain passes even the bound of somebody who looked for the first time: none lies lower."""
     gain = score(counts.ftr)
+    if gain.value < NORMAL.inv_cdf(1 - rules.primary.alpha) * gain.error:
+        return False
     days = counts.at / DAY_S
     level = spent(max(days, gain.error**-2 / needed_information(rules.primary)), rules.primary.alpha)
     return level > 0 and gain.value >= -NORMAL.inv_cdf(level) * gain.error

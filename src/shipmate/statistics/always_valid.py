@@ -16,7 +16,7 @@ __all__ = ["HARMFUL", "MISMATCHED", "confidence_sequence", "share_evidence"]
 # The ratios of the candidate's rate to the control's that are looked for, and how far each is believed beforehand: what
 # does much harm is to be found at once, and what does little leaves more time.
 HARMFUL = ((1.4, 0.05), (2.0, 0.10), (3.0, 0.15), (5.0, 0.35), (8.0, 0.35))
-SIZES = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
+SIZES = (0.05, 0.12, 0.25, 0.5, 1.0)
 # Of a share that is not the one that was set; in either direction.
 MISMATCHED = tuple((exp(sign * size), 1 / (2 * len(SIZES))) for size in SIZES for sign in (-1, 1))
 
