@@ -85,12 +85,10 @@ class Server(Section, frozen=True, kw_only=True):
 class Cost(Section, frozen=True, kw_only=True):
     """What it costs beside the models."""
 
-    infrastructure_usd_per_h: (
-        Annotated[
-            float, Meta(ge=0, le=1_000_000, description="US dollars an hour for the machines; reports share it out.")
-        ]
-        | None
-    ) = None
+    infrastructure_usd_per_h: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(description="US dollars an hour for the machines; reports share it out."),
+    ] = None
 
 
 class FreezeException(Section, frozen=True, kw_only=True):
