@@ -382,6 +382,8 @@ def _steps(steps: tuple[Step, ...], source: Source) -> Iterator[Problem]:
 
 
 PILOT = "pilot.yml"
+# Each turn looks for its caller among them.
+PILOT_USERS = 1000
 
 
 class PilotFile(Section, frozen=True, kw_only=True):
@@ -406,7 +408,10 @@ def unsound_pilot(file: PilotFile, source: Source) -> Iterator[Problem]:
     """Yield what a `pilot.yml` says that cannot be meant."""
     if not file.users:
         yield source.problem(("users",), "A pilot without users shows nothing.", "Name those who try it first.")
-    for number, user in enumerate(file.users):
+    if len(file.users) > PILOT_USERS:
+        what = f"{len(file.users):,} users are named."
+        yield source.problem(("users", PILOT_USERS), what, f"Name {PILOT_USERS:,}, or try it in a canary.")
+    for number, user in enumerate(file.users[:PILOT_USERS]):
         if user in file.users[:number]:
             yield source.problem(("users", number), f"`{user}` stands here again.", "Name each user once.")
     if file.candidate == "control":

@@ -157,6 +157,7 @@ def test_the_check_holds_the_file_against_the_charters_promise(folder: Path) -> 
         "version: 1\nusers: []\n",
         "version: 1\nusers: [anna, anna]\n",
         "version: 1\nusers: ['']\n",
+        "version: 1\nusers:\n" + "".join(f"  - user-{n}\n" for n in range(1001)),
         "version: 1\nusers: [anna]\ncandidate: control\n",
         "version: 1\nusers: [anna]\nflag: Not A Flag\n",
         "version: 1\nusers: [anna]\nuntil: soon\n",

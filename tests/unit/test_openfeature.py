@@ -19,7 +19,7 @@ from shipmate.flags.remembered import FlagFault
 from shipmate.live import Live, Trial, write_live
 
 CANARY = Trial(run="run-1", mode="canary", candidate="v2", release="b" * 12, share=0.5, salt="s")
-PILOT = Trial(run="run-2", mode="pilot", candidate="v2", release="b" * 12, callers=("anna",))
+PILOT = Trial(run="beta-2", mode="pilot", candidate="v2", release="b" * 12, callers=("anna",))
 
 
 def of(caller: str) -> EvaluationContext:
@@ -66,6 +66,12 @@ def test_a_pilots_users_match_by_name_and_others_get_the_control(tmp_path: Path,
     ben = client.get_boolean_details("pilot", default_value=False, evaluation_context=of("ben"))
     assert (anna.value, anna.reason) == (True, Reason.TARGETING_MATCH)
     assert (ben.value, ben.reason) == (False, Reason.DEFAULT)
+
+
+@pytest.mark.parametrize("key", ["pilot", "beta", "beta-2"])
+def test_a_pilot_is_known_by_its_flag_too(tmp_path: Path, client: OpenFeatureClient, key: str) -> None:
+    write_live(tmp_path, Live(trial=PILOT))
+    assert client.get_string_value(key, "none", of("anna")) == "v2"
 
 
 def test_what_goes_live_shows_in_the_next_evaluation(tmp_path: Path, client: OpenFeatureClient) -> None:

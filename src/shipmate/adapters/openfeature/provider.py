@@ -15,9 +15,10 @@ from shipmate.live import FollowedLive, Live, Trial
 
 __all__ = ["FAQ_ONLY", "RELEASE", "ShipmateProvider", "Tracked"]
 
-# The flags that are always there; a trial has its own besides: its mode, such as `canary`, and the id of its run.
+# The flags that are always there; a trial has its own besides: its mode, such as `canary`, the id of its run, and a pilot's flag.
 FAQ_ONLY = "faq_only"
 RELEASE = "release"
+MODES = ("canary", "pilot", "shadow")
 
 T = TypeVar("T")
 Tracked = Callable[[str, str, Mapping[str, object]], None]
@@ -108,8 +109,8 @@ class ShipmateProvider(AbstractProvider):
     ) -> FlagResolutionDetails[T]:
         """Return what a trial gives a caller; the default without a caller, or without such a trial."""
         trial = self._live().trial
-        if trial is None or flag_key not in (trial.mode, trial.run):
-            if flag_key in ("canary", "pilot", "shadow"):
+        if trial is None or flag_key not in _names(trial):
+            if flag_key in MODES:
                 return FlagResolutionDetails(value=default, reason=Reason.DEFAULT)
             if flag_key in (FAQ_ONLY, RELEASE):
                 return _failed(default, ErrorCode.TYPE_MISMATCH, f"{flag_key} is of another type")
@@ -132,9 +133,14 @@ class ShipmateProvider(AbstractProvider):
 
     def _no_number(self, flag_key: str, default: T) -> FlagResolutionDetails[T]:
         trial = self._live().trial
-        known = {FAQ_ONLY, RELEASE, "canary", "pilot", "shadow", *((trial.run,) if trial else ())}
+        known = {FAQ_ONLY, RELEASE, *MODES, *(_names(trial) if trial else ())}
         code = ErrorCode.TYPE_MISMATCH if flag_key in known else ErrorCode.FLAG_NOT_FOUND
         return _failed(default, code, "no flag is a number")
+
+
+def _names(trial: Trial) -> tuple[str, ...]:
+    """Return the keys of a trial's flag; a pilot's run begins with the flag of `pilot.yml`."""
+    return trial.mode, trial.run, trial.run.rpartition("-")[0] if trial.mode == "pilot" else trial.run
 
 
 def _is_in(trial: Trial, arm: str) -> bool:
