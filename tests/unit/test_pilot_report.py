@@ -12,6 +12,7 @@ from shipmate.release.pilot import (
     STARTED,
     Measured,
     Standing,
+    audited,
     count_uptime,
     exit_report,
     judge_mean,
@@ -251,3 +252,37 @@ def test_only_probes_of_the_pilots_own_time_count() -> None:
     measured = Measured()
     count_uptime(measured, [probed(minute, 4) for minute in range(1, 100)], since=30 * 60, until=60 * 60)
     assert measured.sums("uptime").n == 4 * 30
+
+
+def test_what_silence_tells_is_shown_only_after_an_audit() -> None:
+    """Silence counts as solved; people who read a hundred random episodes say by how much that flatters."""
+    rng = random.Random(5)
+    sums = counted([(10, sum(rng.random() < 0.8 for _ in range(10))) for _ in range(60)]).sums("m")
+    told = judge_share(sums, metric="ftr", means="", target=0.70, at_least=True)
+    assert told.standing is Standing.SHOWN
+    assert audited(told, sums, [0] * 99).standing is Standing.NOT_SHOWN
+    honest = audited(told, sums, [0] * 195 + [-1] * 5)
+    flattered = audited(told, sums, [0] * 140 + [-1] * 60)
+    assert (honest.standing, flattered.standing) == (Standing.SHOWN, Standing.CONTRADICTED)
+    assert honest.measured is not None
+    assert told.measured is not None
+    assert honest.measured.estimate == pytest.approx(told.measured.estimate - 0.025)
+    assert honest.measured.high - honest.measured.low > told.measured.high - told.measured.low - 0.01
+
+
+def test_audits_are_read_from_the_journal_once_for_each_episode() -> None:
+    def read(number: int, label: str, **more: object) -> Entry:
+        data = {"name": "ftr_audit", "label": label, "by": "human", **more}
+        made = Event(
+            name="gen_ai.evaluation.result", ts=number, event_id=f"a{number}{label}", turn_id=f"t{number}", data=data
+        )
+        return Entry(seq=number, event=made)
+
+    entries = [
+        *life(),
+        read(1, "resolved", stratum="random", recorded=1),
+        read(1, "resolved", stratum="random", recorded=1),
+        read(2, "unresolved", stratum="random", recorded=1),
+        read(3, "unresolved"),
+    ]
+    assert sorted(measured_in(entries, RUN, Slo()).audits) == [-1, 0]

@@ -21,6 +21,8 @@ __all__ = ["markdown", "pilot"]
 STYLES = {"shown": "green", "not shown": "yellow", "contradicted": "red"}
 # Of metrics that are shares, what is said in percent.
 DOLLARS = "cost_per_1k_usd"
+# No target of its own.
+EARLY_SIGN = "ftr_fast"
 by = click.option("--by", metavar="NAME", help="Who does it, for the journal; by default who is logged in.")
 
 
@@ -162,7 +164,7 @@ def markdown(report: "ExitReport") -> str:
 
 
 def _summary(report: "ExitReport") -> str:
-    standings = [finding.standing.value for finding in report.findings]
+    standings = [finding.standing.value for finding in report.findings if finding.metric != EARLY_SIGN]
     counted = ", ".join(f"{standings.count(standing)} {standing}" for standing in STYLES)
     return (
         f"{_day(report.started_at)} to {_day(report.until)}: {report.seen} of {report.named} users asked, "

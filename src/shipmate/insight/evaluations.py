@@ -10,7 +10,7 @@ from shipmate.statistics.clusters import Estimate
 from shipmate.statistics.intervals import Interval, normal_interval
 from shipmate.statistics.judged import Audited, Calibration, Stratum, calibration, corrected_mean, judged_rate
 
-__all__ = ["EVALUATED", "RANDOM", "Evaluations", "Judged", "Opinion", "opinion"]
+__all__ = ["EVALUATED", "RANDOM", "UNSUPPORTED", "Evaluations", "Judged", "Opinion", "opinion"]
 
 EVALUATED = "gen_ai.evaluation.result"
 UNSUPPORTED, RESOLVED = ("hallucination", "groundedness"), "ftr_audit"

@@ -4,12 +4,14 @@ One user who asks often is still one user: figures are reckoned with as many ind
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from math import ceil, floor, inf, log, log1p, sqrt
 
+import msgspec
+
 from shipmate.charter import METRICS, Charter, Slo
-from shipmate.insight.evaluations import EVALUATED, opinion
+from shipmate.insight.evaluations import EVALUATED, UNSUPPORTED, opinion
 from shipmate.insight.labels import FAST, LATE, MATURED, Window
 from shipmate.insight.uptime import MINUTE, Uptime
 from shipmate.insight.uptime import STARTED as UP
@@ -17,6 +19,7 @@ from shipmate.insight.uptime import STOPPED as DOWN
 from shipmate.messages import Entry, Event, Record
 from shipmate.statistics.clusters import Sums, effective, rate
 from shipmate.statistics.intervals import NORMAL, Interval, exact, normal_interval, wilson
+from shipmate.statistics.judged import Audited, corrected_mean
 from shipmate.statistics.planning import overdispersion
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "Finding",
     "Measured",
     "Standing",
+    "audited",
     "count_uptime",
     "exit_report",
     "judge_mean",
@@ -44,6 +48,9 @@ ALIKE = 0.15
 # Where no more than this share may be bad, it is counted out exactly.
 RARE = 0.05
 THOUSAND = 1000
+# So many random episodes are read by people before silence is believed.
+AUDITS = 100
+TOLD = ("ftr", "ftr_fast", "resolution_rate")
 
 
 class Standing(StrEnum):
@@ -67,7 +74,7 @@ class Finding(Record, frozen=True, kw_only=True):
     # Units that were counted, of so many users; of uptime, probes and hours.
     n: int
     users: int
-    # How many of them tell as much as one that stands alone.
+    # How many of them tell as much as one that stands alone; nothing where the bad are none, and each counts alone.
     design_effect: float | None = None
     # With bounds of which each is wrong in one of twenty pilots; nothing where nothing was counted.
     measured: Interval | None = None
@@ -100,6 +107,8 @@ class Measured:
         self.users: set[str] = set()
         self.turns = self.episodes = 0
         self.has_prices = True
+        # Of episodes drawn at random: what people said, less what the journal's label was.
+        self.audits: list[int] = []
 
     def add(self, measure: str, cluster: str, y: float, n: float = 1.0) -> None:
         """Count units of a cluster: a user, or an hour."""
@@ -124,7 +133,7 @@ def measured_in(entries: Iterable[Entry], run: str, slo: Slo) -> Measured:
     """Count what a run's journal says; what comes twice, late or in another order changes nothing."""
     turns: dict[str, Event] = {}
     labels: dict[tuple[str, str], dict[str, Event]] = {}
-    said: dict[str, Event] = {}
+    said: dict[tuple[str, str], Event] = {}
     for _, event in entries:
         if event.name == EVALUATED and event.turn_id:
             _keep_first(said, event)
@@ -137,10 +146,14 @@ def measured_in(entries: Iterable[Entry], run: str, slo: Slo) -> Measured:
     measured = Measured()
     _count_turns(measured, turns, slo)
     _count_labels(measured, labels)
-    for turn_id, event in said.items():
-        known = turns.get(turn_id)
-        if known and (found := opinion(event)):
+    for (turn_id, about), event in sorted(said.items()):
+        known, found = turns.get(turn_id), opinion(event)
+        if known is None or found is None:
+            continue
+        if about in UNSUPPORTED:
             measured.add("hallucination_rate", known.user_hash, float(found.is_bad))
+        elif found.recorded is not None:
+            measured.audits.append((not found.is_bad) - found.recorded)
     return measured
 
 
@@ -158,14 +171,14 @@ def count_uptime(measured: Measured, entries: Iterable[Entry], *, since: float, 
             measured.add("uptime", str(one.ts // HOUR_S), min(one.good, one.due), one.due)
 
 
-def _keep_first(said: dict[str, Event], event: Event) -> None:
-    """Keep what a person said first of an answer's support; judges err, and do not count here."""
+def _keep_first(said: dict[tuple[str, str], Event], event: Event) -> None:
+    """Keep what a person said first of a turn: judges err, and do not count here."""
     found = opinion(event)
-    if found is None or not found.rater or found.about != "hallucination":
+    if found is None or not found.rater:
         return
-    known = said.get(event.turn_id)
+    known = said.get((event.turn_id, found.about))
     if known is None or (event.ts, event.event_id) < (known.ts, known.event_id):
-        said[event.turn_id] = event
+        said[event.turn_id, found.about] = event
 
 
 def _count_turns(measured: Measured, turns: Mapping[str, Event], slo: Slo) -> None:
@@ -239,7 +252,8 @@ def _findings(measured: Measured, charter: Charter) -> Iterable[Finding]:
         shares["ftr"] = (goal.target, shares["ftr"][1])
     for metric, (target, means) in shares.items():
         at_least = metric != "hallucination_rate"
-        yield judge_share(measured.sums(metric), metric=metric, means=means, target=target, at_least=at_least)
+        found = judge_share(measured.sums(metric), metric=metric, means=means, target=target, at_least=at_least)
+        yield audited(found, measured.sums(metric), measured.audits) if metric in TOLD else found
     means = "US dollars that the model's tokens cost, for a thousand turns"
     if measured.has_prices:
         yield judge_mean(
@@ -279,10 +293,32 @@ def judge_share(sums: Sums, *, metric: str, means: str, target: float, at_least:
         standing=_standing(measured, target, at_least=at_least),
         n=round(sums.n),
         users=sums.users,
-        design_effect=effect,
+        design_effect=effect if effective(sums) > 0 or not is_rare else None,
         measured=measured,
         needed=needed,
         why=why,
+    )
+
+
+def audited(finding: Finding, sums: Sums, audits: Sequence[int]) -> Finding:
+    """Return what is left of a share that silence flatters: corrected by a random audit, and not shown without one."""
+    if finding.measured is None or finding.standing is Standing.CONTRADICTED:
+        return finding
+    if len(audits) < AUDITS:
+        why = (
+            f"Silence counts as solved, which flatters: {len(audits)} of {AUDITS} random episodes were read by people."
+        )
+        return msgspec.structs.replace(finding, standing=Standing.NOT_SHOWN, why=why)
+    errors = Audited(len(audits), sum(audits), sum(error * error for error in audits))
+    value, error = corrected_mean(rate(sums), errors)
+    low, high = (min(1.0, max(0.0, bound)) for bound in normal_interval(value, error, confidence=SURE)[1:])
+    measured = Interval(min(1.0, max(0.0, value)), low, high)
+    return msgspec.structs.replace(
+        finding,
+        measured=measured,
+        standing=_standing(measured, finding.target, at_least=finding.at_least),
+        needed=min(1.0, finding.target + measured.estimate - low),
+        why=f"Corrected by what people said of {len(audits)} random episodes.",
     )
 
 
