@@ -8,18 +8,8 @@ from hypothesis import strategies as st
 
 from shipmate.charter import Charter, Goal, Slo
 from shipmate.messages import Entry, Event
-from shipmate.release.pilot import (
-    STARTED,
-    Measured,
-    Standing,
-    audited,
-    count_uptime,
-    exit_report,
-    judge_mean,
-    judge_share,
-    measured_in,
-    needed_of,
-)
+from shipmate.release.pilot import STARTED, Measured, count_uptime, exit_report, measured_in
+from shipmate.release.standing import Standing, audited, judge_mean, judge_share, needed_of
 
 RUN = "pilot-1"
 

@@ -14,7 +14,8 @@ from shipmate.cli.screen import complain, say, say_json
 from shipmate.errors import ProjectError
 
 if TYPE_CHECKING:
-    from shipmate.release.pilot import ExitReport, Finding
+    from shipmate.release.pilot import ExitReport
+    from shipmate.release.standing import Finding
 
 __all__ = ["markdown", "pilot"]
 
