@@ -13,7 +13,7 @@ from shipmate.insight.labels import LABEL_VERSION, MATURED
 from shipmate.insight.maturing import Maturing, Steady
 from shipmate.insight.outcomes import BroughtOutcome, outcome_events
 from shipmate.insight.reading import Reading, first_since, read
-from shipmate.insight.report import Figure, Report
+from shipmate.insight.report import Measure, Report
 from shipmate.insight.sketch import Sketch
 from shipmate.insight.uptime import MINUTE, STARTED, STOPPED
 from shipmate.messages import Entry, Event
@@ -73,7 +73,7 @@ def reported(
     return asyncio.run(reading())
 
 
-def figure(report: Report, name: str) -> Figure:
+def figure(report: Report, name: str) -> Measure:
     return next(one for one in (*report.overall.rows, *report.overall.details) if one.name == name)
 
 

@@ -15,7 +15,7 @@ from shipmate.cli.screen import say, say_json
 from shipmate.errors import UsageError
 
 if TYPE_CHECKING:
-    from shipmate.insight.report import Figure, Group, Report
+    from shipmate.insight.report import Group, Measure, Report
 
 __all__ = ["report"]
 
@@ -83,7 +83,7 @@ def _group(group: "Group", title: str) -> None:
     say("")
 
 
-def _row(figure: "Figure") -> tuple[str, str, str, str]:
+def _row(figure: "Measure") -> tuple[str, str, str, str]:
     from shipmate.insight.report import written
 
     sign = {"at least": "≥ ", "at most": "≤ "}.get(figure.side, "")
@@ -91,7 +91,7 @@ def _row(figure: "Figure") -> tuple[str, str, str, str]:
     return figure.title, target, _with_bounds(figure), f"n {figure.n:,} {figure.of}"
 
 
-def _with_bounds(figure: "Figure") -> str:
+def _with_bounds(figure: "Measure") -> str:
     from shipmate.insight.report import written
 
     value = written(figure.value, figure.unit)

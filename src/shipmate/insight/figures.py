@@ -7,7 +7,7 @@ import msgspec
 from shipmate.charter import METRICS, Slo
 from shipmate.insight.evaluations import Evaluations
 from shipmate.insight.labels import FAST, LATE
-from shipmate.insight.report import AtMost, Figure, Group, Part, status
+from shipmate.insight.report import AtMost, Group, Measure, Part, status
 from shipmate.insight.tally import Outcomes, Tally
 from shipmate.insight.uptime import PROBE_EVERY_S
 from shipmate.statistics.intervals import Interval, normal_interval, wilson
@@ -105,9 +105,9 @@ def _figure(
     target: float | None = None,
     unit: str = "share",
     note: str = "",
-) -> Figure:
+) -> Measure:
     side: AtMost = "" if target is None else "at least" if METRICS[name].rising else "at most"
-    return Figure(
+    return Measure(
         name=name,
         title=TITLES[name],
         definition=DEFINITIONS[name],
@@ -124,20 +124,20 @@ def _figure(
     )
 
 
-def _solved(name: str, outcomes: Outcomes, target: float | None = None) -> Figure:
+def _solved(name: str, outcomes: Outcomes, target: float | None = None) -> Measure:
     found = wilson(outcomes.solved, outcomes.n) if outcomes.n else None
     note = "" if outcomes.n else "no problem has been over for long enough"
     return _figure(name, found, outcomes.n, PROBLEMS, target=target, note=note)
 
 
-def _quantile(name: str, tally: Tally, q: float, target: float | None = None) -> Figure:
+def _quantile(name: str, tally: Tally, q: float, target: float | None = None) -> Measure:
     sketch = tally.first_s if name.startswith("first") else tally.whole_s
     found = sketch.quantile(q)
     note = "" if found else "too few answers to tell" if sketch.n else "nothing was answered"
     return _figure(name, found, sketch.n, ANSWERS, target=target, unit="s", note=note)
 
 
-def _hallucinations(said: Evaluations, slo: Slo) -> Figure:
+def _hallucinations(said: Evaluations, slo: Slo) -> Measure:
     judged = said.hallucinations()
     return _figure(
         "hallucination_rate", judged.rate, judged.turns, ANSWERS, target=slo.hallucination_rate, note=judged.lacks
@@ -154,7 +154,7 @@ def _marginal(tally: Tally) -> Interval | None:
     return Interval(*(max(0.0, THOUSAND * bound) for bound in exact))
 
 
-def _cost(tally: Tally, usd_per_h: float | None, slo: Slo) -> Figure:
+def _cost(tally: Tally, usd_per_h: float | None, slo: Slo) -> Measure:
     found, note = _marginal(tally), ""
     if usd_per_h is None:
         note = "models alone: set `cost.infrastructure_usd_per_h` in stack.yml to count the machines too"
@@ -173,7 +173,7 @@ def _cost(tally: Tally, usd_per_h: float | None, slo: Slo) -> Figure:
     return msgspec.structs.replace(figure, status="unknown") if is_half else figure
 
 
-def _uptime(tally: Tally, slo: Slo) -> Figure:
+def _uptime(tally: Tally, slo: Slo) -> Measure:
     due = round(tally.due)
     stopped = f"stopped on purpose for {tally.stopped_s / 3600:.1f} h, which is not counted" if tally.stopped_s else ""
     found = wilson(tally.good, tally.due) if due else None
@@ -181,7 +181,7 @@ def _uptime(tally: Tally, slo: Slo) -> Figure:
     return _figure("uptime", found, due, "probes", target=slo.uptime, note=note)
 
 
-def _details(tally: Tally, said: Evaluations) -> list[Figure]:
+def _details(tally: Tally, said: Evaluations) -> list[Measure]:
     late, fast = tally.outcomes[LATE], tally.outcomes[FAST]
     counted = late if late.n else fast
     shares = {

@@ -11,7 +11,7 @@ from shipmate.insight.figures import group, row_values
 from shipmate.insight.labeller import Labeller
 from shipmate.insight.labels import MATURED
 from shipmate.insight.outcomes import OUTCOME
-from shipmate.insight.report import Day, Figure, GoalProgress, Outcome, Report, status
+from shipmate.insight.report import Day, GoalProgress, Measure, Outcome, Report, status
 from shipmate.insight.tally import Tally
 from shipmate.insight.uptime import MINUTE, STARTED, STOPPED, Probed, Uptime
 from shipmate.messages import Entry, Event
@@ -215,7 +215,7 @@ def _outcomes(imported: Iterable[tuple[str, float]]) -> Iterable[Outcome]:
         yield Outcome(name=name, n=n, total=total, mean=mean, low=exact and exact.low, high=exact and exact.high)
 
 
-def _progress(goal: Goal, figures: dict[str, Figure], outcomes: Iterable[Outcome]) -> GoalProgress | None:
+def _progress(goal: Goal, figures: dict[str, Measure], outcomes: Iterable[Outcome]) -> GoalProgress | None:
     """Return how far a goal is reached; nothing without one, or of what nobody measures."""
     if not goal.metric:
         return None
@@ -229,7 +229,7 @@ def _progress(goal: Goal, figures: dict[str, Figure], outcomes: Iterable[Outcome
         baseline=goal.baseline,
         target=goal.target,
         by=goal.by.isoformat() if goal.by else "",
-        now=Figure(
+        now=Measure(
             name=now.name,
             title=now.title,
             definition=now.definition,
@@ -250,10 +250,10 @@ def _progress(goal: Goal, figures: dict[str, Figure], outcomes: Iterable[Outcome
     )
 
 
-def _as_figure(goal: Goal, outcomes: Iterable[Outcome]) -> Figure:
+def _as_figure(goal: Goal, outcomes: Iterable[Outcome]) -> Measure:
     name = goal.metric.removeprefix(OUTCOME_PREFIX)
     own = next((outcome for outcome in outcomes if outcome.name == name), None)
-    return Figure(
+    return Measure(
         name=goal.metric,
         title=name,
         definition=f"The mean of the values imported as {name}.",

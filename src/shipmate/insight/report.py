@@ -8,9 +8,9 @@ from shipmate.statistics.intervals import Interval
 __all__ = [
     "AtMost",
     "Day",
-    "Figure",
     "GoalProgress",
     "Group",
+    "Measure",
     "Outcome",
     "Part",
     "Report",
@@ -23,7 +23,7 @@ Status = Literal["met", "not met", "unknown"]
 AtMost = Literal["at least", "at most", ""]
 
 
-class Figure(Record, frozen=True, kw_only=True):
+class Measure(Record, frozen=True, kw_only=True):
     """One figure."""
 
     name: str
@@ -65,9 +65,9 @@ class Group(Record, frozen=True, kw_only=True):
     release: str = ""
     turns: int
     # The five that the charter promises.
-    rows: tuple[Figure, ...]
+    rows: tuple[Measure, ...]
     # What stands behind them.
-    details: tuple[Figure, ...]
+    details: tuple[Measure, ...]
     parts: tuple[Part, ...]
     # US dollars by purpose.
     purposes: dict[str, float]
@@ -101,7 +101,7 @@ class GoalProgress(Record, frozen=True, kw_only=True):
     baseline: float | None
     target: float | None
     by: str
-    now: Figure
+    now: Measure
     # 0 at the baseline, 1 at the target.
     progress: float | None
 

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from jinja2 import Environment
 
 from shipmate.errors import ShipmateError, Unauthorised
-from shipmate.insight.report import Figure, written
+from shipmate.insight.report import Measure, written
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import refusal_headers
 from shipmate.server.wire import ENCODER
@@ -65,13 +65,13 @@ class ReportPage:
         return Response(page, status_code=status, media_type="text/html", headers=self._headers)
 
 
-def _target(figure: Figure) -> str:
+def _target(figure: Measure) -> str:
     if figure.target is None:
         return ""
     return f"{'≥' if figure.side == 'at least' else '≤'} {written(figure.target, figure.unit)}"
 
 
-def _bounds(figure: Figure) -> str:
+def _bounds(figure: Measure) -> str:
     if figure.low is None or figure.high is None or figure.low == figure.high:
         return ""
     return f"{written(figure.low, figure.unit)} to {written(figure.high, figure.unit)}"
