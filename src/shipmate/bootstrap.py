@@ -451,19 +451,20 @@ async def open_house(
             await held.enter_async_context(_beside(running.follow_live(followed)))
         trials = insight = None
         if followed and shared:
-            trials, insight = await held.enter_async_context(_looked_after(common))
+            trials, insight = await held.enter_async_context(_looked_after(common, shelf))
         yield House(assistant=assistant, curator=running.curator, store=store, trials=trials, insight=insight)
 
 
 @asynccontextmanager
-async def _looked_after(shared: Shared) -> "AsyncIterator[tuple[TrialDesk, Insight]]":
+async def _looked_after(shared: Shared, shelf: Shelf) -> "AsyncIterator[tuple[TrialDesk, Insight]]":
     """Keep trials, read the journal, and tell a flag service of it, beside an assistant that serves."""
     from shipmate.release.canary.keeper import Keeper
     from shipmate.reporting import Insight
     from shipmate.trials.house import HouseActs, TrialDesk
 
     project, store = shared.project, shared.store
-    acts = HouseActs(project, store, partial(_promote, project))
+    known = {user_hash(shared.key, caller): own for caller, own in shared.groups.items()}
+    acts = HouseActs(project, store, partial(_promote, project), version=shelf.take, groups=known)
     keeper = Keeper(store, acts, shared.clock, internal=frozenset({user_hash(shared.key, LOCAL)}))
     insight = Insight(project, store, shared.clock)
     async with AsyncExitStack() as held:

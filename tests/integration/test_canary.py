@@ -22,6 +22,7 @@ from shipmate.live import read_live, write_live
 from shipmate.messages import Ask, Event, Finished, Reply
 from shipmate.release.canary import keeper
 from shipmate.release.canary.run import STARTED, Run
+from shipmate.release.canary.shadow import SHADOWED
 from shipmate.shipping.build import build
 from shipmate.trials.canary import (
     faq_only,
@@ -175,6 +176,29 @@ async def test_a_better_candidate_comes_to_answer_everybody(project: Project, mo
         assert (await said(house, "anybody", "When are roses trimmed?")).kind == "answer"
     _, ruling = verdict_file(project)
     assert (ruling.verdict, ruling.gate) == ("PROMOTE", "report")
+
+
+async def test_a_shadow_answers_the_same_questions_and_nobody_sees_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "TICK_S", 0.2)
+    tried = wanted(project)
+    release = (await asyncio.to_thread(build, project, replaced=tried.files)).release
+    async with opened_journal(project) as journal:
+        run = await start(project, tried, release, journal, shadow_turns=10)
+    async with served(project) as house:
+        for number in range(12):
+            assert (await said(house, f"user-{number}")).release.startswith("dev-")
+        await until(lambda: read_live(project.state).trial is None, 20)
+        entries = await house.store.events(0, 10_000)
+        conversations = {event.conversation_id for _, event in entries if event.name == "assistant.turn.completed"}
+    shadowed = [event for _, event in entries if event.name == SHADOWED]
+    assert len(shadowed) == 10
+    assert {event.data["kind"] for event in shadowed} == {"answer"}
+    assert {event.release for event in shadowed} == {release}
+    assert len(conversations) == 12
+    _, ruling = verdict_file(project)
+    assert (ruling.run, ruling.verdict, ruling.evidence) == (run.run, "HOLD", "shadow")
 
 
 async def test_two_canaries_at_once_are_refused(project: Project) -> None:

@@ -194,3 +194,12 @@ def test_names_in_a_trial_are_only_text() -> None:
         page = house.get("/canary").body.decode()
     assert "<b>v2</b>" not in page
     assert "&lt;b&gt;v2&lt;/b&gt;" in page
+
+
+def test_a_shadow_is_said_to_be_one() -> None:
+    run = msgspec.structs.replace(RUN, evidence="shadow", shadow_turns=600)
+    state = State(run=run, share=0.0, decision=None, counts=None, steps=(), verdicts=())
+    with open_house(trials=Trials(state)) as house:
+        page = house.get("/canary").body.decode()
+    assert "in the shadow: nobody sees the candidate" in page
+    assert "that may promote" not in page

@@ -1,7 +1,7 @@
 """A trial is kept: what the journal says is acted on within one look, and a restart or a crash loses nothing of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,6 +13,7 @@ from shipmate.messages import Entry, Event
 from shipmate.release.canary.keeper import Keeper, Opined
 from shipmate.release.canary.rules import DAY_S, Hallucination, Primary, Rules, Step
 from shipmate.release.canary.run import STEP, VERDICT, Run, started_event
+from shipmate.release.canary.shadow import SHADOWED, Shadowed
 from shipmate.release.canary.verdict import Ruling
 from shipmate.testing.clock import TickingClock
 from tests.unit.canary_journal import RUN, START, Writing
@@ -56,6 +57,8 @@ class Acts:
     rulings: list[Ruling] = field(default_factory=list)
     flagged: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    # What the candidate answers nobody, by turn.
+    answers: dict[str, Shadowed] = field(default_factory=dict)
     judge_is_dead: bool = False
     cannot_promote: bool = False
 
@@ -77,6 +80,10 @@ class Acts:
         return "judge/1", [
             Opined(turn_id=turn, is_bad=None if turn in self.gone else turn in self.flagged) for turn in turn_ids
         ]
+
+    async def shadow(self, run: Run, turns: Mapping[str, str]) -> Sequence[Shadowed]:
+        del run
+        return [self.answers[turn] for turn in turns if turn in self.answers]
 
     async def publish(self, ruling: Ruling) -> str:
         self.rulings.append(ruling)
@@ -388,3 +395,88 @@ async def test_what_goes_wrong_while_looking_is_shown_and_tried_again(caplog: py
     assert house.keeper.state
     assert house.keeper.state.trouble == "oops"
     assert "could not be looked after" in caplog.text
+
+
+# in the shadow
+
+
+def in_shadow(turns: int, **answer: object) -> tuple[House, list[str]]:
+    """Return a house in which so many were answered by the control, and what the candidate answers nobody."""
+    house = House()
+    house.log.entries.clear()
+    house.run = msgspec.structs.replace(RUN, evidence="shadow", shadow_turns=turns)
+    house.log.write(started_event(house.run, "begun"))
+    house.acts.now = Live(trial=Trial(run=RUN.run, mode="shadow", candidate="v2", release="r2"))
+    names = [f"turn-{number}" for number in range(turns)]
+    alike: dict[str, object] = {
+        "control_kind": "answer",
+        "kind": "answer",
+        "control_is_bad": False,
+        "is_bad": False,
+        "control_latency_s": 0.1,
+        "latency_s": 0.2,
+        "control_cost_usd": 0.0,
+        "cost_usd": 0.001,
+    }
+    for number, name in enumerate(names):
+        event = house.writing.put("assistant.turn.completed", START + 1 + number, f"user-{number}", name, kind="answer")
+        house.log.write(msgspec.structs.replace(event, flag_key="", variant=""))
+        house.acts.answers[name] = msgspec.convert({**alike, **answer, "turn_id": name}, Shadowed)
+    return house, names
+
+
+async def test_a_shadow_answers_each_question_once_and_never_promotes() -> None:
+    house, names = in_shadow(60)
+    del house.acts.answers[names[-1]]
+    for second in range(8):
+        await house.look(START + 100 + second)
+    assert sorted(event.turn_id for event in house.log.named(SHADOWED)) == sorted(names[:-1])
+    assert house.verdicts == []
+    assert house.keeper.state
+    assert house.keeper.state.decision
+    cost = {figure.name: figure for figure in house.keeper.state.decision.figures}["cost_usd"]
+    assert (cost.n_candidate, cost.control) == (59, 0)
+    event = house.writing.put("assistant.turn.completed", START + 99, "late", "late", kind="answer")
+    house.log.write(msgspec.structs.replace(event, flag_key="", variant=""))
+    house.acts.answers["late"] = msgspec.structs.replace(house.acts.answers[names[0]], turn_id="late")
+    for second in range(3):
+        await house.look(START + 110 + second)
+    assert house.verdicts == ["HOLD"]
+    assert house.acts.now == Live()
+    (ruling,) = house.acts.rulings
+    assert ruling.evidence == "shadow"
+    assert "Nothing speaks against a trial on live traffic." in ruling.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"is_bad": True}, "It says what nothing supports: 32 questions where only the candidate does"),
+        ({"kind": "refuse"}, "It refuses: 32"),
+        ({"is_faulty": True}, "Its model fails: 32"),
+    ],
+)
+async def test_a_shadow_that_is_worse_is_taken_back(answer: dict[str, object], told: str) -> None:
+    house, _ = in_shadow(200, **answer)
+    for second in range(3):
+        await house.look(START + 300 + second)
+    assert house.verdicts == ["ROLLBACK"]
+    assert told in house.acts.rulings[0].reasons[0].text
+    assert house.acts.now == Live()
+
+
+async def test_where_both_are_as_bad_nothing_speaks_against_the_candidate() -> None:
+    house, _ = in_shadow(64, is_bad=True, control_is_bad=True)
+    for second in range(5):
+        await house.look(START + 300 + second)
+    assert house.verdicts == ["HOLD"]
+
+
+async def test_a_restart_goes_on_with_a_shadow_where_it_was() -> None:
+    house, names = in_shadow(60)
+    await house.look(START + 100)
+    house.restart()
+    for second in range(4):
+        await house.look(START + 101 + second)
+    assert sorted(event.turn_id for event in house.log.named(SHADOWED)) == sorted(names)
+    assert house.verdicts == ["HOLD"]

@@ -106,8 +106,33 @@ def start(folder: Path, *, gate: Path | None, without_gate: bool, as_json: bool)
         return
     share = 100 * run.rules.steps[0].share
     say((run.run, "bold"), f" has begun: {run.candidate} ({release}) answers {share:g} % of the users.")
-    if not bootstrap.is_served(project):
-        say(("Nobody serves this assistant now: the trial is watched while it is served.", "yellow"), err=True)
+    _warn_unserved(project)
+    say((f"  shipmate canary status {folder}", "dim"))
+
+
+@canary.command(epilog="\b\nExample:\n  shipmate canary shadow my-assistant --turns 600")
+@folder
+@click.option(
+    "--turns", type=click.IntRange(10, 100_000), default=600, show_default=True, help="So many questions are asked."
+)
+@json_option
+def shadow(folder: Path, *, turns: int, as_json: bool) -> None:
+    """Let the candidate answer what people ask, without anybody seeing it, and judge both answers.
+
+    It writes nothing but how the answers differ. It ends with ROLLBACK when the candidate is shown to be worse, and with
+    HOLD otherwise: a shadow promotes nothing.
+    """
+    from shipmate.trials.canary import wanted
+
+    project = index_first(folder)
+    tried = wanted(project)
+    release = _candidate(project, tried.files, tried.variant.release)
+    run = asyncio.run(_start(project, tried, release, "", shadow_turns=turns))
+    if as_json:
+        say_json(run)
+        return
+    say((run.run, "bold"), f" has begun: {run.candidate} ({release}) answers {turns} questions, and nobody sees it.")
+    _warn_unserved(project)
     say((f"  shipmate canary status {folder}", "dim"))
 
 
@@ -218,6 +243,11 @@ def _candidate(project: "Project", files: dict[str, bytes], release: str) -> str
     return built.release
 
 
+def _warn_unserved(project: "Project") -> None:
+    if not bootstrap.is_served(project):
+        say(("Nobody serves this assistant now: the trial is watched while it is served.", "yellow"), err=True)
+
+
 async def _measured(project: "Project", turns_per_day: float | None, judged_control: float) -> "Measured":
     from shipmate.release.canary.traffic import expected
     from shipmate.trials.canary import measured, opened_journal
@@ -233,13 +263,13 @@ async def _measured(project: "Project", turns_per_day: float | None, judged_cont
     return found
 
 
-async def _start(project: "Project", tried: Any, release: str, gate: str) -> "Run":
+async def _start(project: "Project", tried: Any, release: str, gate: str, *, shadow_turns: int = 0) -> "Run":
     from shipmate.trials.canary import budget_spent, opened_journal
     from shipmate.trials.canary import start as started
 
     async with opened_journal(project) as journal:
         spent = await budget_spent(project, journal)
-        return await started(project, tried, release, journal, gate=gate, spent=spent)
+        return await started(project, tried, release, journal, gate=gate, spent=spent, shadow_turns=shadow_turns)
 
 
 async def _stop(project: "Project") -> str:

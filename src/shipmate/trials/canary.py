@@ -119,12 +119,20 @@ def wanted(project: Project) -> Wanted:
 
 
 async def start(
-    project: Project, tried: Wanted, release: str, journal: EventLog, *, gate: str, spent: float | None = None
+    project: Project,
+    tried: Wanted,
+    release: str,
+    journal: EventLog,
+    *,
+    gate: str = "",
+    spent: float | None = None,
+    shadow_turns: int = 0,
 ) -> Run:
     """Begin a trial of a built release, unless something stands against it.
 
     `gate` names the report that it has passed, and is empty where it is to begin without one; `spent` is the part of
-    the error budget that is gone, where that is known. Raises `Busy`, `UsageError`.
+    the error budget that is gone, where that is known. With `shadow_turns`, nobody sees the candidate: it answers so many
+    questions that the control was asked. Raises `Busy`, `UsageError`.
     """
     clock = SystemClock()
     make_state(project.state)
@@ -148,6 +156,8 @@ async def start(
             prompt=tried.prompt,
             judged_control=tried.judged_control,
             gate=gate,
+            evidence="shadow" if shadow_turns else "live",
+            shadow_turns=shadow_turns,
             planned=planned_information(
                 (await measured(journal, clock.now(), tried.judged_control)).traffic, tried.rules
             ),
@@ -157,11 +167,11 @@ async def start(
         await journal.record((started_event(run, clock.new_id()),))
         trial = Trial(
             run=run.run,
-            mode="canary",
+            mode="shadow" if shadow_turns else "canary",
             control=run.control,
             candidate=run.candidate,
             release=run.release,
-            share=run.rules.steps[0].share,
+            share=0.0 if shadow_turns else run.rules.steps[0].share,
             salt=run.salt,
         )
         write_live(project.state, msgspec.structs.replace(live, trial=trial))
@@ -173,7 +183,7 @@ async def stop(project: Project, journal: EventLog) -> str:
     logbook = await read_logbook(journal)
     trial = read_live(project.state).trial
     run = logbook.open
-    if run is None or (trial and trial.mode != "canary"):
+    if run is None or (trial and trial.mode == "pilot"):
         raise Missing("No canary runs here.", do="See `shipmate canary status`.")
     await _end(project, journal, run)
     return run.run

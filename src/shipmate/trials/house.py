@@ -4,19 +4,26 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
 
 from shipmate.adapters import webhook
+from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.errors import ShipmateError
 from shipmate.evals.judge import GroundingJudge, Judge, sentences_of
 from shipmate.live import Live, Trial, read_live
-from shipmate.messages import Trace
+from shipmate.messages import Question, Trace
 from shipmate.ports import EventLog, PastQuestions
 from shipmate.release.canary.keeper import Keeper, Opined
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.run import Run
+from shipmate.release.canary.shadow import Shadowed
 from shipmate.release.canary.verdict import Ruling
+from shipmate.release.replay import Past, Player
+from shipmate.router import Router
+from shipmate.scopes import Version, scopes_of, topics_of
 from shipmate.trials.canary import faq_only, kept, set_trial, stop
 
 __all__ = ["HouseActs", "TrialDesk", "hallucinates"]
@@ -32,12 +39,21 @@ class HouseActs:
         project: Project,
         past: PastQuestions,
         promote: Callable[[str, str], object],
+        *,
+        version: Callable[[str], Awaitable[Version]],
+        groups: Mapping[str, frozenset[str]],
         judge: Judge | None = None,
     ) -> None:
-        """Begin for a folder; `promote` takes a release and the reason, and lets it answer."""
+        """Begin for a folder.
+
+        `promote` takes a release and the reason, and lets it answer; `version` opens a release that nobody sees;
+        `groups` are those of users by their hashes.
+        """
         self._project = project
         self._past = past
         self._promote = promote
+        self._version = version
+        self._groups = groups
         self._judge = judge or GroundingJudge()
         self._telling: set[asyncio.Task[bool]] = set()
 
@@ -52,6 +68,35 @@ class HouseActs:
     async def promote(self, run: Run) -> None:
         """Let the candidate answer everybody."""
         await asyncio.to_thread(self._promote, run.release, f"PROMOTE of run {run.run}")
+
+    async def shadow(self, run: Run, turns: Mapping[str, str]) -> Sequence[Shadowed]:
+        """Let the candidate answer turns of the control; it writes nothing, and nobody sees it."""
+        traces = await self._past.traces(list(turns))
+        version = await self._version(run.release)
+        router = Router(*topics_of(version.project), version.embedder)
+        player = Player(scopes_of(version), router, SystemClock().elapsed)
+        groups = [self._groups.get(turns[trace.turn_id], frozenset()) for trace in traces]
+        return [await self._beside(player, trace, own) for trace, own in zip(traces, groups, strict=True)]
+
+    async def _beside(self, player: Player, trace: Trace, groups: frozenset[str]) -> Shadowed:
+        question = Question(text=trace.question, standalone=trace.standalone)
+        answered = await player.answer(Past(id=trace.turn_id, question=question, groups=tuple(groups)))
+        reply = trace.reply
+        own = msgspec.structs.replace(
+            reply, text=answered.text, citations=answered.citations, usage=answered.usage, kind=answered.kind
+        )
+        return Shadowed(
+            turn_id=trace.turn_id,
+            control_kind=reply.kind,
+            kind=answered.kind,
+            control_is_bad=await hallucinates(trace, self._judge),
+            is_bad=await hallucinates(msgspec.structs.replace(trace, reply=own), self._judge),
+            control_latency_s=reply.latency_ms / 1000,
+            latency_s=answered.latency_ms / 1000,
+            control_cost_usd=reply.usage.cost_usd,
+            cost_usd=answered.usage.cost_usd,
+            is_faulty=bool(answered.fault),
+        )
 
     async def judge(self, turn_ids: Sequence[str]) -> tuple[str, Sequence[Opined]]:
         """Return what the judge says; of turns that nobody keeps any more, nothing."""

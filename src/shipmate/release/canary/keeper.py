@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
 from shipmate.release.canary.fold import Fold
 from shipmate.release.canary.reader import Reader, State
+from shipmate.release.canary.rules import DAY_S
 from shipmate.release.canary.run import (
     Logbook,
     Run,
@@ -23,6 +24,7 @@ from shipmate.release.canary.run import (
     step_event,
     verdict_event,
 )
+from shipmate.release.canary.shadow import Shadowed, ShadowTally, shadowed_event
 from shipmate.release.canary.tally import Seen
 from shipmate.release.canary.verdict import Ruling, ruling_of
 
@@ -58,6 +60,12 @@ class Acts(Protocol):
 
     async def promote(self, run: Run) -> None:
         """Let the candidate answer everybody; raises what hinders it."""
+
+    async def shadow(self, run: Run, turns: Mapping[str, str]) -> Sequence[Shadowed]:
+        """Let the candidate answer turns of the control, given with the hashes of their users; nobody sees it.
+
+        Turns whose words are not kept any more are left out. Raises what hinders it.
+        """
 
     async def judge(self, turn_ids: Sequence[str]) -> tuple[str, Sequence[Opined]]:
         """Return the judge's version, and what it says of these turns; raises what hinders it."""
@@ -99,6 +107,8 @@ class Keeper:
             await self._finish(live)
         elif run.evidence == "live":
             await self._look(run, live)
+        elif self._read.shadow:
+            await self._look_at_shadow(run, self._read.shadow, live)
 
     @property
     def logbook(self) -> Logbook:
@@ -139,6 +149,32 @@ class Keeper:
         if self._judging is None or self._judging.done():
             waiting = fold.unjudged(JUDGED_AT_ONCE)
             self._judging = asyncio.create_task(self._judge(run, fold, waiting)) if waiting else None
+
+    async def _look_at_shadow(self, run: Run, tally: ShadowTally, live: Live) -> None:
+        """Let the candidate answer what was asked since, and decide."""
+        now = self._clock.now()
+        decision = self._read.decision = tally.decision(now)
+        if self._is_taken_back(run, live, now):
+            decision = stopped(now)
+        elif now - run.started_at > run.rules.max_days * DAY_S:
+            decision = msgspec.structs.replace(decision, ended=True)
+        if decision.ended:
+            await self._end(run, decision, live)
+        elif self._judging is None or self._judging.done():
+            waiting = tally.waiting(JUDGED_AT_ONCE)
+            self._judging = asyncio.create_task(self._shadow(run, tally, waiting)) if waiting else None
+
+    async def _shadow(self, run: Run, tally: ShadowTally, waiting: Mapping[str, str]) -> None:
+        try:
+            answered = await self._acts.shadow(run, waiting)
+        except Exception as error:  # noqa: BLE001 - whatever a candidate dies of
+            self._read.trouble = f"The candidate does not answer: {error}"
+            log.warning("%s", self._read.trouble)
+            return
+        tally.forget(waiting.keys() - {one.turn_id for one in answered})
+        now = self._clock.now()
+        if answered:
+            await self._record(*(shadowed_event(run, one, now, self._clock.new_id()) for one in answered))
 
     def _is_taken_back(self, run: Run, live: Live, now: float) -> bool:
         """Tell whether somebody has ended the trial; one that was begun just now may not be live yet."""
@@ -193,7 +229,7 @@ class Keeper:
     async def _finish(self, live: Live) -> None:
         """Do what was decided and not done, after a crash or a hindrance; what no journal tells of is no trial."""
         trial = live.trial
-        if trial is None or trial.mode != "canary":
+        if trial is None or trial.mode == "pilot":
             return
         ended = self._read.logbook.ended.get(trial.run)
         if ended and ended.verdict is Verdict.PROMOTE:

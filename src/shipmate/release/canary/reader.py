@@ -12,6 +12,7 @@ from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision
 from shipmate.release.canary.fold import Fold
 from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, decision_of, run_of
+from shipmate.release.canary.shadow import ShadowTally
 
 __all__ = ["Reader", "State"]
 
@@ -42,6 +43,8 @@ class Reader:
         self.trouble = ""
         self.run: Run | None = None
         self.fold: Fold | None = None
+        # Of a shadow run.
+        self.shadow: ShadowTally | None = None
         self.decision: Decision | None = None
         self.counts: Counts | None = None
         # When the journal has answered last, by a clock that nobody sets, and the last time that stands in it.
@@ -56,7 +59,9 @@ class Reader:
 
     def count(self) -> None:
         """Bring the counts up to now without deciding: for those who only look."""
-        if self.fold and self.run:
+        if self.shadow:
+            self.decision = self.shadow.decision(self._clock.now())
+        elif self.fold and self.run:
             self.counts = self.fold.counts(self._clock.now(), watching_since=self._clock.now())
             self.decision = decide(self.counts, self.run.rules, planned=self.run.planned)
 
@@ -98,12 +103,18 @@ class Reader:
             self.logbook.take((entry,))
             if self.fold:
                 self.fold.take((entry,))
+            if self.shadow:
+                self.shadow.take((entry,))
             self._note(event)
 
     def _begin(self, run: Run) -> None:
         self.run, self.fold = run, Fold(run, self._internal)
+        self.shadow = ShadowTally(run) if run.evidence == "shadow" else None
         self.decision = self.counts = None
-        self._steps, self._verdicts = [(run.started_at, run.rules.steps[0].share, "It begins.")], []
+        self._steps, self._verdicts = (
+            [(run.started_at, 0.0 if self.shadow else run.rules.steps[0].share, "It begins.")],
+            [],
+        )
 
     def _note(self, event: Event) -> None:
         """Keep what the page shows of the run's own events."""

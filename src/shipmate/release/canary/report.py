@@ -130,7 +130,9 @@ def shown(state: State) -> TrialShown | None:
         split_needed=1 / run.rules.srm_alpha,
         steps=tuple(StepShown(at=since, share=part, reason=reason) for since, part, reason in state.steps),
         looks=tuple(_past(one) for one in state.verdicts),
-        next_look_at=None if ended else min(ends_at, _next_look(run.started_at, at, run.rules.look_s)),
+        next_look_at=None
+        if ended or run.evidence == "shadow"
+        else min(ends_at, _next_look(run.started_at, at, run.rules.look_s)),
         ends_at=ends_at,
         shrunk_gain=decision.shrunk_gain if decision else None,
         trouble=state.trouble,

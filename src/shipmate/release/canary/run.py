@@ -64,6 +64,8 @@ class Run(Record, frozen=True, kw_only=True):
     gate: str = ""
     # The information that was planned for; 0: what the smallest effect worth having needs.
     planned: float = 0.0
+    # Of a shadow run: so many questions are asked of both.
+    shadow_turns: int = 0
     rules: Rules = Rules()
 
     def draws(self, turn: str, *, is_candidate: bool) -> bool:
