@@ -103,7 +103,7 @@ def test_the_page_shows_both_arms_with_their_numbers_and_intervals(house: House)
         "First-turn resolution",
         "issues resolved at the first turn, as it shows within 30 minutes",
         "not known yet",
-        "111 take it back",
+        " take it back",
         "Take the candidate back",
         "The next look that may promote is at 2026-11-24 08:00 UTC",
         "It was begun without a passing gate.",

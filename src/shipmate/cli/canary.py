@@ -217,7 +217,7 @@ def stop(folder: Path) -> None:
 
 
 @command("shipmate faq-only on my-assistant")
-@click.argument("switch", type=click.Choice(["on", "off"]), help="`on`: nothing but the FAQ answers.")
+@click.argument("switch", type=click.Choice(["on", "off"]), metavar="on|off", help="`on`: nothing but the FAQ answers.")
 @folder
 def faq_only(switch: str, folder: Path) -> None:
     """Let nothing but the FAQ answer, or everything again.
