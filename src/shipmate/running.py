@@ -201,7 +201,8 @@ class Running:
             except ShipmateError as error:
                 log.error("%s is not tried: %s", live.trial.candidate, error)  # noqa: TRY400 - the user's folder, not a bug
         self._sides, self._now = sides, live
-        wanted = {live.release, live.previous, *(side.version.release for side in sides)}
+        tried = {live.trial.release} if live.trial else set()
+        wanted = {live.release, live.previous, *tried}
         await self._shelf.keep(wanted)
 
     async def _side(self, release: str) -> Answering:
