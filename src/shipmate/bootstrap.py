@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from shipmate import config, layers
+from shipmate import config, layers, starting
 from shipmate.adapters.folder import FolderLock, abandoned_restores, complete_restore, install_key, make_state
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
@@ -88,9 +88,9 @@ log = logging.getLogger(__name__)
 TRY_MODEL_S = 10.0
 
 
-def load(folder: Path) -> Project:
-    """Read the folder's files; a restore that was killed half-way is completed first."""
-    project = config.load(folder)
+def load(folder: Path, *, despite_problems: bool = False) -> Project:
+    """Read the folder's files, or what of them has no problems; a restore that was killed half-way is completed first."""
+    project = config.load(folder, despite_problems=despite_problems)
     complete_restore(state_folder(project))
     return project
 
@@ -112,7 +112,7 @@ def abandoned(project: Project) -> list[Path]:
 
 def init(folder: Path) -> Sequence[Path]:
     """Make a new assistant; return the files written."""
-    return config.init(folder, SystemClock())
+    return starting.init(folder, SystemClock())
 
 
 def init_from_tickets(folder: Path, tickets: Path, columns: Sequence[str], **shown: "Progress") -> "Begun":

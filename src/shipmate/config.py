@@ -4,10 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path, PurePath
-from string import Template
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -17,12 +16,12 @@ from shipmate import charter as charters
 from shipmate import stack as stacks
 from shipmate.charter import Charter, Facts
 from shipmate.curation import CURATION, Curation, CurationFile, curation_of, unfit
-from shipmate.errors import Problem, ProjectError, UsageError
+from shipmate.errors import Problem, ProjectError
 from shipmate.messages import Record, Statement
 from shipmate.ports import Clock
 from shipmate.relations import RELATIONS, RelationsFile, statements, undeclared
 from shipmate.shape import Section, did_you_mean, fit
-from shipmate.sources import KNOWLEDGE, PROMPTS, Origin, SourcesFile, empty_groups, origins
+from shipmate.sources import EVALS, KNOWLEDGE, PROMPTS, Origin, SourcesFile, empty_groups, origins
 from shipmate.stack import Lock, Stack
 from shipmate.trial import (
     CANARY,
@@ -49,15 +48,12 @@ __all__ = [
     "check",
     "check_stack_lock",
     "content_hash",
-    "init",
     "load",
     "load_built",
     "lock_stack",
     "overlay",
-    "refuse_existing",
     "schemas",
     "settings",
-    "starter",
     "unknown_adapter",
     "watched",
 ]
@@ -66,10 +62,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 KNOWN_VERSION = 1
 STATE = ".shipmate"
-EVALS = "evals"
 PROMPT = f"{PROMPTS}/answer.md"
-STARTER = Path(__file__).with_name("starter")
-PROMISE_DAYS = 180
 NO_FACTS = Facts()
 # How much a file's name must be like one of ours to be taken for a slip of the pen.
 NEARLY = 0.9
@@ -156,15 +149,15 @@ class Project(Record, frozen=True, kw_only=True):
         return self.files.get(file, Source(file=file, data=None, lines={}))
 
 
-def load(folder: Path, *, needs_charter: bool = False) -> Project:
-    """Read an assistant's folder.
+def load(folder: Path, *, needs_charter: bool = False, despite_problems: bool = False) -> Project:
+    """Read an assistant's folder; raise `ProjectError` with every problem of every file.
 
-    Raises `ProjectError` with every problem of every file.
+    Despite problems, what has some is left out: for what must work all the same, such as taking back a release.
     """
     if not _is_folder(folder):
         do = "Name an assistant's folder, or make one: `shipmate init my-assistant`."
         raise ProjectError([Problem(file=str(folder), line=0, what="There is no such folder.", do=do)])
-    return _loaded(folder, _Reading(folder), needs_charter=needs_charter)
+    return _loaded(folder, _Reading(folder), needs_charter=needs_charter, despite_problems=despite_problems)
 
 
 def load_built(files: Path, project: Project) -> Project:
@@ -172,7 +165,7 @@ def load_built(files: Path, project: Project) -> Project:
 
     The documents are not looked for: they were built too. Raises `ProjectError`.
     """
-    built = _loaded(project.folder, _Reading(files), needs_charter=False, finds_documents=False)
+    built = _loaded(project.folder, _Reading(files), finds_documents=False)
     now = project.stack
     stack = msgspec.structs.replace(
         built.stack,
@@ -188,7 +181,14 @@ def load_built(files: Path, project: Project) -> Project:
     return msgspec.structs.replace(built, stack=stack)
 
 
-def _loaded(folder: Path, reading: "_Reading", *, needs_charter: bool, finds_documents: bool = True) -> Project:
+def _loaded(
+    folder: Path,
+    reading: "_Reading",
+    *,
+    needs_charter: bool = False,
+    finds_documents: bool = True,
+    despite_problems: bool = False,
+) -> Project:
     charter = reading.record("charter.yml", Charter)
     if needs_charter and "charter.yml" not in reading.names:
         what = "A release is built from a charter, and there is none."
@@ -209,7 +209,7 @@ def _loaded(folder: Path, reading: "_Reading", *, needs_charter: bool, finds_doc
         digest=_digest({name: content for name, content in reading.contents.items() if name not in APART}),
         charter_digest=_charter_digest(reading.contents),
     )
-    if reading.problems:
+    if reading.problems and not despite_problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
     return project
 
@@ -290,53 +290,6 @@ def lock_stack(project: Project, clock: Clock, *, releases: Mapping[str, str]) -
     if broken:
         raise ProjectError(broken)
     stacks.write_lock(project.folder, Lock.of(project.stack, project.frozen_until, releases))
-
-
-def starter(folder: Path, clock: Clock) -> dict[str, str]:
-    """Return the files of a new assistant that answers at once, by their path below its folder."""
-    words = {
-        "name": json.dumps(folder.resolve().name, ensure_ascii=False),
-        "by": str(_today(clock) + timedelta(days=PROMISE_DAYS)),
-    }
-    return {
-        file.relative_to(STARTER).as_posix(): Template(file.read_text(encoding="utf-8")).safe_substitute(words)
-        for file in sorted(STARTER.rglob("*"))
-        if file.is_file()
-    }
-
-
-def refuse_existing(folder: Path, files: Iterable[str]) -> None:
-    """Raise `UsageError` when one of these files exists."""
-    existing = [str(folder / file) for file in files if (folder / file).exists()]
-    if existing:
-        verb = "exists" if len(existing) == 1 else "exist"
-        raise UsageError(f"{', '.join(existing)} {verb} already.", do="Name a new folder.")
-
-
-def init(folder: Path, clock: Clock, drafts: Mapping[str, str] | None = None) -> list[Path]:
-    """Make a new assistant that answers at once; return the files that were written.
-
-    `drafts` go in the place of the starter's files. Raises `UsageError` when a file exists, and then writes none.
-    """
-    drafts = drafts or {}
-    # Cases ask for what the starter's documents say.
-    has_documents = any(name.startswith(f"{KNOWLEDGE}/") for name in drafts)
-    left_out = (f"{KNOWLEDGE}/", f"{EVALS}/") if has_documents else ()
-    kept = {name: text for name, text in starter(folder, clock).items() if not name.startswith(left_out)}
-    files = {folder / name: text for name, text in sorted({**kept, **drafts}.items())}
-    refuse_existing(folder, [*kept, *drafts])
-    written: list[Path] = []
-    try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                written.append(path)
-                file.write(text)
-    except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise stacks.refused(path, error) from error
-    return written
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from shipmate.shape import Section, did_you_mean
 from shipmate.yaml_source import KeyPath, Source
 
 __all__ = [
+    "EVALS",
     "KNOWLEDGE",
     "PROMPTS",
     "DocumentFile",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 KNOWLEDGE = "knowledge"
+EVALS = "evals"
 PROMPTS = "prompts"
 # Of the path to a group: folders, 0, audience, 0.
 AUDIENCE_DEPTH = 4

@@ -18,7 +18,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipmate import config
+from shipmate import config, starting
 from shipmate.charter import Charter, Escalation, Goal, Intent, OutOfScope, Slo
 from shipmate.config import FaqEntry, FaqFile, load
 from shipmate.errors import Problem, ProjectError, StorageError, UsageError
@@ -347,7 +347,7 @@ def test_a_group_that_nobody_is_in_is_a_warning(folder: Path) -> None:
 
 def test_a_new_assistant_loads_and_has_no_problems(tmp_path: Path) -> None:
     target = tmp_path / "mine"
-    written = config.init(target, CLOCK)
+    written = starting.init(target, CLOCK)
     project = load(target, needs_charter=True)
     assert project.name == "mine"
     assert config.check(project, CLOCK, releases={}) == []
@@ -356,14 +356,14 @@ def test_a_new_assistant_loads_and_has_no_problems(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["2026", "no", "a: b", '"quoted"', "$by", "über uns"])
 def test_a_new_assistant_may_have_any_name(tmp_path: Path, name: str) -> None:
-    config.init(tmp_path / name, CLOCK)
+    starting.init(tmp_path / name, CLOCK)
     assert load(tmp_path / name).name == name
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "faq.yml").write_text("mine")
     with pytest.raises(UsageError, match=r"faq\.yml exists already"):
-        config.init(tmp_path, CLOCK)
+        starting.init(tmp_path, CLOCK)
     assert [path.name for path in tmp_path.iterdir()] == ["faq.yml"]
     assert (tmp_path / "faq.yml").read_text() == "mine"
 
@@ -372,13 +372,13 @@ def test_init_says_of_two_files_that_they_exist(tmp_path: Path) -> None:
     for name in ("faq.yml", "stack.yml"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(UsageError, match=r"stack\.yml exist already"):
-        config.init(tmp_path, CLOCK)
+        starting.init(tmp_path, CLOCK)
 
 
 def test_init_into_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be written"):
-        config.init(tmp_path / "file", CLOCK)
+        starting.init(tmp_path / "file", CLOCK)
 
 
 # schemas

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.tickets import mutual_information, purity
-from shipmate import config
+from shipmate import starting
 from shipmate.adapters.static_embedder import StaticEmbedder
 from shipmate.charter import Charter
 from shipmate.config import FaqFile
@@ -139,7 +139,7 @@ def test_whatever_tickets_say_the_drafts_are_read_back_word_for_word(said: list[
         for name, question, answer in readable
     )
     found = Study(intents=intents, further={}, other=0)
-    drafted = draft(found, export([]), config.starter(Path("desk"), CLOCK))
+    drafted = draft(found, export([]), starting.starter(Path("desk"), CLOCK))
     source = parse("charter.yml", drafted.files["charter.yml"].encode())
     assert not source.problems
     charter = fit(source, Charter, source.data)

@@ -177,7 +177,7 @@ def rollback(folder: Path, *, by: str | None, reason: str, as_json: bool) -> Non
     """
     from shipmate.shipping.switch import rollback as rolled_back
 
-    switched = rolled_back(bootstrap.load(folder), by=by or _user(), reason=reason)
+    switched = rolled_back(bootstrap.load(folder, despite_problems=True), by=by or _user(), reason=reason)
     live, trial = switched.live.release or "The folder as it is", switched.before.trial
     if as_json:
         say_json(switched)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shipmate import config
+from shipmate import starting
 from shipmate.messages import Record
 from shipmate.ports import Clock, Embedder
 from shipmate.tickets.columns import chosen_columns
@@ -36,10 +36,10 @@ async def begin(
 
     Raises `UsageError` when a file exists, `ProjectError` with the line of the export that does not read.
     """
-    starter = config.starter(folder, clock)
-    config.refuse_existing(folder, starter)
+    starter = starting.starter(folder, clock)
+    starting.refuse_existing(folder, starter)
     export = read_export(tickets, chosen_columns(columns), reading)
     found = await study(export, embedder, sorting)
     drafted = draft(found, export, starter)
-    config.init(folder, clock, drafted.files)
+    starting.init(folder, clock, drafted.files)
     return Begun(export=export, study=found, draft=drafted)
