@@ -70,8 +70,8 @@ class Sizes(NamedTuple):
     gate: int
 
 
-FULL = Sizes(type_i=8_000, harm=1_000, runs=600, broken=6_000, judge=1_000, gate=500)
-QUICK = Sizes(type_i=2_400, harm=120, runs=60, broken=1_500, judge=100, gate=80)
+FULL = Sizes(type_i=6_000, harm=1_000, runs=500, broken=5_000, judge=800, gate=400)
+QUICK = Sizes(type_i=2_000, harm=100, runs=60, broken=1_200, judge=80, gate=60)
 
 
 class Share(NamedTuple):

@@ -12,8 +12,8 @@ __all__ = ["quantile_gap", "quantile_of"]
 DRAWS = 200
 FEWEST_USERS = 30
 # Of the values above the quantile, so many times as many are kept, and never fewer than so many.
-KEPT = 5
-FEWEST_KEPT = 1_000
+KEPT = 4
+FEWEST_KEPT = 600
 
 # Hashable, because the same samples are asked for again and again while a trial goes on.
 Users = tuple[tuple[float, ...], ...]
@@ -25,7 +25,7 @@ def quantile_of(users: Users, q: float) -> float | None:
     return float(np.quantile(values, q, method="inverted_cdf")) if values else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8)
 def quantile_gap(
     candidate: Users,
     control: Users,
