@@ -15,7 +15,7 @@ __all__ = ["HARMFUL", "MISMATCHED", "confidence_sequence", "share_evidence"]
 
 # The ratios of the candidate's rate to the control's that are looked for, and how far each is believed beforehand: what
 # does much harm is to be found at once, and what does little leaves more time.
-HARMFUL = ((1.4, 0.05), (2.0, 0.10), (3.0, 0.15), (5.0, 0.35), (8.0, 0.35))
+HARMFUL = ((1.4, 0.05), (2.0, 0.10), (3.0, 0.15), (5.0, 0.45), (8.0, 0.25))
 SIZES = (0.05, 0.12, 0.25, 0.5, 1.0)
 # Of a share that is not the one that was set; in either direction.
 MISMATCHED = tuple((exp(sign * size), 1 / (2 * len(SIZES))) for size in SIZES for sign in (-1, 1))
