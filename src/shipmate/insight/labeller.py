@@ -28,9 +28,13 @@ class Labeller:
     What was told before, by this or another process, is read from the journal itself.
     """
 
-    def __init__(self, test_callers: frozenset[str] = frozenset()) -> None:
-        """Begin with nothing seen; who is in `test_callers`, by hash, does not count."""
+    def __init__(self, test_callers: frozenset[str] = frozenset(), *, names: bool = True) -> None:
+        """Begin with nothing seen; who is in `test_callers`, by hash, does not count.
+
+        Without names, labels do not say which ones they revise: that takes time, and who only counts does not ask.
+        """
         self._test_callers = test_callers
+        self._names = names
         self._seen: dict[str, Seen] = {}
         # What was seen, by the episode or the turn of which it speaks, and by its event.
         self._signals: defaultdict[str, dict[str, Signal]] = defaultdict(dict)
@@ -189,7 +193,7 @@ class Labeller:
             revises=revised,
             before=(before, opening) if before and opening else None,
         )
-        seen.told[window] = (matured.event_id, said, seen.opening)
+        seen.told[window] = (matured.event_id if self._names else "", said, seen.opening)
         return matured
 
     def _label(self, issue_id: str, seen: Seen, opening: Event, window: Window) -> Label:

@@ -44,7 +44,7 @@ class Reading:
     ) -> None:
         """Begin; with a release, only what it answered counts."""
         self._now, self._since, self._release, self._usd_per_h = now, since, release, usd_per_h
-        self._labeller = Labeller(test_callers)
+        self._labeller = Labeller(test_callers, names=False)
         self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
         self._said: defaultdict[str, Evaluations] = defaultdict(Evaluations)
         self._all_said = Evaluations()

@@ -77,6 +77,9 @@ class Tally:
     def pay(self, event: Event, purpose: str) -> None:
         """Count what an event has cost."""
         cost = _number(event.data.get("cost_usd"))
+        if not cost:
+            self.purposes[purpose] += 0.0
+            return
         self.costs += cost
         self.squared_costs += cost * cost
         self.purposes[str(event.data.get("purpose") or purpose)] += cost
