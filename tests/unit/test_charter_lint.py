@@ -77,6 +77,21 @@ def test_c002_the_metric_has_to_be_one_that_is_computed() -> None:
     assert (problem.code, problem.do) == ("C002", "Did you mean `resolution_rate`?")
 
 
+@pytest.mark.parametrize(
+    ("metric", "target", "kept"),
+    [
+        ("outcome:ticket_avoided", 0.5, []),
+        ("outcome:ticket_avoided", 0.1, []),
+        ("outcome:ticket_avoided", 0.4, ["C004"]),
+        ("outcome:", 0.5, ["C002"]),
+        ("outcome:Tickets avoided", 0.5, ["C002"]),
+    ],
+)
+def test_c002_and_c004_let_a_team_measure_something_itself(metric: str, target: float, kept: list[str]) -> None:
+    """More or less may be better: only the team knows. The same as before is no goal."""
+    assert codes(with_goal(metric=metric, baseline=0.4, target=target)) == kept
+
+
 @pytest.mark.parametrize(("by", "late"), [(date(2026, 12, 1), True), (date(2026, 12, 2), False)])
 def test_c003_the_goals_day_has_to_lie_ahead(by: date, *, late: bool) -> None:
     assert codes(with_goal(by=by)) == (["C003"] if late else [])
