@@ -1,8 +1,10 @@
 """After whatever edit, the answers that `impact` asks again are all that a full re-run finds changed."""
 
 import asyncio
+import random
 import shutil
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -23,31 +25,23 @@ from shipmate.release.replay import Past
 PLANTS = "rose tulip oak fern ivy lily pine moss reed sage thyme birch clover heather juniper".split()
 WORK = ("is pruned in", "is watered in", "is planted before", "blooms until", "is sold in", "rests in")
 WHEN = ("March", "early April", "June when it is dry", "October", "the first frost", "summer")
-QUESTIONS = (
-    "When is a rose pruned?",
-    "Is moss planted in June?",
-    "What blooms until October?",
-    "Where is sage sold?",
-    "When do oak and ivy rest?",
-    "Tell me about Fern Valley",
-    "What is heather?",
-    "How is a tulip watered in summer?",
-    "frost",
-    "Can I take the bus to the moon?",
-)
+# Enough that one more or less moves no score by more than the bounds hold for.
+COUNT = 1500
+ENDINGS = ("dor", "fen", "gim", "kus", "lan", "mer", "nix", "pol", "rut", "sev", "tar", "vin")
 
 
+@lru_cache(maxsize=1)
 def rows() -> list[Row]:
-    """Return sixty short documents that share words and names."""
+    """Return documents of made-up words, each of another length, so that few scores are equal; some share names."""
+    rng = random.Random(5)
+    words = [first + second for first in ("ba", "ke", "li", "mo", "nu", "ras", "tol") for second in ENDINGS]
     found = []
-    for number in range(60):
-        plant, other = PLANTS[number % 15], PLANTS[(number * 7 + 3) % 15]
-        said = [
-            f"The {plant} {WORK[number % 6]} {WHEN[(number * 5) % 6]}.",
-            f"Near {other.title()} Valley a {other} {WORK[(number + 2) % 6]} {WHEN[(number * 3 + 1) % 6]}.",
-            f"A {plant} is a plant that needs {number} minutes of care.",
-        ]
-        found.append(Row(f"{number}.md", " ".join(said[: 1 + number % 3]), f"{plant.title()} {number}"))
+    for number in range(COUNT):
+        said = []
+        for _ in range(rng.randrange(1, 6)):
+            chosen = rng.choices(words, k=rng.randrange(5, 16))
+            said.append(f"{chosen[0].title()} {' '.join(chosen[1:])} {rng.choice(PLANTS)} {rng.choice(WHEN)}.")
+        found.append(Row(f"{number}.md", " ".join(said), f"{rng.choice(words).title()} {rng.choice(PLANTS)}"))
     return found
 
 
@@ -56,7 +50,14 @@ def questions() -> list[Past]:
         Message(role=Role.USER, text="Tell me about the rose.", at=1.0),
         Message(role=Role.ASSISTANT, text="The rose is pruned in March.", at=2.0),
     )
-    plain = [Past(id=text, question=Question(text=text, standalone=text)) for text in QUESTIONS]
+    rng = random.Random(9)
+    texts = []
+    for row in rng.sample(rows(), 24):
+        words = row.text.split()
+        start = rng.randrange(max(1, len(words) - 5))
+        texts.append(f"When is {' '.join(words[start : start + rng.randrange(2, 5)])}?")
+    texts += ["frost", "Can I take the bus to the moon?"]
+    plain = [Past(id=text, question=Question(text=text, standalone=text)) for text in dict.fromkeys(texts)]
     follow_up = Question(text="And when is it watered?", standalone="And when is it watered? (rose)", history=said)
     staff = [Past(id=f"staff {one.id}", question=one.question, groups=("staff",)) for one in plain[:3]]
     return [*plain, *staff, Past(id="follow-up", question=follow_up)]
@@ -98,7 +99,7 @@ kinds = st.sampled_from(["insert", "replace", "remove", "add", "rename", "title"
 @st.composite
 def edits(draw: st.DrawFn) -> Edit:
     """Return an edit of one of the documents."""
-    row = rows()[draw(st.integers(0, 59))]
+    row = rows()[draw(st.integers(0, COUNT - 1))]
     sentence, kind = draw(sentences), draw(kinds)
     changed = {
         "insert": Row(row.id, f"{sentence} {row.text}", row.title),
@@ -114,7 +115,7 @@ def edits(draw: st.DrawFn) -> Edit:
     return Edit(kind, replaced, [row.id] if kind in {"remove", "rename"} else [])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made_edits=st.lists(edits(), min_size=1, max_size=2))
 def test_impact_finds_what_a_full_re_run_finds(ground: Ground, made_edits: list[Edit]) -> None:
     after = ground.after(made_edits)
@@ -138,3 +139,15 @@ def test_an_edit_that_touches_nothing_asks_nothing_again(ground: Ground) -> None
     found = asyncio.run(impact(ground.ledger, ground.before, after, [], _player(after, ground.embedder)))
     after.close()
     assert (found.asked_again, found.moved) == (0, ())
+
+
+def test_most_answers_are_proven_and_few_are_asked_again(ground: Ground) -> None:
+    """Else the other test would prove nothing: whoever asks everything again misses nothing."""
+    ledger = ground.ledger
+    assert sum(one.radius < 0 for one in ledger.evidence) < len(ledger.evidence) / 2
+    row = ground.rows[7]
+    edit = Edit("change", [(row.id, "e", _passages(Row(row.id, f"{row.text} The cactus rests.", row.title)))], [])
+    after = ground.after([edit])
+    found = asyncio.run(impact(ledger, ground.before, after, edit.sources, _player(after, ground.embedder)))
+    after.close()
+    assert found.asked_again < len(ledger.evidence)

@@ -42,7 +42,19 @@ from shipmate.release.impact.evidence import SURE, Doubt
 from shipmate.release.impact.slopes import Floats, Moving, over
 from shipmate.text import asked_stems
 
-__all__ = ["MOST", "NOISE", "Gaps", "Quoting", "Whole", "doubt_of", "found_gaps", "led_gaps", "ranked_gaps", "whole_of"]
+__all__ = [
+    "MOST",
+    "NOISE",
+    "Gaps",
+    "Quoting",
+    "Whole",
+    "closer_of",
+    "doubt_of",
+    "found_gaps",
+    "led_gaps",
+    "ranked_gaps",
+    "whole_of",
+]
 
 # The largest change in any direction up to which the bounds below hold.
 MOST = 0.002
