@@ -11,6 +11,7 @@ from shipmate.cli.answers import ask, explain, search
 from shipmate.cli.audit import audit
 from shipmate.cli.canary import canary, faq_only
 from shipmate.cli.chat import chat
+from shipmate.cli.ci import ci
 from shipmate.cli.compare import compare
 from shipmate.cli.curate import block, unblock
 from shipmate.cli.evaluate import BLOCKED, HELD, UNSOUND, evaluate
@@ -33,7 +34,7 @@ SECTIONS = {
     "Answer": (init, ask, chat, serve, ingest, search, graph, explain),
     "Look after": (check, block, unblock, doctor, backup, restore, upgrade, forget),
     "Measure": (report, audit, outcomes),
-    "Prove a change": (evaluate, compare, impact),
+    "Prove a change": (evaluate, compare, impact, ci),
     "Release": (build, diff, inspect, verify, releases, promote, rollback, faq_only, key),
     "Try on people": (pilot, canary),
 }
