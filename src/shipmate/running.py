@@ -18,6 +18,7 @@ from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.repair import unblocked
 from shipmate.live import FollowedLive, Live
 from shipmate.memory.recall import Memory
+from shipmate.memory.signs import Signs
 from shipmate.ports import Clock, Episodes, EventLog, FlagSource, PassageIndex, PastQuestions, Store
 from shipmate.router import Router
 from shipmate.scopes import Version, index_digest, scopes_of, topics_of
@@ -65,6 +66,11 @@ class Shared:
         burst = limits.burst if self.is_public else sys.maxsize
         return TokenBucket(self.clock, turns_per_minute=limits.turns_per_minute, burst=burst)
 
+    @cached_property
+    def signs(self) -> Signs:
+        """Return what hears whether answers helped: it knows what callers have asked, whichever version answered."""
+        return Signs()
+
 
 class Answering:
     """One version that answers: its router has learned its intents, and its memory follows its index."""
@@ -93,6 +99,7 @@ class Answering:
             router=self.router,
             scopes=scopes_of(version, faq_only=live.faq_only),
             memory=self._memory,
+            signs=shared.signs,
             journal=Journal(
                 clock=shared.clock,
                 key=shared.key,

@@ -22,6 +22,7 @@ from shipmate.knowledge.search import Search
 from shipmate.knowledge.telling import telling_by
 from shipmate.memory.favour import favoured
 from shipmate.memory.recall import Memory
+from shipmate.memory.signs import Signs
 from shipmate.messages import (
     Ask,
     Card,
@@ -99,6 +100,8 @@ class Parts:
     router: Router
     scopes: Scopes
     memory: Memory
+    # What messages say of the answers before them.
+    signs: Signs
     journal: Journal
     # Questions that it answers well.
     suggestions: Sequence[str] = ()
@@ -450,7 +453,7 @@ def _decide(turn: Turn) -> TurnClosing:
         release=turn.scope.release,
     )
     trace = _trace(turn, reply)
-    heard = turn.parts.memory.signs.heard(
+    heard = turn.parts.signs.heard(
         turn.conversation,
         turn.question,
         turn.route,

@@ -17,6 +17,7 @@ from shipmate.journal import Journal
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.search import Search
 from shipmate.memory.recall import Memory
+from shipmate.memory.signs import Signs
 from shipmate.messages import (
     Ask,
     Card,
@@ -106,6 +107,7 @@ class Garden:
                     router=Router(INTENTS, REFUSED),
                     scopes=Scopes([Collection(index=index)], scope),
                     memory=self.memory,
+                    signs=Signs(),
                     journal=Journal(clock=self.clock, key=b"key"),
                 )
             ),

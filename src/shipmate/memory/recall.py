@@ -14,7 +14,7 @@ from itertools import islice
 from operator import is_
 
 from shipmate.memory.resolved import QUIET_S, asks_again, solved
-from shipmate.memory.signs import REOPENED_S, Signs
+from shipmate.memory.signs import REOPENED_S
 from shipmate.memory.spoken import Mask, Spoken, SpokenIndex
 from shipmate.memory.standing import Standing
 from shipmate.messages import Citation, Episode, Exchange, Passage, Recalled
@@ -62,8 +62,6 @@ class Memory:
     def __init__(
         self, store: Episodes, clock: Clock, groups_of: Callable[[str], frozenset[str]], *, days: int = 90
     ) -> None:
-        # What messages say of the answers before them.
-        self.signs = Signs()
         self._store = store
         self._clock = clock
         self._groups_of = groups_of
