@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from shipmate.charter import Charter, Goal, Slo
@@ -341,6 +342,20 @@ def test_an_audit_draws_ten_a_day_the_same_each_time_and_what_was_flagged() -> N
     assert {one.sampled_p for one in random} == {10 / 200}
     assert drawn == drawing([*week(), *flags]).drawn()
     assert {one.turn_id for one in drawn if one.is_flagged} == {f"t{n}" for n in range(0, 200, 20)}
+
+
+def test_of_a_trial_as_many_are_drawn_as_its_verdict_needs_of_what_was_flagged_and_of_what_was_not() -> None:
+    """They are no sample of all conversations, and so correct no average."""
+    tried = [msgspec.structs.replace(event, flag_key="run1", variant="v2") for event in week()]
+    judged = [
+        said(n, "hallucination", "hallucinated" if n % 2 else "supported", judge_version="j1") for n in range(200)
+    ]
+    drawn = drawing([*tried, *judged]).drawn()
+    of_trial = [one for one in drawn if one.stratum == "trial"]
+    assert len([one for one in drawn if one.is_flagged]) == 100
+    assert 65 <= len([one for one in of_trial if not one.is_flagged]) <= 75
+    assert {one.sampled_p for one in of_trial if not one.is_flagged} == {0.75}
+    assert len({one.issue_id for one in drawn}) == len(drawn)
 
 
 def test_what_people_say_of_a_draw_is_what_the_report_reads() -> None:

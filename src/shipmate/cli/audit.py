@@ -37,7 +37,8 @@ def audit(context: click.Context) -> None:
 def listed(folder: Path, *, as_json: bool) -> None:
     """List what is to be read: ten of each day, drawn at random, and what the judge flagged.
 
-    Of the last two weeks, the newest first; the same ones each time. `shipmate explain TURN` shows one.
+    Of the last two weeks, the newest first; the same ones each time. Of the last trial, more: a verdict on it needs
+    people's labels of what the judge flagged and of what it did not. `shipmate explain TURN` shows one.
     """
     from shipmate import reporting
 

@@ -1,4 +1,4 @@
-"""The audit: ten conversations a day, drawn at random, and what was flagged, for people to read and to label."""
+"""The audit: ten conversations a day, drawn at random, what was flagged, and of a trial as many as its verdict needs."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,13 +7,15 @@ from heapq import nsmallest
 from typing import Literal
 
 from shipmate.errors import Missing
-from shipmate.insight.evaluations import EVALUATED, RANDOM, opinion
+from shipmate.insight.evaluations import EVALUATED, opinion
 from shipmate.insight.labels import FAST, MATURED
 from shipmate.messages import Entry, Event, Record
 
 __all__ = ["Audit", "Audited", "label_events"]
 
 A_DAY = 10
+# Of the last trial, of what the judge flagged and of what it did not: enough to say how often it errs.
+OF_TRIAL = 75
 DAY_S = 24 * 3600
 FLAGGED, OTHER = "flagged", "unflagged"
 
@@ -28,7 +30,7 @@ class Audited(Record, frozen=True, kw_only=True):
     intent: str
     opened_at: float
     # Why it is here, and with which probability it was drawn.
-    stratum: Literal["random", "flagged"]
+    stratum: Literal["random", "flagged", "trial"]
     sampled_p: float
     # What the journal has it for: 1 for solved by the first answer.
     recorded: int
@@ -60,7 +62,10 @@ class Audit:
                     self._flags.setdefault(event.turn_id, (said.is_bad, said.judge_version))
 
     def drawn(self) -> list[Audited]:
-        """Return what is to be read: of each day ten at random, and all that was flagged, the newest first."""
+        """Return what is to be read, the newest first: of each day ten at random, and all that was flagged.
+
+        Of the last trial, more at random.
+        """
         days: defaultdict[int, list[Event]] = defaultdict(list)
         for event in self._issues.values():
             if event.data.get("ftr_label") is not None:
@@ -70,13 +75,28 @@ class Audit:
             lot = nsmallest(A_DAY, days[day], key=lambda event: blake2b(event.issue_id.encode()).digest())
             ids = {event.issue_id for event in lot}
             share = len(lot) / len(days[day])
-            found += [self._audited(event, RANDOM, share) for event in lot]
+            found += [self._audited(event, "random", share) for event in lot]
             found += [
-                self._audited(event, FLAGGED, 1.0)
+                self._audited(event, "flagged", 1.0)
                 for event in days[day]
-                if event.issue_id not in ids and self._flags.get(event.turn_id, (False, ""))[0]
+                if event.issue_id not in ids and self._is_flagged(event)
             ]
+        known = {audited.issue_id for audited in found}
+        return [*(more for more in self._of_trial() if more.issue_id not in known), *found]
+
+    def _of_trial(self) -> list[Audited]:
+        """Return what tells how often the judge errs in the last trial, drawn from what it passed and what it did not."""
+        judged = [event for event in self._issues.values() if event.flag_key and event.turn_id in self._flags]
+        last = max((event.flag_key for event in judged), default="")
+        found: list[Audited] = []
+        for is_flagged in (True, False):
+            among = [event for event in judged if event.flag_key == last and self._is_flagged(event) is is_flagged]
+            lot = nsmallest(OF_TRIAL, among, key=lambda event: blake2b(event.issue_id.encode()).digest())
+            found += [self._audited(event, "trial", len(lot) / len(among)) for event in lot]
         return found
+
+    def _is_flagged(self, event: Event) -> bool:
+        return self._flags.get(event.turn_id, (False, ""))[0]
 
     def of(self, turn_id: str) -> Audited:
         """Return what was drawn by its turn; raise `Missing` for what was not drawn."""
@@ -86,7 +106,7 @@ class Audit:
         what = f"The turn {turn_id} is not among those to be audited."
         raise Missing(what, do="Take one that `shipmate audit` lists.")
 
-    def _audited(self, event: Event, stratum: str, share: float) -> Audited:
+    def _audited(self, event: Event, stratum: Literal["random", "flagged", "trial"], share: float) -> Audited:
         is_flagged, version = self._flags.get(event.turn_id, (None, ""))
         return Audited(
             turn_id=event.turn_id,
@@ -95,7 +115,7 @@ class Audit:
             release=event.release,
             intent=str(event.data.get("intent", "")),
             opened_at=float(str(event.data.get("opened_at", event.ts))),
-            stratum="random" if stratum == RANDOM else "flagged",
+            stratum=stratum,
             sampled_p=share,
             recorded=1 if event.data.get("ftr_label") else 0,
             is_flagged=is_flagged,

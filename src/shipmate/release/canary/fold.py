@@ -194,7 +194,9 @@ class Fold:
     def _evaluated(self, event: Event, said: Opinion, seen: Seen) -> None:
         """Count what the judge, or a person, says of a turn."""
         if said.name == "ftr_audit":
-            self._audit(event, said, seen)
+            # What was drawn because the judge flagged it, or did not, is no sample of all.
+            if event.data.get("stratum", "random") == "random":
+                self._audit(event, said, seen)
         elif (said.is_human or seen.is_judged) and self._labels.take(
             event.turn_id, said, is_candidate=seen.is_candidate
         ):
