@@ -340,7 +340,8 @@ def test_a_file_that_is_written_on_a_full_disk_is_not_there(tmp_path: Path) -> N
         failed = shipmate(*words, before=no_file_over(0))
         assert failed.code == 6, words
         assert "\n  -> " in failed.err
-    assert files_of(folder) == before
+    # An empty lock file is made by whoever takes it first.
+    assert {name: content for name, content in files_of(folder).items() if not name.endswith("shelf.lock")} == before
     assert [path.name for path in tmp_path.iterdir() if path.name != "new"] == ["garden"]
     assert not files_of(tmp_path / "new")
 
