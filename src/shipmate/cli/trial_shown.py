@@ -63,7 +63,9 @@ def show_trial(trial: "TrialShown") -> None:
     for figure in trial.figures:
         ours, theirs = _number(figure.control), _number(figure.candidate)
         gap = NOTHING if figure.difference is None else f"{figure.difference:+.4f}"
-        bounds = "" if figure.low is None or figure.high is None else f" [{figure.low:+.4f}, {figure.high:+.4f}]"
+        bounds = f" [{figure.low:+.4f}, {figure.high:+.4f}]" if figure.low is not None else ""
+        if figure.low is None and figure.difference is not None:
+            bounds = f", interval {NOTHING}"
         say(
             f"  {figure.name:20} {ours:>14} {theirs:>14}  {gap}{bounds}  (n = {figure.n_control}, {figure.n_candidate})"
         )

@@ -4,8 +4,8 @@ from math import hypot, inf
 
 from shipmate.release.canary.counts import Arm, Counts
 from shipmate.release.canary.decision import Figure
-from shipmate.statistics.clusters import Estimate, Pair, difference, rate
-from shipmate.statistics.intervals import Interval, normal_interval
+from shipmate.statistics.clusters import Estimate, Pair, Sums, difference, rate
+from shipmate.statistics.intervals import Interval, exact, normal_interval
 from shipmate.statistics.judged import Stratum, judged_rate
 from shipmate.statistics.quantiles import quantile_gap, quantile_of
 
@@ -22,17 +22,17 @@ def figures_of(counts: Counts) -> tuple[Figure, ...]:
         _measure("silence_rate", "issues that ended in silence", counts.silence, issues),
         _measure("handoff_rate", "issues in which a human was asked for", counts.handoffs, issues),
         _measure("refusal_rate", "turns that were refused", counts.refusals, turns),
-        _measure("cost_usd", "US dollars for a turn", counts.cost, turns),
+        _measure("cost_usd", "US dollars for a turn", counts.cost, turns, is_share=False),
         _measure("flag_rate", "judged turns that the judge flags as hallucinated", counts.flags, judged),
         _hallucination(counts),
         _latency(counts),
     )
 
 
-def _measure(name: str, definition: str, pair: Pair, n: tuple[int, int]) -> Figure:
+def _measure(name: str, definition: str, pair: Pair, n: tuple[int, int], *, is_share: bool = True) -> Figure:
     gap = difference(pair)
     known = gap.error < inf
-    low, high = normal_interval(*gap)[1:] if known else (None, None)
+    low, high = _bounds(pair, gap, is_share=is_share) if known else (None, None)
     return Figure(
         name=name,
         definition=definition,
@@ -44,6 +44,23 @@ def _measure(name: str, definition: str, pair: Pair, n: tuple[int, int]) -> Figu
         n_candidate=n[0],
         n_control=n[1],
     )
+
+
+def _bounds(pair: Pair, gap: Estimate, *, is_share: bool) -> tuple[float | None, float | None]:
+    """Return the bounds of a difference; nothing where no two users differ in what is no share."""
+    if is_share:
+        arms = [(sums, rate(sums)) for sums in pair[:2]]
+        if any(found.error == 0 for _, found in arms):
+            ours, theirs = (_of_share(sums, found) for sums, found in arms)
+            return _apart(ours, theirs, -1), _apart(ours, theirs, 1)
+    elif gap.error == 0:
+        return None, None
+    return normal_interval(*gap)[1:]
+
+
+def _of_share(sums: Sums, found: Estimate) -> Interval:
+    """Return the interval of a share; where all users are alike, the exact one of so many users, as if each had one unit."""
+    return normal_interval(*found) if found.error else exact(round(sums.users * found.value), sums.users)
 
 
 def _known(found: Estimate, n: int) -> float | None:
