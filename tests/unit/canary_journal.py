@@ -22,6 +22,7 @@ RUN = Run(
     release="r2",
     salt="salt-1",
     change="change-1",
+    gate="report-1",
     rules=Rules(),
 )
 

@@ -480,3 +480,18 @@ async def test_a_restart_goes_on_with_a_shadow_where_it_was() -> None:
         await house.look(START + 101 + second)
     assert sorted(event.turn_id for event in house.log.named(SHADOWED)) == sorted(names)
     assert house.verdicts == ["HOLD"]
+
+
+async def test_a_run_that_was_begun_without_a_gate_promotes_nothing() -> None:
+    house = House(QUICK)
+    house.run = msgspec.structs.replace(house.run, gate="")
+    house.log = Log()
+    house.log.write(started_event(house.run, "begun"))
+    house.restart()
+    house.put(two_arms(0.9, 0.6))
+    await house.look(START + DAY_S + 1)
+    assert house.verdicts == ["HOLD"]
+    assert house.acts.now == Live()
+    texts = [reason.text for reason in house.acts.rulings[0].reasons]
+    assert "The gain is shown." in texts[0]
+    assert "without a passing gate" in texts[1]

@@ -83,7 +83,7 @@ def build(folder: Path, *, as_json: bool) -> None:
     metavar="REPORT",
     help="The report.json of `shipmate eval gate` on this very candidate; it has to have passed.",
 )
-@click.option("--without-gate", is_flag=True, help="Begin without one. It is recorded, and no CI promotes it.")
+@click.option("--without-gate", is_flag=True, help="Begin without one. It is recorded, and the trial promotes nothing.")
 @json_option
 def start(folder: Path, *, gate: Path | None, without_gate: bool, as_json: bool) -> None:
     """Build the candidate, and let it answer the first share of the users.
@@ -282,10 +282,11 @@ async def _stop(project: "Project") -> str:
 
 async def _state(project: "Project", state_of: Any) -> "TrialShown | None":
     from shipmate.release.canary.report import shown
+    from shipmate.reporting import test_callers
     from shipmate.trials.canary import opened_journal
 
     async with opened_journal(project) as journal:
-        state = await state_of(journal, bootstrap.clock())
+        state = await state_of(journal, bootstrap.clock(), internal=test_callers(project))
     return shown(state) if state else None
 
 

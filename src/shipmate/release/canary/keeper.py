@@ -21,6 +21,7 @@ from shipmate.release.canary.run import (
     Logbook,
     Run,
     changed_event,
+    gated,
     step_event,
     verdict_event,
 )
@@ -135,7 +136,7 @@ class Keeper:
 
         def decided() -> tuple[Counts, Decision]:
             counts = fold.counts(now, watching_since=self._watching_since, journal_silent_s=silent_s)
-            return counts, decide(counts, run.rules, looks=looks, planned=run.planned)
+            return counts, gated(run, decide(counts, run.rules, looks=looks, planned=run.planned))
 
         self._read.counts, decision = await asyncio.to_thread(decided)
         self._read.decision = decision

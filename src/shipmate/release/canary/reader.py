@@ -11,7 +11,7 @@ from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision
 from shipmate.release.canary.fold import Fold
-from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, decision_of, run_of
+from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, decision_of, gated, run_of
 from shipmate.release.canary.shadow import ShadowTally
 
 __all__ = ["Reader", "State"]
@@ -63,7 +63,7 @@ class Reader:
             self.decision = self.shadow.decision(self._clock.now())
         elif self.fold and self.run:
             self.counts = self.fold.counts(self._clock.now(), watching_since=self._clock.now())
-            self.decision = decide(self.counts, self.run.rules, planned=self.run.planned)
+            self.decision = gated(self.run, decide(self.counts, self.run.rules, planned=self.run.planned))
 
     @property
     def state(self) -> State | None:
