@@ -38,7 +38,7 @@ from shipmate.versions import (
 )
 
 if TYPE_CHECKING:
-    from shipmate.reporting import Insight
+    from shipmate.reporting import Insight, test_callers
     from shipmate.shipping.sides import Drift
     from shipmate.tickets.begin import Begun, Progress
     from shipmate.trials.house import TrialDesk
@@ -465,7 +465,7 @@ async def _looked_after(shared: Shared, shelf: Shelf) -> "AsyncIterator[tuple[Tr
     project, store = shared.project, shared.store
     known = {user_hash(shared.key, caller): own for caller, own in shared.groups.items()}
     acts = HouseActs(project, store, partial(_promote, project), version=shelf.take, groups=known)
-    keeper = Keeper(store, acts, shared.clock, internal=frozenset({user_hash(shared.key, LOCAL)}))
+    keeper = Keeper(store, acts, shared.clock, internal=test_callers(project))
     insight = Insight(project, store, shared.clock)
     async with AsyncExitStack() as held:
         await held.enter_async_context(_beside(keeper.keep(), insight.follow()))

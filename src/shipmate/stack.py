@@ -77,7 +77,9 @@ class Server(Section, frozen=True, kw_only=True):
     ] = ()
     test_callers: Annotated[
         tuple[str, ...],
-        Meta(description="The names of keys, or `local`, whose questions are only tests: they count in no report."),
+        Meta(
+            description="The names of keys, or `local`, whose questions are only tests: they count in no report and no trial."
+        ),
     ] = ()
     limits: Limits = Limits()
 

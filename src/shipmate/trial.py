@@ -189,9 +189,13 @@ class Srm(Section, frozen=True, kw_only=True):
 class Judging(Section, frozen=True, kw_only=True):
     """How much the background judge reads; of the candidate, all."""
 
-    control: Annotated[Percent, Meta(description="Of the control's turns, at random; they count for the others.")] = (
-        "10%"
-    )
+    control: Annotated[
+        Percent,
+        Meta(
+            description="Of the control's turns, at random; they count for the others. Less than all halves what is seen "
+            "of harm, and saves only what a judge costs."
+        ),
+    ] = "100%"
 
 
 class Canary(Section, frozen=True, kw_only=True):

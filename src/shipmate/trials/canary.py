@@ -233,9 +233,12 @@ async def measured(journal: EventLog, now: float, judged_control: float) -> Meas
     return tally.measured(judged_control=judged_control)
 
 
-async def state_of(journal: EventLog, clock: Clock) -> State | None:
-    """Return what is known of the trial that runs, or of the last one, by the journal alone."""
-    reader = Reader(journal, clock)
+async def state_of(journal: EventLog, clock: Clock, *, internal: frozenset[str] = frozenset()) -> State | None:
+    """Return what is known of the trial that runs, or of the last one, by the journal alone.
+
+    What `internal` users do is left out, by their hashes.
+    """
+    reader = Reader(journal, clock, internal=internal)
     await reader.read()
     reader.count()
     return reader.state
