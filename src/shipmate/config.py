@@ -211,7 +211,10 @@ def _loaded(
     )
     if reading.problems and not despite_problems:
         raise ProjectError(sorted(reading.problems, key=lambda problem: (problem.file, problem.line)))
-    return project
+    amiss = {problem.file for problem in reading.problems}
+    return msgspec.structs.replace(
+        project, files={name: source for name, source in reading.files.items() if name not in amiss}
+    )
 
 
 def watched(folder: Path) -> list[Path]:
@@ -259,12 +262,15 @@ def unknown_adapter(project: Project, layer: str, known: Iterable[str]) -> Proje
     return ProjectError([source.problem(path, what, did_you_mean(project.stack.layer(layer).adapter, known))])
 
 
-def check(project: Project, clock: Clock, *, releases: Mapping[str, str], facts: Facts = NO_FACTS) -> list[Problem]:
+def check(
+    project: Project, clock: Clock, *, releases: Mapping[str, str], facts: Facts = NO_FACTS, ships: bool = False
+) -> list[Problem]:
     """Return what the charter's lint and the stack's lock find, and who sees no documents, by file and line.
 
-    `releases` says which software serves each layer, `facts` what is known of the assistant beyond its files.
+    `releases` says which software serves each layer, `facts` what is known of the assistant beyond its files; what
+    `ships` has its frozen stack locked.
     """
-    problems = [*check_stack_lock(project, clock, releases=releases), *_trial(project)]
+    problems = [*check_stack_lock(project, clock, releases=releases, ships=ships), *_trial(project)]
     problems += empty_groups(project.source("sources.yml"), project.stack.groups.values())
     if project.pilot:
         promised = (project.charter.pilot.users, project.charter.pilot.flag) if project.charter else None
@@ -278,10 +284,13 @@ def check(project: Project, clock: Clock, *, releases: Mapping[str, str], facts:
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.code))
 
 
-def check_stack_lock(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> list[Problem]:
-    """Return where the stack is not what `stack.lock` froze."""
+def check_stack_lock(
+    project: Project, clock: Clock, *, releases: Mapping[str, str], ships: bool = False
+) -> list[Problem]:
+    """Return where the stack is not what `stack.lock` froze; what `ships` has such a lock when it is to be frozen."""
     current = Lock.of(project.stack, project.frozen_until, releases)
-    return stacks.check_lock(project.folder, current, project.stack, project.source("stack.yml"), _today(clock))
+    source = project.source("stack.yml")
+    return stacks.check_lock(project.folder, current, project.stack, source, _today(clock), ships=ships)
 
 
 def lock_stack(project: Project, clock: Clock, *, releases: Mapping[str, str]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "charter_facts",
+    "check_fit",
     "embedder_settings",
     "flags_settings",
     "index_settings",
@@ -227,6 +228,13 @@ def problems(project: Project) -> list[Problem]:
             # A key or an extra that is not here may be where the assistant is served.
             found.append(project.source("stack.yml").problem((layer,), error.what, error.do, warning=True))
     return found
+
+
+def check_fit(project: Project, clock: Clock) -> None:
+    """Raise `ProjectError` where what is to ship does not fit the stack of this installation, or the freeze of it."""
+    found = [*config.check_stack_lock(project, clock, releases=releases(project), ships=True), *problems(project)]
+    if stopping := [problem for problem in found if not problem.warning]:
+        raise ProjectError(stopping)
 
 
 def releases(project: Project) -> dict[str, str]:

@@ -212,14 +212,17 @@ def refused(path: Path, error: OSError) -> StorageError:
     )
 
 
-def check_lock(folder: Path, current: Lock, stack: Stack, source: Source, today: date) -> list[Problem]:
+def check_lock(
+    folder: Path, current: Lock, stack: Stack, source: Source, today: date, *, ships: bool = False
+) -> list[Problem]:
     """Compare the stack with its lock; an unlocked stack without `frozen_until` is free to change.
 
-    `current` is the lock that would be written now, `source` the file that the stack was read from.
+    `current` is the lock that would be written now, `source` the file that the stack was read from. Without the lock
+    nobody can tell whether a frozen stack was changed: nothing of it `ships` then.
     """
     path = folder / LOCK_FILE
     if not path.exists():
-        return list(_unlocked(current, source, today))
+        return list(_unlocked(current, source, today, ships=ships))
     try:
         locked = _comparable(_read_lock(path), current)
     except ProjectError as error:
@@ -229,10 +232,11 @@ def check_lock(folder: Path, current: Lock, stack: Stack, source: Source, today:
     return list(_outdated(locked, current, source))
 
 
-def _unlocked(current: Lock, source: Source, today: date) -> Iterator[Problem]:
+def _unlocked(current: Lock, source: Source, today: date, *, ships: bool) -> Iterator[Problem]:
     if current.frozen_until and today < current.frozen_until:
         what = f"The stack is to be frozen until {current.frozen_until}, and {LOCK_FILE} is missing."
-        yield source.problem(("frozen_until",), what, "Run `shipmate check --lock`.", code="C060", warning=True)
+        do = f"Run `shipmate check --lock`, or take the {LOCK_FILE} from version control that was there before."
+        yield source.problem(("frozen_until",), what, do, code="C060", warning=not ships)
 
 
 def _outdated(locked: Lock, current: Lock, source: Source) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import pytest
 
 from shipmate import bootstrap
 from shipmate.config import Project
-from shipmate.errors import Missing, UsageError
+from shipmate.errors import Missing, ProjectError, UsageError
 from shipmate.evals.gate import Verdict
 from shipmate.evals.reports import Report
 from shipmate.evals.results import Status
@@ -97,6 +97,19 @@ async def test_a_baseline_of_another_suite_is_refused_and_none_too(folder: Path)
     await score_baseline(bootstrap.load(folder), Options(), silent)
     with_cases(folder, "{id: one-more, kind: answer, input: How do I add documents?}")
     with pytest.raises(UsageError, match="another suite"):
+        await gate(bootstrap.load(folder), Options(), silent)
+
+
+async def test_a_stack_that_was_changed_while_frozen_does_not_come_through_the_gate(folder: Path) -> None:
+    await score_baseline(bootstrap.load(folder), Options(), silent)
+    frozen = f"{(folder / 'stack.yml').read_text()}\nfrozen_until: 2100-01-01\n"
+    (folder / "stack.yml").write_text(frozen)
+    with pytest.raises(ProjectError, match=r"stack\.lock is missing"):
+        await gate(bootstrap.load(folder), Options(), silent)
+    bootstrap.lock_stack(folder)
+    assert (await gate(bootstrap.load(folder), Options(), silent)).decision
+    (folder / "stack.yml").write_text(f"{frozen}embedder: none\n")
+    with pytest.raises(ProjectError, match="`embedder` is frozen until 2100-01-01"):
         await gate(bootstrap.load(folder), Options(), silent)
 
 

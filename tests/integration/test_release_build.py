@@ -155,6 +155,7 @@ def test_a_layer_that_was_changed_while_frozen_stops_it_until_somebody_answers_f
     until = (datetime.now(UTC) + timedelta(days=30)).date()
     frozen = f"{stack.read_text()}\nfrozen_until: {until}\n"
     stack.write_text(frozen)
+    assert "stack.lock is missing" in refused(bootstrap.load(project.folder))
     bootstrap.lock_stack(project.folder)
     assert built(bootstrap.load(project.folder))
     changed = f"{frozen}embedder: none\n"

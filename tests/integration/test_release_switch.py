@@ -293,6 +293,9 @@ def test_a_stack_that_is_frozen_out_is_not_promoted(project: Project) -> None:
     with pytest.raises(ProjectError, match="C060"):
         promote(reread(project.folder), release)
     assert read_live(project.state) == Live()
+    (project.folder / "stack.lock").unlink()
+    with pytest.raises(ProjectError, match=r"stack\.lock is missing"):
+        promote(reread(project.folder), release)
 
 
 def test_the_folder_is_held_against_what_is_live(two: tuple[Project, str, str]) -> None:

@@ -107,7 +107,8 @@ def stop(folder: Path, *, by: str | None, reason: str, as_json: bool) -> None:
     from shipmate.shipping.switch import end_trial
     from shipmate.trials.pilot import ended_pilot
 
-    switched = end_trial(bootstrap.load(folder), "pilot", ended_pilot(by=by or _user(), reason=reason))
+    project = bootstrap.load(folder, despite_problems=True)
+    switched = end_trial(project, "pilot", ended_pilot(by=by or _user(), reason=reason))
     if as_json:
         say_json(switched.live)
     elif switched.before.trial:

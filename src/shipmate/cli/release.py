@@ -87,7 +87,7 @@ def inspect(release: str, folder: Path, *, as_json: bool) -> None:
     from shipmate.cli.releases import show_inspected
     from shipmate.shipping.shelved import inspect as inspected_of
 
-    inspected = inspected_of(bootstrap.load(folder), release)
+    inspected = inspected_of(bootstrap.load(folder, despite_problems=True), release)
     if as_json:
         say_json(inspected)
     else:
@@ -108,7 +108,7 @@ def verify(release: str, folder: Path, *, keys: tuple[str, ...], as_json: bool) 
     """
     from shipmate.shipping.shelved import examine
 
-    found, wrong = examine(bootstrap.load(folder), release, keys=keys)
+    found, wrong = examine(bootstrap.load(folder, despite_problems=True), release, keys=keys)
     if as_json:
         say_json({"release": found, "wrong": wrong})
     elif not wrong:
@@ -132,7 +132,7 @@ def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
     from shipmate.shipping.shelved import delete
     from shipmate.shipping.shelved import releases as listed
 
-    project = bootstrap.load(folder)
+    project = bootstrap.load(folder, despite_problems=True)
     if unwanted:
         say(f"Deleted {delete(project, unwanted)}.")
     elif as_json:
@@ -196,14 +196,19 @@ def key(folder: Path) -> None:
     It belongs to releases and verdicts, and is made at the first call. Whoever shall trust them writes the line into `trusted_keys`, in the folder of their assistant. The key itself lies
     in .shipmate/signing.key; a build runner gets what that file holds as SHIPMATE_SIGNING_KEY.
     """
-    print(bootstrap.public_key(bootstrap.load(folder)))  # noqa: T201 - for pipes
+    print(bootstrap.public_key(bootstrap.load(folder, despite_problems=True)))  # noqa: T201 - for pipes
 
 
 def _warn_of_wider(folder: Path, release: str) -> None:
     """Say which documents the release shows to people who may not see them in the folder as it is."""
     from shipmate.shipping.sides import widened
 
-    wider = widened(bootstrap.load(folder), release) if release else []
+    try:
+        wider = widened(bootstrap.load(folder), release) if release else []
+    except ProjectError:
+        what = "Whether this release shows documents to more people than the folder does cannot be told."
+        complain(UsageError(what, do=f"The folder's files have problems: `shipmate check {folder}`."))
+        return
     if wider:
         named = ", ".join(wider[:NAMED]) + (", ..." if len(wider) > NAMED else "")
         what = f"This release shows {named} to people who may not see it in the folder as it is."

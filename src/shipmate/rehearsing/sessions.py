@@ -31,7 +31,7 @@ from shipmate.evals.suite import EVALS, LABELS, Suite
 from shipmate.messages import Record
 from shipmate.ports import ChatModel
 from shipmate.rehearsing.stage import open_rehearsal
-from shipmate.versions import close
+from shipmate.versions import built_project, close
 
 __all__ = ["Options", "gate", "judge", "rehearse", "score_baseline"]
 
@@ -96,8 +96,10 @@ async def gate(project: Project, options: Options, progress: Progress) -> Report
     """Run the cases in ever more epochs until it is decided whether the change may go on.
 
     Raises `UsageError` where there is nothing to compare with: a baseline of another suite or judge, a judge that
-    nobody has calibrated.
+    nobody has calibrated. Raises `ProjectError` where a frozen stack was changed.
     """
+    changed = built_project(project, options.release) if options.release else project
+    layers.check_fit(changed, SystemClock())
     baseline = read_baseline(project.folder)
     async with _session(project, options, progress) as session:
         last = EPOCHS[0] if session.is_certain else EPOCHS[-1]

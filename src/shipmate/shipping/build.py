@@ -159,7 +159,7 @@ def _problems(built: Project, project: Project) -> Iterator[Problem]:
     yield from in_cases
     names = document_names(project.documents, project.state, SystemClock())
     facts = layers.charter_facts(built, tally=tally, documents=names, is_release=True)
-    yield from config.check(built, SystemClock(), releases=layers.releases(built), facts=facts)
+    yield from config.check(built, SystemClock(), releases=layers.releases(built), facts=facts, ships=True)
     yield from layers.problems(built)
 
 

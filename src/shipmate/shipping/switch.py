@@ -9,18 +9,19 @@ from pathlib import Path
 
 import msgspec
 
-from shipmate import config, layers
+from shipmate import layers
 from shipmate.adapters.folder import FolderLock
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults, keep_names, write_whole
-from shipmate.errors import Busy, Damaged, Missing, ProjectError, UsageError
+from shipmate.errors import Busy, Damaged, Missing, UsageError
 from shipmate.live import Live, Mode, Trial, read_live, write_live
 from shipmate.messages import Event, Record
 from shipmate.release import bundle
 from shipmate.release.seal import broken
 from shipmate.release.shelf import LOCK, RELEASES, SHELF_LOCK, found, home_of
-from shipmate.shipping.shelved import brought, check_signature, is_file, trusted_by
+from shipmate.shipping.shelved import brought, check_signature, is_file
+from shipmate.signing import open_signer
 from shipmate.versions import built_project, is_index_sound, make_index, release_library
 
 __all__ = ["Switched", "end_trial", "make_ready", "promote", "rollback", "settle", "try_out"]
@@ -58,7 +59,7 @@ def promote(project: Project, named: str, *, by: str = "", reason: str = "") -> 
         release = brought(project, Path(named)) if is_file(named) else found(state, named)
         _check_trial(read_live(state), release)
         check_signature(project, home_of(state, release))
-        _check_fit(built_project(project, release))
+        layers.check_fit(built_project(project, release), SystemClock())
         make_ready(project, release)
     with FolderLock(state / LOCK, "promote"):
         _settle(project)
@@ -111,7 +112,7 @@ def try_out(project: Project, trial: Trial, event: Event) -> Switched:
             do = "Build the candidate and name it: `shipmate build`."
             raise UsageError(f"The release {release} is live already.", do=do)
         check_signature(project, home_of(state, release))
-        _check_fit(built_project(project, release))
+        layers.check_fit(built_project(project, release), SystemClock())
         make_ready(project, release)
         live = msgspec.structs.replace(before, trial=msgspec.structs.replace(trial, release=release))
         return _switched(project, before, live, msgspec.structs.replace(event, release=release))
@@ -145,17 +146,10 @@ def make_ready(project: Project, release: str) -> None:
     if wrong := list(bundle.faults(home, release)):
         do = "Bring it anew from its file, or build it again."
         raise Damaged(f"The release {release} is not what was built: {'; '.join(wrong)}.", do=do)
-    trusted = trusted_by(project)
-    if any(broken(home, release, trusted)) or not is_index_sound(release_library(project.state, release)):
+    # An index is made here, or made anew: nobody else's signature is asked for.
+    own = open_signer(project.state).public
+    if any(broken(home, release, (own,))) or not is_index_sound(release_library(project.state, release)):
         make_index(home, built_project(project, release), release)
-
-
-def _check_fit(built: Project) -> None:
-    """Raise `ProjectError` where a release does not fit the stack of this installation, or the freeze of it."""
-    clock = SystemClock()
-    problems = [*config.check_stack_lock(built, clock, releases=layers.releases(built)), *layers.problems(built)]
-    if stopping := [problem for problem in problems if not problem.warning]:
-        raise ProjectError(stopping)
 
 
 def _check_trial(live: Live, release: str) -> None:
