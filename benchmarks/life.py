@@ -1,6 +1,6 @@
 """A whole life of a change on the demo assistant, through the real server and the commands that people use.
 
-    python -m benchmarks.life [--transcript FILE] [--json]
+    python -m benchmarks.life [--transcript FILE] [--keep DIR] [--json]
 
 A prompt is changed, held against the gate, compared, tried by a pilot and on live traffic, and promoted; a harmful one
 is taken back by itself, and then the promoted one by hand. The users are simulated, the model is a scripted server on
@@ -46,6 +46,7 @@ MINUTE_S = 60
 STEP_S = 5 * MINUTE_S
 # How far whoever keeps a trial may be behind the clock.
 BEHIND_S = 2 * MINUTE_S
+PROBE_S = 0.03
 DAY_S = 24 * 3600
 # Lines of a command's output that the transcript shows.
 SHOWN = 24
@@ -216,6 +217,8 @@ class Server:
         for _ in range(round(seconds / MINUTE_S)):
             self._calendar.turn(MINUTE_S)
             self.ask("/healthz")
+            # The server asks itself whether it answers, each minute.
+            time.sleep(PROBE_S)
         while (trial := self.trial()) and not trial["ended"] and trial["at"] < time.time() - BEHIND_S:
             time.sleep(0.02)
 
@@ -361,8 +364,11 @@ def label(teller: Teller) -> int:
 @click.command()
 @click.option("--transcript", type=click.Path(path_type=Path), help="Write it there too.")
 @click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Copy the assistant's folder there in the end, to look at."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures.")
-def main(transcript: Path | None, seed: int, *, as_json: bool) -> None:
+def main(transcript: Path | None, seed: int, keep: Path | None, *, as_json: bool) -> None:
     """Let a change live."""
     if "FAKETIME_TIMESTAMP_FILE" not in os.environ:
         _again_under_faketime()
@@ -378,6 +384,8 @@ def main(transcript: Path | None, seed: int, *, as_json: bool) -> None:
         try:
             live(folder, url, teller, seed)
         finally:
+            if keep:
+                shutil.copytree(home, keep)
             if transcript:
                 transcript.write_text("\n".join(teller.lines) + "\n", encoding="utf-8")
     if as_json:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
-__all__ = ["B", "K1", "Floats", "Moving", "bm25_weight", "lexical_slopes", "over", "shortened", "stems_of"]
+__all__ = ["K1", "B", "Floats", "Moving", "bm25_weight", "lexical_slopes", "over", "shortened", "stems_of"]
 
 Floats = NDArray[np.float64]
 # BM25's own constants.
