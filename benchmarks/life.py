@@ -243,7 +243,7 @@ def promoted(server: Server, teller: Teller, calendar: Calendar) -> None:
     teller.figures["promotion_h"] = round((calendar.ahead_s - began) / 3600, 1)
 
 
-def harmed(server: Server, teller: Teller, calendar: Calendar) -> None:
+def harmed(server: Server, teller: Teller) -> None:
     """Let people come until the trial is taken back; count how long that takes from the evidence on."""
     while not server.trial()["ended"]:
         for _ in range(30):
@@ -256,6 +256,77 @@ def harmed(server: Server, teller: Teller, calendar: Calendar) -> None:
             server.wait(2 * MINUTE_S)
 
 
+@dataclass
+class Life:
+    """What the chapters share."""
+
+    teller: Teller
+    server: Server
+    calendar: Calendar
+    folder: Path
+    first: str
+    candidate: str = ""
+
+    def gated(self) -> None:
+        """Change the prompt, and hold it against the gate."""
+        teller = self.teller
+        teller.say("\n# A prompt is changed, and held against the gate")
+        (self.folder / "canary.yml").write_text(CANARY.format(name="fuller", prompt=FULLER), encoding="utf-8")
+        self.candidate = _release(teller.run("canary", "build", "."))
+        teller.run("diff", self.first, self.candidate)
+        teller.run("eval", "gate", ".", "--release", self.candidate, "--report", "out", shown=12)
+        teller.say("\n# It is compared on what was asked")
+        teller.run("compare", ".", "--release", self.candidate, "--last", "40", "--yes", shown=18)
+
+    def piloted(self) -> None:
+        """Let fifty people try it first."""
+        teller, server = self.teller, self.server
+        teller.say("\n# Fifty people try it first")
+        pilots = [hashlib.sha256(f"pilot {number}".encode()).hexdigest()[:32] for number in range(50)]
+        named = ", ".join(f"device-{hashlib.sha256(cookie.encode()).hexdigest()[:32]}" for cookie in pilots)
+        written = f"version: 1\nflag: shipmate-help-pilot\nusers: [{named}]\n"
+        (self.folder / "pilot.yml").write_text(written, encoding="utf-8")
+        teller.run("pilot", "start", ".", "--release", self.candidate)
+        tried = {server.visit(cookie)["release"] for cookie in pilots}
+        others = {server.visit()["release"] for _ in range(20)}
+        teller.say(f"  answered by: pilots {sorted(tried)}, all others {sorted(others)}")
+        server.wait(40 * MINUTE_S)
+        teller.run("pilot", "report", ".")
+        teller.run("pilot", "stop", ".", "--reason", "the canary is next")
+
+    def promoted(self) -> None:
+        """Try it on live traffic until it is promoted."""
+        teller = self.teller
+        teller.say("\n# It is tried on live traffic, and promoted")
+        teller.run("canary", "plan", ".", "--turns-per-day", "1500")
+        teller.run("canary", "start", ".", "--gate", "out/report.json")
+        promoted(self.server, teller, self.calendar)
+        teller.run("canary", "status", ".", shown=40)
+        teller.run("canary", "verdict", ".", "--file", "verdict.json")
+        teller.run("canary", "verify", "verdict.json", ".", "--release", self.candidate)
+        answering = self.server.visit()["release"]
+        teller.say(f"  everybody is answered by {answering}")
+        teller.figures["is_promoted"] = answering == self.candidate
+
+    def taken_back(self) -> None:
+        """Try a harmful one, which is taken back by itself, and take the promoted one back by hand."""
+        teller = self.teller
+        teller.say("\n# A harmful one is taken back by itself")
+        (self.folder / "canary.yml").write_text(CANARY.format(name="boasting", prompt=BOASTING), encoding="utf-8")
+        teller.run("canary", "start", ".", "--without-gate")
+        harmed(self.server, teller)
+        teller.run("canary", "status", ".", shown=30)
+        teller.run("canary", "start", ".", "--without-gate", codes=(0, 2, 4))
+        teller.say("\n# And the promoted one by hand")
+        began = time.monotonic()
+        teller.run("rollback", ".", "--reason", "a wrong price")
+        while (answering := self.server.visit()["release"]) != self.first:
+            if time.monotonic() - began > HARM_BOUND_S:
+                raise SystemExit("The release was not taken back.")
+        teller.figures["rollback_s"] = round(time.monotonic() - began, 2)
+        teller.say(f"  everybody is answered by {answering}")
+
+
 def live(folder: Path, url: str, teller: Teller, seed: int) -> None:
     """Do all of it, from the first release to the last rollback."""
     calendar = Calendar(Path(os.environ["FAKETIME_TIMESTAMP_FILE"]))
@@ -266,7 +337,6 @@ def live(folder: Path, url: str, teller: Teller, seed: int) -> None:
     written = stack.read_text(encoding="utf-8").replace("model: extractive", MODEL.format(url=url))
     stack.write_text(written, encoding="utf-8")
     (folder / "canary.yml").unlink(missing_ok=True)
-
     teller.say("# A first release")
     teller.run("ingest", ".")
     teller.run("eval", "baseline", ".", shown=8)
@@ -274,59 +344,14 @@ def live(folder: Path, url: str, teller: Teller, seed: int) -> None:
     teller.run("promote", first, ".")
     server = Server(folder, calendar, seed)
     try:
+        life = Life(teller=teller, server=server, calendar=calendar, folder=folder, first=first)
         for _ in range(60):
             server.visit()
         server.wait(40 * MINUTE_S)
-
-        teller.say("\n# A prompt is changed, and held against the gate")
-        (folder / "canary.yml").write_text(CANARY.format(name="fuller", prompt=FULLER), encoding="utf-8")
-        candidate = _release(teller.run("canary", "build", "."))
-        teller.run("diff", first, candidate)
-        teller.run("eval", "gate", ".", "--release", candidate, "--report", "out", shown=12)
-
-        teller.say("\n# It is compared on what was asked")
-        teller.run("compare", ".", "--release", candidate, "--last", "40", "--yes", shown=18)
-
-        teller.say("\n# Fifty people try it first")
-        pilots = [hashlib.sha256(f"pilot {number}".encode()).hexdigest()[:32] for number in range(50)]
-        named = ", ".join(f"device-{hashlib.sha256(cookie.encode()).hexdigest()[:32]}" for cookie in pilots)
-        (folder / "pilot.yml").write_text(
-            f"version: 1\nflag: shipmate-help-pilot\nusers: [{named}]\n", encoding="utf-8"
-        )
-        teller.run("pilot", "start", ".", "--release", candidate)
-        tried = {server.visit(cookie)["release"] for cookie in pilots}
-        others = {server.visit()["release"] for _ in range(20)}
-        teller.say(f"  answered by: pilots {sorted(tried)}, all others {sorted(others)}")
-        server.wait(40 * MINUTE_S)
-        teller.run("pilot", "report", ".")
-        teller.run("pilot", "stop", ".", "--reason", "the canary is next")
-
-        teller.say("\n# It is tried on live traffic, and promoted")
-        teller.run("canary", "plan", ".", "--turns-per-day", "1500")
-        teller.run("canary", "start", ".", "--gate", "out/report.json")
-        promoted(server, teller, calendar)
-        teller.run("canary", "status", ".", shown=40)
-        teller.run("canary", "verdict", ".", "--file", "verdict.json")
-        teller.run("canary", "verify", "verdict.json", ".", "--release", candidate)
-        answering = server.visit()["release"]
-        teller.say(f"  everybody is answered by {answering}")
-        teller.figures["is_promoted"] = answering == candidate
-
-        teller.say("\n# A harmful one is taken back by itself")
-        (folder / "canary.yml").write_text(CANARY.format(name="boasting", prompt=BOASTING), encoding="utf-8")
-        teller.run("canary", "start", ".", "--without-gate")
-        harmed(server, teller, calendar)
-        teller.run("canary", "status", ".", shown=30)
-        teller.run("canary", "start", ".", "--without-gate", codes=(0, 2, 4))
-
-        teller.say("\n# And the promoted one by hand")
-        began = time.monotonic()
-        teller.run("rollback", ".", "--reason", "a wrong price")
-        while (answering := server.visit()["release"]) != first:
-            if time.monotonic() - began > HARM_BOUND_S:
-                raise SystemExit("The release was not taken back.")
-        teller.figures["rollback_s"] = round(time.monotonic() - began, 2)
-        teller.say(f"  everybody is answered by {answering}")
+        life.gated()
+        life.piloted()
+        life.promoted()
+        life.taken_back()
         server.wait(40 * MINUTE_S)
         teller.run("report", ".", shown=40)
         teller.figures |= {"turns": server.turns, "users": server.users}
