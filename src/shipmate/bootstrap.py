@@ -459,7 +459,7 @@ async def open_house(
 async def _looked_after(shared: Shared, shelf: Shelf) -> "AsyncIterator[tuple[TrialDesk, Insight]]":
     """Keep trials, read the journal, and tell a flag service of it, beside an assistant that serves."""
     from shipmate.release.canary.keeper import Keeper
-    from shipmate.reporting import Insight
+    from shipmate.reporting import Insight, test_callers
     from shipmate.trials.house import HouseActs, TrialDesk
 
     project, store = shared.project, shared.store
