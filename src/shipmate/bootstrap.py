@@ -38,7 +38,7 @@ from shipmate.versions import (
 )
 
 if TYPE_CHECKING:
-    from shipmate.reporting import Insight, test_callers
+    from shipmate.reporting import Insight
     from shipmate.shipping.sides import Drift
     from shipmate.tickets.begin import Begun, Progress
     from shipmate.trials.house import TrialDesk
