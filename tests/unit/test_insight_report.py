@@ -181,6 +181,48 @@ def test_an_audit_corrects_what_silence_made_too_good() -> None:
     assert figure(reported([*week(), *audits, *second]), "agreement").value == 1.0
 
 
+def audits(numbers: range, good: int, *, sampled_p: float) -> list[Event]:
+    return [
+        said(
+            n, "ftr_audit", "resolved" if place < good else "unresolved",
+            by="human", rater="ada", stratum="random", recorded=1, sampled_p=sampled_p,
+        )
+        for place, n in enumerate(numbers)
+    ]  # fmt: skip
+
+
+def test_a_conversation_of_a_busy_day_stands_for_more_than_one_of_a_quiet_day() -> None:
+    quiet, busy = audits(range(10), 10, sampled_p=0.5), audits(range(10, 20), 5, sampled_p=0.05)
+    # 20 quiet ones were all solved, and half of 200 busy ones were.
+    assert figure(reported([*week(), *quiet, *busy]), "ftr_audited").value == pytest.approx(120 / 220)
+
+
+def test_an_audit_is_held_against_the_clock_that_it_was_drawn_by() -> None:
+    """A return within 72 hours is no error of the 30-minute label, and must not be deducted twice."""
+    late = [
+        msgspec.structs.replace(turn(1000 + n, NOW - 4 * DAY - HOUR), user_hash=f"u{n}", issue_id=f"again{n}")
+        for n in range(100)
+    ]
+    report = reported([*week(200), *late, *audits(range(100), 50, sampled_p=1.0)])
+    assert figure(report, "ftr_fast").value == 1.0
+    assert figure(report, "ftr").value == pytest.approx(200 / 300)
+    assert figure(report, "ftr_audited").value == pytest.approx(0.5)
+
+
+def test_where_no_judge_has_looked_people_who_read_enough_say_the_rate() -> None:
+    def read_by_people(count: int) -> Measure:
+        labels = [
+            said(n, "hallucination", "hallucinated" if n < 2 else "supported", by="human", rater="ada")
+            for n in range(count)
+        ]
+        return figure(reported([*week(), *labels]), "hallucination_rate")
+
+    few, enough = read_by_people(29), read_by_people(100)
+    assert few.value is None
+    assert (enough.value, enough.n, enough.status) == (0.02, 100, "unknown")
+    assert "by people alone" in enough.note
+
+
 def minutes(count: int, begin: float, bad: int = 0) -> list[Event]:
     return [
         Event(

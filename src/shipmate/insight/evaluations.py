@@ -7,10 +7,10 @@ from typing import NamedTuple
 from shipmate.messages import Event, Record
 from shipmate.statistics.agreement import krippendorff_alpha
 from shipmate.statistics.clusters import Estimate
-from shipmate.statistics.intervals import Interval, normal_interval
+from shipmate.statistics.intervals import Interval, exact, normal_interval
 from shipmate.statistics.judged import Audited, Calibration, Stratum, calibration, corrected_mean, judged_rate
 
-__all__ = ["EVALUATED", "RANDOM", "UNSUPPORTED", "Evaluations", "Judged", "Opinion", "opinion"]
+__all__ = ["EVALUATED", "RANDOM", "UNSUPPORTED", "Evaluations", "Judged", "Opinion", "opinion", "says_bad"]
 
 EVALUATED = "gen_ai.evaluation.result"
 UNSUPPORTED, RESOLVED = ("hallucination", "groundedness"), "ftr_audit"
@@ -19,6 +19,8 @@ RANDOM = "random"
 BAD = frozenset({"flagged", "hallucinated", "bad", "unresolved", "fail"})
 # Fewer labels than these, in all and of each stratum, and a judge is not calibrated.
 LABELS, LABELS_EACH = 150, 10
+# So many labels say something where there is no judge.
+LABELS_ALONE = 30
 
 
 class Opinion(NamedTuple):
@@ -46,8 +48,13 @@ class Judged(Record, frozen=True, kw_only=True):
     rate: Interval | None
     sensitivity: Interval | None
     specificity: Interval | None
-    # Why there is no rate.
+    # Why there is no rate, or what there is to say of it.
     lacks: str = ""
+
+
+def says_bad(label: object) -> bool:
+    """Return whether an evaluation's label says that something is wrong."""
+    return label in BAD if isinstance(label, str) else bool(label)
 
 
 def opinion(event: Event) -> Opinion | None:
@@ -61,7 +68,7 @@ def opinion(event: Event) -> Opinion | None:
     sampled_p = data.get("sampled_p")
     return Opinion(
         about=RESOLVED if name == RESOLVED else UNSUPPORTED[0],
-        is_bad=label in BAD if isinstance(label, str) else bool(label),
+        is_bad=says_bad(label),
         rater=str(data.get("rater") or "human") if is_human else "",
         judge_version=version,
         sampled_p=sampled_p if isinstance(sampled_p, float) and 0 < sampled_p <= 1 else 1.0,
@@ -79,14 +86,15 @@ class Evaluations:
         self._people: dict[str, dict[str, bool]] = {}
         # By turn, of the audit: who says that it was not solved.
         self._audits: dict[str, dict[str, bool]] = {}
-        self._recorded: dict[str, int] = {}
+        # By turn, of the random audit: what the journal said, and how many episodes it stands for.
+        self._recorded: dict[str, tuple[int, float]] = {}
 
     def take(self, turn_id: str, said: Opinion) -> None:
         """Note an opinion."""
         if said.about == RESOLVED:
             self._audits.setdefault(turn_id, {}).setdefault(said.rater, said.is_bad)
             if said.recorded is not None:
-                self._recorded.setdefault(turn_id, said.recorded)
+                self._recorded.setdefault(turn_id, (said.recorded, 1 / said.sampled_p))
         elif said.rater:
             self._people.setdefault(turn_id, {}).setdefault(said.rater, said.is_bad)
         elif turn_id not in self._judged:
@@ -95,14 +103,16 @@ class Evaluations:
 
     def corrected(self, recorded: Interval, n: int) -> tuple[int, Interval | None]:
         """Return the size of the random audit, and the share of solved episodes when it is corrected by it."""
-        errors = [(not _most(self._audits[turn_id])) - label for turn_id, label in self._recorded.items()]
+        errors = [
+            ((not _most(self._audits[turn_id])) - label, weight) for turn_id, (label, weight) in self._recorded.items()
+        ]
         share = recorded.estimate
-        audited = Audited(len(errors), sum(errors), sum(one * one for one in errors))
+        audited = _weighed(errors)
         found = corrected_mean(Estimate(share, sqrt(share * (1 - share) / n) if n else float("inf")), audited)
         if found.error == float("inf"):
             return len(errors), None
-        exact = normal_interval(found.value, found.error)
-        return len(errors), Interval(*(min(1.0, max(0.0, bound)) for bound in exact))
+        bounds = normal_interval(found.value, found.error)
+        return len(errors), Interval(*(min(1.0, max(0.0, bound)) for bound in bounds))
 
     @property
     def agreement(self) -> float | None:
@@ -123,6 +133,18 @@ class Evaluations:
                 strata[self._judged[turn_id][0]][is_bad] += 1
         flagged, unflagged = (Stratum(strata[side].total(), strata[side][True]) for side in (True, False))
         lacks = self._lacks(flagged, unflagged)
+        if not self._judged and len(labelled) >= LABELS_ALONE:
+            # What people read where no judge has looked was drawn at random.
+            return Judged(
+                turns=len(labelled),
+                flagged=0,
+                judge_versions=(),
+                labels=len(labelled),
+                rate=exact(sum(labelled.values()), len(labelled)),
+                sensitivity=None,
+                specificity=None,
+                lacks="by people alone: no judge has looked at these answers",
+            )
         known: Calibration | None = None if lacks else calibration(self._flags, flagged, unflagged)
         return Judged(
             turns=len(self._judged),
@@ -159,6 +181,16 @@ class Evaluations:
         share = sum(weight for is_bad, weight in self._judged.values() if is_bad) / total
         spread = sum((weight * (is_bad - share)) ** 2 for is_bad, weight in self._judged.values())
         return Estimate(share, sqrt(spread) / total)
+
+
+def _weighed(errors: list[tuple[int, float]]) -> Audited:
+    """Return the sums of an audit in which a conversation of a busy day stands for more than one of a quiet day."""
+    units, weights = len(errors), sum(weight for _, weight in errors)
+    if not weights:
+        return Audited(0, 0.0, 0.0)
+    bias = sum(error * weight for error, weight in errors) / weights
+    spread = sum((units * weight / weights * (error - bias)) ** 2 for error, weight in errors)
+    return Audited(units, units * bias, spread + units * bias * bias)
 
 
 def _most(labels: dict[str, bool]) -> bool:

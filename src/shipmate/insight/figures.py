@@ -26,7 +26,8 @@ DEFINITIONS = {
     "ftr_fast": "The same 30 minutes after the problem began: what a trial is decided by.",
     "ftr_confirmed": "Of all problems, the share that people said was solved: thumbs up, thanks, or use of the answer. "
     "The rest of the solved is assumed, from silence or another question.",
-    "ftr_audited": "FTR, corrected by what people found who read a random sample of the conversations.",
+    "ftr_audited": "FTR of 30 minutes, which an audit is held against, corrected by what people found who read a random "
+    "sample of the conversations: no silence is taken for a solution.",
     "resolution_rate": "The share that was solved without a person, in however many turns. A question back is no failure.",
     "latency_p95_s": "Seconds within which 95 % of the answers were complete, from the message to its last word.",
     "latency_p50_s": "Seconds within which half of the answers were complete.",
@@ -188,8 +189,7 @@ def _details(tally: Tally, said: Evaluations) -> list[Measure]:
         "ftr_confirmed": counted.confirmed,
         "resolution_rate": counted.resolved,
     }
-    recorded = wilson(late.solved, late.n)
-    audits, corrected = said.corrected(recorded, late.n)
+    audits, corrected = said.corrected(wilson(fast.solved, fast.n), fast.n)
     judged = said.hallucinations()
     agreement = said.agreement
     lacking = "" if corrected else "an audit of a random sample is missing: `shipmate audit`"
@@ -218,7 +218,7 @@ def _details(tally: Tally, said: Evaluations) -> list[Measure]:
             judged.labels + audits,
             "labels",
             unit="score",
-            note="" if agreement else "no two people rated the same",
+            note="no two people rated the same" if agreement is None else "",
         ),
         _figure("cost_marginal_per_1k_usd", _marginal(tally), tally.turns, QUESTIONS, unit="usd"),
     ]

@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import NamedTuple
 
+from shipmate.insight.evaluations import says_bad
 from shipmate.messages import Event
 from shipmate.release.canary.counts import Labels
 
 __all__ = ["EVALUATED_AS", "Labelled", "Opinion", "opinion"]
 
 EVALUATED_AS = frozenset({"hallucination", "groundedness", "ftr_audit"})
-BAD = frozenset({"flagged", "hallucinated", "bad", "unresolved", "fail"})
 HUMAN = "human"
 
 
@@ -31,8 +31,7 @@ def opinion(event: Event) -> Opinion | None:
         return None
     version = str(data.get("judge_version", ""))
     is_human = version.startswith(HUMAN) or data.get("by") == HUMAN
-    is_bad = label in BAD if isinstance(label, str) else bool(label)
-    return Opinion(name, is_bad, is_human, str(data.get("of", "")) if is_human else version)
+    return Opinion(name, says_bad(label), is_human, str(data.get("of", "")) if is_human else version)
 
 
 class Labelled:
