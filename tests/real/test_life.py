@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,10 @@ ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
 
 
-def test_a_change_lives_through_the_real_server_and_the_commands_that_people_use(tmp_path: Path) -> None:
-    if not any(Path(library).exists() for library in LIBRARIES):
-        if os.environ.get("CI"):
-            pytest.fail("libfaketime is missing: apt-get install faketime")
-        pytest.skip("libfaketime is missing")
+def test_a_change_lives_through_the_real_server_and_the_commands_that_people_use(
+    required: Callable[[object, str], None], tmp_path: Path
+) -> None:
+    required(any(Path(library).exists() for library in LIBRARIES), "libfaketime")
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "benchmarks.life", "--transcript", str(tmp_path / "life.txt"), "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1400, check=False)
