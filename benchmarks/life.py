@@ -46,7 +46,7 @@ MINUTE_S = 60
 STEP_S = 5 * MINUTE_S
 # How far whoever keeps a trial may be behind the clock.
 BEHIND_S = 2 * MINUTE_S
-PROBE_S = 0.03
+PROBE_S = 0.05
 DAY_S = 24 * 3600
 # Lines of a command's output that the transcript shows.
 SHOWN = 24

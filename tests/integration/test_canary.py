@@ -18,6 +18,7 @@ from shipmate.adapters.system_clock import SystemClock
 from shipmate.bootstrap import House
 from shipmate.config import Project
 from shipmate.errors import Busy, Damaged, Missing, ProjectError, UsageError
+from shipmate.insight.uptime import MINUTE
 from shipmate.live import read_live, write_live
 from shipmate.messages import Ask, Event, Finished, Reply
 from shipmate.release.canary import keeper
@@ -25,6 +26,7 @@ from shipmate.release.canary.run import STARTED, Run
 from shipmate.release.canary.shadow import SHADOWED
 from shipmate.shipping.build import build
 from shipmate.trials.canary import (
+    budget_spent,
     faq_only,
     measured,
     opened_journal,
@@ -236,6 +238,23 @@ async def test_a_spent_error_budget_lets_no_trial_begin(project: Project) -> Non
         with pytest.raises(UsageError, match="76 % of the error budget is spent"):
             await start(project, tried, release, journal, gate="report", spent=0.76)
         await start(project, tried, release, journal, gate="report", spent=0.74)
+
+
+async def test_a_bad_minute_in_the_first_hour_is_a_small_part_of_a_months_error_budget(project: Project) -> None:
+    now = SystemClock().now()
+    minutes = [
+        Event(
+            name=MINUTE,
+            ts=now - 3600 + 60 * (n + 1),
+            event_id=f"m{n}",
+            data={"due": 4, "good": 0 if n == 7 else 4, "span_s": 60, "up_s": 60 * (n + 1)},
+        )
+        for n in range(59)
+    ]
+    async with opened_journal(project) as journal:
+        assert await budget_spent(project, journal) is None
+        await journal.record(minutes)
+        assert await budget_spent(project, journal) == pytest.approx(4 / (30 * 24 * 240 * 0.0005), rel=0.01)
 
 
 def test_without_a_file_or_with_one_that_tries_nothing_no_trial_begins(project: Project) -> None:

@@ -19,6 +19,7 @@ from shipmate.config import Project
 from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, UsageError
 from shipmate.insight.reading import Reading, entries, first_since, read
+from shipmate.insight.uptime import PROBE_EVERY_S
 from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.messages import Record
 from shipmate.ports import Clock, EventLog
@@ -197,15 +198,15 @@ def rules_for(project: Project) -> tuple[Rules, float]:
 
 
 async def budget_spent(project: Project, journal: EventLog) -> float | None:
-    """Return the part of the last month's error budget that is gone; nothing where no probe has told."""
+    """Return the part of a month's error budget that was spent in the last one; nothing where no probe has told."""
     if project.charter is None:
         return None
     now = SystemClock().now()
     since = now - BUDGET_S
     report = await read(journal, Reading(now=now, since=since), project.charter, since=since)
     uptime = next(row for row in report.overall.rows if row.name == "uptime")
-    budget = 1 - project.charter.slo.uptime
-    return None if uptime.value is None or budget <= 0 else (1 - uptime.value) / budget
+    allowed = (1 - project.charter.slo.uptime) * BUDGET_S / PROBE_EVERY_S
+    return None if uptime.value is None or allowed <= 0 else (1 - uptime.value) * uptime.n / allowed
 
 
 def faq_only(project: Project, *, on: bool) -> Live:
