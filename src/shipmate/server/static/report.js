@@ -3,6 +3,7 @@
 const SHARE = (value) => `${(100 * value).toFixed(1)} %`;
 const UNITS = { share: SHARE, s: (value) => `${value.toPrecision(2)} s`, usd: (value) => `$${value.toPrecision(2)}` };
 const HEIGHT = 180;
+const HALF_DAY_S = 43200;
 
 function draw() {
   const place = document.getElementById("charts");
@@ -40,7 +41,8 @@ function chart(place, head, times, values) {
       cursor: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(write) }],
-      scales: { x: { range: (_, low, high) => (low === high ? [low - 43200, high + 43200] : [low, high]) } },
+      // Half a day on either side, so that a single day is one too.
+      scales: { x: { range: () => [times[0] - HALF_DAY_S, times[times.length - 1] + HALF_DAY_S] } },
       series: [
         {},
         { stroke: color("--sea"), width: 2, points: { size: 6, fill: color("--sea") } },
