@@ -23,6 +23,7 @@ RUN = Run(
     salt="salt-1",
     change="change-1",
     gate="report-1",
+    judged_control=0.1,
     rules=Rules(),
 )
 

@@ -7,14 +7,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from shipmate.messages import Entry, Event
-from shipmate.release.canary.counts import Arm, Audits, Counts, Split
+from shipmate.release.canary.counts import Arm, Audits, Counts
+from shipmate.release.canary.known import HOUR_S, Exposed, Issue, Issues, Seen, Shares, Turns, Users
 from shipmate.release.canary.labels import Labelled, Opinion, opinion
 from shipmate.release.canary.meaning import had_weekday, harm_of, is_severe, number
 from shipmate.release.canary.run import CHANGED, STEP, Run
 from shipmate.release.canary.speed import Speed, Windows
-from shipmate.release.canary.tally import HarmTally, Seen, Table
+from shipmate.release.canary.tally import HarmTally, Table
 
-__all__ = ["Fold"]
+__all__ = ["Fold", "Unjudged"]
 
 TURN = "assistant.turn.completed"
 MATURED = "assistant.issue.matured"
@@ -28,16 +29,11 @@ MOST_EARLY = 10_000
 MOST_SEVERE = 20
 
 
-class Issue(NamedTuple):
-    """A matured issue of the run."""
+class Unjudged(NamedTuple):
+    """A turn that waits for the judge."""
 
-    event_id: str
     is_candidate: bool
-    user: str
-    weight: float
-    # Whether the first turn solved it; nothing where that does not count.
-    ftr: bool | None
-    reason: str
+    user_hash: str
 
 
 class Fold:
@@ -48,10 +44,9 @@ class Fold:
         self._run = run
         self._internal = internal
         self._steps = [(run.started_at, run.rules.steps[0].share)]
-        self._turns: dict[str, Seen] = {}
+        shares, self._users = Shares(), Users()
+        self._turns, self._issues, self._exposed = Turns(shares), Issues(shares), Exposed(shares)
         self._early: dict[str, list[Event]] = {}
-        self._exposed: dict[str, tuple[float, bool, float]] = {}
-        self._issues: dict[str, Issue] = {}
         self._matured_of: Counter[bool] = Counter()
         self._revised: set[str] = set()
         self._feedback: dict[str, tuple[float, str, bool]] = {}
@@ -61,7 +56,7 @@ class Fold:
         self._ftr, self._silence, self._handoffs = Table(), Table(), Table()
         self._refusals, self._cost, self._flags = Table(), Table(), Table()
         self._counted: Counter[bool] = Counter()
-        self._unjudged: dict[str, Seen] = {}
+        self._unjudged: dict[str, Unjudged] = {}
         self._speed = {True: Speed(), False: Speed()}
         self._windows = Windows()
         self._answers: dict[tuple[bool, str], str] = {}
@@ -84,7 +79,7 @@ class Fold:
             take = self._takes.get(event.name, self._bad)
             take(event)
 
-    def unjudged(self, limit: int) -> list[tuple[str, Seen]]:
+    def unjudged(self, limit: int) -> list[tuple[str, Unjudged]]:
         """Return turns that the judge is to see and has not seen, the oldest first."""
         return list(islice(self._unjudged.items(), limit))
 
@@ -111,7 +106,7 @@ class Fold:
             refusals=self._refusals.pair,
             cost=self._cost.pair,
             flags=self._flags.pair,
-            exposed=self._split_of_users(),
+            exposed=self._exposed.splits,
             harms=tuple(tally.count for tally in self._harms.values()),
             windows=self._windows.whole(at),
             severe=tuple(self._severe.values())[:MOST_SEVERE],
@@ -139,27 +134,27 @@ class Fold:
 
     def _turn(self, event: Event) -> None:
         is_candidate = self._arm_of(event)
-        if is_candidate is None or event.turn_id in self._turns:
+        if is_candidate is None or self._turns.get(event.turn_id):
             return
         kind, is_abandoned = str(event.data.get("kind", "")), bool(event.data.get("abandoned"))
         is_judged = (
             kind in JUDGED_KINDS and not is_abandoned and self._run.draws(event.turn_id, is_candidate=is_candidate)
         )
-        seen = Seen(is_candidate, event.user_hash, event.ts, self.share_at(event.ts), is_judged)
-        self._turns[event.turn_id] = seen
+        seen = self._placed(event, is_candidate=is_candidate, is_judged=is_judged)
+        self._turns.put(event.turn_id, seen)
         self._counted[is_candidate] += 1
         self._compare_answering(event, is_candidate=is_candidate)
         cost, latency_s = number(event, "cost_usd"), number(event, "latency_ms") / 1000
         self._cost.add(seen.user, seen.weight, seen.weight * cost, is_candidate=is_candidate)
         if not is_abandoned:
             self._refusals.add(seen.user, seen.weight, seen.weight * (kind == "refuse"), is_candidate=is_candidate)
-        self._speed[is_candidate].add(self._run.run, seen.user, event.turn_id, latency_s)
+        self._speed[is_candidate].add(self._run.run, event.user_hash, event.turn_id, latency_s)
         if is_candidate:
             self._windows.add(event.ts, latency_s, cost)
             if is_judged:
                 self._unjudged_since = self._unjudged_since or event.ts
         if is_judged:
-            self._unjudged[event.turn_id] = seen
+            self._unjudged[event.turn_id] = Unjudged(is_candidate, event.user_hash)
         if event.data.get("faulty") and not is_abandoned:
             self._harm("error", event.turn_id, seen)
         for early in self._early.pop(event.turn_id, ()):
@@ -175,11 +170,15 @@ class Fold:
         elif said := opinion(event):
             self._evaluated(event, said, seen)
 
-    def _wait(self, event: Event) -> None:
-        if event.turn_id and len(self._early) < MOST_EARLY:
-            waiting = self._early.setdefault(event.turn_id, [])
-            if event not in waiting:
-                waiting.append(event)
+    def _wait(self, event: Event, *, of_issue: bool = False) -> None:
+        """Keep what is said of a turn, or of an issue, that is not known yet; of too many, the oldest go."""
+        if not event.turn_id:
+            return
+        waiting = self._early.setdefault(f"issue {event.issue_id}" if of_issue else event.turn_id, [])
+        if event not in waiting:
+            waiting.append(event)
+        if len(self._early) > MOST_EARLY:
+            del self._early[next(iter(self._early))]
 
     def _opinion_of_user(self, event: Event, seen: Seen) -> None:
         """Count a thumbs down; the last word of a turn holds."""
@@ -222,7 +221,7 @@ class Fold:
     def _audit(self, event: Event, said: Opinion, seen: Seen) -> None:
         issue = self._issues.get(event.issue_id)
         if issue is None:
-            self._early.setdefault(f"issue {event.issue_id}", []).append(event)
+            self._wait(event, of_issue=True)
         else:
             self._audited[seen.is_candidate][event.issue_id] = float((not said.is_bad) - bool(issue.ftr))
 
@@ -234,21 +233,21 @@ class Fold:
         before = self._issues.get(event.issue_id)
         if revises:
             self._revised.add(revises)
-        is_older = before is not None and not revises
-        if event.event_id in self._revised or is_older or (before and before.event_id == event.event_id):
-            return
-        share, ftr = self.share_at(number(event, "opened_at") or event.ts), event.data.get("ftr_label")
-        issue = Issue(
-            event_id=event.event_id,
+        ftr = event.data.get("ftr_label")
+        issue = Issues.issue(
+            event.event_id,
             is_candidate=is_candidate,
-            user=event.user_hash,
-            weight=1 - share if is_candidate else share,
+            user=self._users.number(event.user_hash),
+            share=self.share_at(number(event, "opened_at") or event.ts),
             ftr=None if ftr is None else bool(ftr),
             reason=str(event.data.get("reason", "")),
         )
+        is_older = before is not None and not revises
+        if event.event_id in self._revised or is_older or (before and before.mark == issue.mark):
+            return
         if before:
             self._label(before, -1)
-        self._issues[event.issue_id] = issue
+        self._issues.put(event.issue_id, issue)
         self._label(issue, 1)
         for early in self._early.pop(f"issue {event.issue_id}", ()):
             self._of_turn(early)
@@ -269,16 +268,8 @@ class Fold:
     def _exposure(self, event: Event) -> None:
         is_candidate = self._arm_of(event)
         if is_candidate is not None:
-            first = (event.ts, is_candidate, self.share_at(event.ts))
-            self._exposed[event.user_hash] = min(first, self._exposed.get(event.user_hash, first))
-
-    def _split_of_users(self) -> tuple[Split, ...]:
-        found = Counter((share, is_candidate) for _, is_candidate, share in self._exposed.values())
-        return tuple(
-            Split(share=share, candidate=found[share, True], control=found[share, False])
-            for share in sorted({share for share, _ in found})
-            if 0 < share < 1
-        )
+            user, share = self._users.number(event.user_hash), self.share_at(event.ts)
+            self._exposed.add(user, event.ts, share, is_candidate=is_candidate)
 
     def _changed(self, event: Event) -> None:
         if event.flag_key == self._run.run:
@@ -310,7 +301,11 @@ class Fold:
         is_candidate = self._arm_of(event)
         if is_candidate is None:
             return self._turns.get(event.turn_id)
-        return Seen(is_candidate, event.user_hash, event.ts, self.share_at(event.ts), is_judged=False)
+        return self._placed(event, is_candidate=is_candidate, is_judged=False)
+
+    def _placed(self, event: Event, *, is_candidate: bool, is_judged: bool) -> Seen:
+        user, hour = self._users.number(event.user_hash), int(event.ts // HOUR_S)
+        return Seen(is_candidate, user, hour, self.share_at(event.ts), is_judged)
 
     def _harm(self, kind: str, source: str, seen: Seen) -> None:
         if kind in self._harms and 0 < seen.share < 1:

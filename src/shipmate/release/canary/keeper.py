@@ -14,7 +14,7 @@ from shipmate.ports import Clock, EventLog
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
-from shipmate.release.canary.fold import Fold
+from shipmate.release.canary.fold import Fold, Unjudged
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import DAY_S
 from shipmate.release.canary.run import (
@@ -26,7 +26,6 @@ from shipmate.release.canary.run import (
     verdict_event,
 )
 from shipmate.release.canary.shadow import Shadowed, ShadowTally, shadowed_event
-from shipmate.release.canary.tally import Seen
 from shipmate.release.canary.verdict import Ruling, ruling_of
 
 __all__ = ["GRACE_S", "Acts", "Keeper", "Opined", "stopped"]
@@ -238,7 +237,7 @@ class Keeper:
         else:
             await self._acts.set_trial(trial.run, None)
 
-    async def _judge(self, run: Run, fold: Fold, waiting: Sequence[tuple[str, Seen]]) -> None:
+    async def _judge(self, run: Run, fold: Fold, waiting: Sequence[tuple[str, Unjudged]]) -> None:
         """Let the judge see what waits for it; a judge that fails says nothing, and its silence is heard."""
         seen = dict(waiting)
         try:
@@ -253,7 +252,7 @@ class Keeper:
                 ts=self._clock.now(),
                 event_id=self._clock.new_id(),
                 turn_id=one.turn_id,
-                user_hash=seen[one.turn_id].user,
+                user_hash=seen[one.turn_id].user_hash,
                 release=run.release if seen[one.turn_id].is_candidate else run.control_release,
                 variant=run.candidate if seen[one.turn_id].is_candidate else run.control,
                 flag_key=run.run,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from shipmate.insight.evaluations import says_bad
 from shipmate.messages import Event
 from shipmate.release.canary.counts import Labels
+from shipmate.release.canary.ledger import Ledger
 
 __all__ = ["EVALUATED_AS", "Labelled", "Opinion", "opinion"]
 
@@ -38,8 +39,9 @@ class Labelled:
     """Whether each turn was flagged, and what people said of it; of each the first word holds."""
 
     def __init__(self) -> None:
-        # By turn: whether it was flagged, and whether it is the candidate's.
-        self.judged: dict[str, tuple[bool, bool]] = {}
+        # By turn: 1 where it was flagged.
+        self._judged = Ledger()
+        # And whether it is the candidate's.
         self._said: dict[str, tuple[bool, bool]] = {}
         self._judged_of: Counter[bool] = Counter()
         self._versions: set[str] = set()
@@ -48,17 +50,18 @@ class Labelled:
     def take(self, turn: str, said: Opinion, *, is_candidate: bool) -> bool:
         """Note an opinion; return whether it was a new one."""
         (self._calibrated if said.is_human else self._versions).add(said.version)
-        known = self._said if said.is_human else self.judged
-        if turn in known:
+        if turn in self._said if said.is_human else self._judged.get(turn) is not None:
             return False
-        known[turn] = (said.is_bad, is_candidate)
-        self._judged_of[is_candidate] += not said.is_human
+        if said.is_human:
+            self._said[turn] = (said.is_bad, is_candidate)
+        else:
+            self._judged.put(turn, int(said.is_bad))
+            self._judged_of[is_candidate] += 1
         return True
 
     def is_flagged(self, turn: str) -> bool:
         """Return whether a turn counts as flagged: the judge says so, and no person has cleared it."""
-        by_judge, by_people = self.judged.get(turn, (False, False)), self._said.get(turn, (True, False))
-        return by_judge[0] and by_people[0]
+        return self._judged.get(turn) == 1 and self._said.get(turn, (True, False))[0]
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -75,12 +78,16 @@ class Labelled:
         """Return how many turns of an arm were judged, and what people said of flagged and of other ones."""
         strata = {True: [0, 0], False: [0, 0]}
         for turn, (is_bad, arm) in self._said.items():
-            if arm is is_candidate and turn in self.judged:
-                stratum = strata[self.judged[turn][0]]
+            flagged = self._judged.get(turn)
+            if arm is is_candidate and flagged is not None:
+                stratum = strata[flagged == 1]
                 stratum[0] += 1
                 stratum[1] += is_bad
-        flagged, unflagged = (Labels(labelled=n, hallucinated=bad) for n, bad in (strata[True], strata[False]))
-        return self._judged_of[is_candidate], flagged, unflagged
+        labels = {
+            is_bad: Labels(labelled=labelled, hallucinated=hallucinated)
+            for is_bad, (labelled, hallucinated) in strata.items()
+        }
+        return self._judged_of[is_candidate], labels[True], labels[False]
 
     def _only(self) -> str:
         """Return the judge's one version: people who name none have labelled for it."""

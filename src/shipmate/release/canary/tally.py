@@ -6,60 +6,41 @@ from typing import NamedTuple
 import numpy as np
 
 from shipmate.release.canary.counts import HarmCount, Split
+from shipmate.release.canary.known import Seen
 from shipmate.statistics.clusters import Pair, pair_of
 
-__all__ = ["HarmTally", "Seen", "Table"]
+__all__ = ["HarmTally", "Table"]
 
-HOUR_S = 3600
 BEGINNING = 64
 # What is left of a sum after all of it was taken back.
 NOTHING = 1e-9
-
-
-class Seen(NamedTuple):
-    """A turn of the run."""
-
-    is_candidate: bool
-    user: str
-    at: float
-    # The candidate's share at that moment.
-    share: float
-    # What answers it: only these does the judge see.
-    is_judged: bool
-
-    @property
-    def weight(self) -> float:
-        """Return by how much each of its units counts: so both arms weigh every hour alike while the share grows."""
-        return 1 - self.share if self.is_candidate else self.share
 
 
 class Table:
     """One measure: for each user, units and outcome in each arm."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, int] = {}
         self._sums = np.zeros((BEGINNING, 4))
 
-    def add(self, user: str, n: float, y: float, *, is_candidate: bool) -> None:
-        """Count units and their outcome, or take them back."""
-        row = self._rows.setdefault(user, len(self._rows))
-        if row == len(self._sums):
-            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
+    def add(self, user: int, n: float, y: float, *, is_candidate: bool) -> None:
+        """Count units of a user, who is known by a number, and their outcome; or take them back."""
+        while user >= len(self._sums):
+            self._sums = np.concatenate([self._sums, np.zeros((len(self._sums) // 4, 4))])
         column = 0 if is_candidate else 2
-        self._sums[row, column : column + 2] += (n, y)
-        if abs(self._sums[row, column]) < NOTHING:
-            self._sums[row, column : column + 2] = 0
+        self._sums[user, column : column + 2] += (n, y)
+        if abs(self._sums[user, column]) < NOTHING:
+            self._sums[user, column : column + 2] = 0
 
     @property
     def pair(self) -> Pair:
         """Return the sums over users."""
-        return pair_of(self._sums[: len(self._rows)])
+        return pair_of(self._sums)
 
 
 class Cell(NamedTuple):
     """Where a bad event counts: once for a user, an hour and an arm."""
 
-    user: str
+    user: int
     hour: int
     is_candidate: bool
     share: float
@@ -74,12 +55,12 @@ class HarmTally:
 
     def add(self, source: str, seen: Seen, share: float) -> None:
         """Count what `source` names: a turn, or an event. Named again, it counts once."""
-        cell = Cell(seen.user, int(seen.at // HOUR_S), seen.is_candidate, share)
+        cell = Cell(seen.user, seen.hour, seen.is_candidate, share)
         self._cells.setdefault(cell, set()).add(source)
 
     def remove(self, source: str, seen: Seen, share: float) -> None:
         """Take back what was counted."""
-        cell = Cell(seen.user, int(seen.at // HOUR_S), seen.is_candidate, share)
+        cell = Cell(seen.user, seen.hour, seen.is_candidate, share)
         sources = self._cells.get(cell, set())
         sources.discard(source)
         if not sources:
