@@ -12,7 +12,7 @@ from shipmate.live import Live, Trial
 from shipmate.messages import Entry, Event
 from shipmate.release.canary.keeper import Keeper, Opined
 from shipmate.release.canary.rules import DAY_S, Hallucination, Primary, Rules, Step
-from shipmate.release.canary.run import STEP, VERDICT, Run, started_event
+from shipmate.release.canary.run import STEP, VERDICT, Run, begun_at, started_event
 from shipmate.release.canary.shadow import SHADOWED, Shadowed
 from shipmate.release.canary.verdict import Ruling
 from shipmate.testing.clock import TickingClock
@@ -31,11 +31,14 @@ class Log:
 
     entries: list[Entry] = field(default_factory=list)
     broken: bool = False
+    read: int = 0
 
     async def events(self, after: int, limit: int) -> Sequence[Entry]:
         if self.broken:
             raise StorageError("The disk is gone.", do="Bring it back.")
-        return self.entries[after : after + limit]
+        found = self.entries[after : after + limit]
+        self.read += len(found)
+        return found
 
     async def record(self, events: Sequence[Event]) -> None:
         if self.broken:
@@ -54,6 +57,7 @@ class Acts:
     """What is live, and a judge that flags the turns it is told to."""
 
     now: Live
+    known: str = RUN.run
     rulings: list[Ruling] = field(default_factory=list)
     flagged: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -64,6 +68,9 @@ class Acts:
 
     def live(self) -> Live:
         return self.now
+
+    def known_run(self) -> str:
+        return self.now.trial.run if self.now.trial else self.known
 
     async def set_trial(self, run: str, trial: Trial | None) -> None:
         if self.now.trial and self.now.trial.run == run:
@@ -495,3 +502,45 @@ async def test_a_run_that_was_begun_without_a_gate_promotes_nothing() -> None:
     texts = [reason.text for reason in house.acts.rulings[0].reasons]
     assert "The gain is shown." in texts[0]
     assert "without a passing gate" in texts[1]
+
+
+LATE = "01KB4X1E00AAAAAAAAAAAAAAAA"
+
+
+@pytest.mark.parametrize("is_ascending", [True, False])
+async def test_a_restart_reads_no_more_than_the_run_where_times_ascend(*, is_ascending: bool) -> None:
+    """Where they do not, the run is found all the same."""
+    begun = begun_at(LATE)
+    assert begun is not None
+    run = msgspec.structs.replace(RUN, run=LATE, started_at=begun)
+    log = Log()
+    old = Writing(run=RUN)
+    for number in range(5000):
+        # Before the run began, or, by a clock that was wrong, a year after it.
+        later = 0 if is_ascending or number < 4000 else 2 * 365 * DAY_S
+        old.put("assistant.turn.completed", begun - 500_000 + number * 60 + later, f"user-{number}", f"old-{number}")
+    log.write(*old.events)
+    log.write(started_event(run, "begun"))
+    new = Writing(run=run)
+    new.turn(begun + 5, "user-1", "turn-1")
+    log.write(*new.events)
+    trial = Trial(run=LATE, mode="canary", candidate="v2", release="r2", share=0.05, salt=RUN.salt)
+    clock = TickingClock(begun + 60)
+    keeper = Keeper(log, Acts(now=Live(trial=trial)), clock)
+    await keeper.tick()
+    assert keeper.state
+    assert keeper.state.counts
+    assert keeper.state.counts.control.turns + keeper.state.counts.candidate.turns == 1
+    if is_ascending:
+        assert log.read < 1000
+
+
+async def test_where_nothing_was_tried_a_long_journal_is_not_read() -> None:
+    log = Log()
+    old = Writing(run=RUN)
+    for number in range(5000):
+        old.put("assistant.turn.completed", START + number * 60, f"user-{number}", f"old-{number}")
+    log.write(*old.events)
+    acts = Acts(now=Live(), known="")
+    await Keeper(log, acts, TickingClock(START + 5000 * 60)).tick()
+    assert log.read < 1000

@@ -283,10 +283,10 @@ async def _stop(project: "Project") -> str:
 async def _state(project: "Project", state_of: Any) -> "TrialShown | None":
     from shipmate.release.canary.report import shown
     from shipmate.reporting import test_callers
-    from shipmate.trials.canary import opened_journal
+    from shipmate.trials.canary import known_run, opened_journal
 
     async with opened_journal(project) as journal:
-        state = await state_of(journal, bootstrap.clock(), internal=test_callers(project))
+        state = await state_of(journal, bootstrap.clock(), run=known_run(project.state), internal=test_callers(project))
     return shown(state) if state else None
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "budget_spent",
     "faq_only",
     "kept",
+    "known_run",
     "measured",
     "opened_journal",
     "passed_gate",
@@ -234,15 +235,25 @@ async def measured(journal: EventLog, now: float, judged_control: float) -> Meas
     return tally.measured(judged_control=judged_control)
 
 
-async def state_of(journal: EventLog, clock: Clock, *, internal: frozenset[str] = frozenset()) -> State | None:
+async def state_of(
+    journal: EventLog, clock: Clock, *, run: str = "", internal: frozenset[str] = frozenset()
+) -> State | None:
     """Return what is known of the trial that runs, or of the last one, by the journal alone.
 
-    What `internal` users do is left out, by their hashes.
+    It is read from where `run` begins, or the last hour; what `internal` users do is left out, by their hashes.
     """
     reader = Reader(journal, clock, internal=internal)
-    await reader.read()
+    await reader.read(run)
     reader.count()
     return reader.state
+
+
+def known_run(state: Path) -> str:
+    """Return the run that is live, or else the one whose verdict was kept last; empty where there was none."""
+    trial = read_live(state).trial
+    if trial and trial.mode != "pilot":
+        return trial.run
+    return max((path.stem for path in (state / TRIALS).glob("*.json")), default="")
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from shipmate.release.canary.verdict import Ruling
 from shipmate.release.replay import Past, Player
 from shipmate.router import Router
 from shipmate.scopes import Version, scopes_of, topics_of
-from shipmate.trials.canary import faq_only, kept, set_trial, stop
+from shipmate.trials.canary import faq_only, kept, known_run, set_trial, stop
 
 __all__ = ["HouseActs", "TrialDesk", "hallucinates"]
 
@@ -60,6 +60,10 @@ class HouseActs:
     def live(self) -> Live:
         """Return what is live."""
         return read_live(self._project.state)
+
+    def known_run(self) -> str:
+        """Return the run that is live, or else the one whose verdict was kept last."""
+        return known_run(self._project.state)
 
     async def set_trial(self, run: str, trial: Trial | None) -> None:
         """Change the trial of this run, or end it."""

@@ -55,6 +55,9 @@ class Acts(Protocol):
     def live(self) -> Live:
         """Return what is live."""
 
+    def known_run(self) -> str:
+        """Return the run that is live, or else the one whose verdict was kept last; empty where there was none."""
+
     async def set_trial(self, run: str, trial: Trial | None) -> None:
         """Change the trial of this run, or end it; does nothing when another one, or none, is live."""
 
@@ -100,7 +103,7 @@ class Keeper:
 
     async def tick(self) -> None:
         """Look once."""
-        await self._read.read()
+        await self._read.read(await asyncio.to_thread(self._acts.known_run))
         live = await asyncio.to_thread(self._acts.live)
         run = self._read.logbook.open
         if run is None:

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Sequence
 
 from shipmate.errors import ShipmateError
+from shipmate.insight.reading import first_since
 from shipmate.messages import Entry, Event, Record
 from shipmate.ports import Clock, EventLog
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision
 from shipmate.release.canary.fold import Fold
-from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, decision_of, gated, run_of
+from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, begun_at, decision_of, gated, run_of
 from shipmate.release.canary.shadow import ShadowTally
 
 __all__ = ["Reader", "State"]
@@ -19,6 +20,8 @@ __all__ = ["Reader", "State"]
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+# So far before a run reading begins: who wrote may have had a clock that was a little behind.
+BEFORE_S = 3600.0
 TIMELINE = 200
 
 
@@ -54,6 +57,7 @@ class Reader:
         self._clock = clock
         self._internal = internal
         self._after = 0
+        self._has_begun = self._is_part = False
         self._steps: list[tuple[float, float, str]] = []
         self._verdicts: list[Decision] = []
 
@@ -80,19 +84,41 @@ class Reader:
             trouble=self.trouble,
         )
 
-    async def read(self) -> None:
-        """Read what is new; where the journal does not answer, its silence is what is known."""
+    async def read(self, run: str = "") -> None:
+        """Read what is new; where the journal does not answer, its silence is what is known.
+
+        The first time it begins shortly before this run did, or where no run is known before the last hour.
+        """
         try:
-            while entries := await self._journal.events(self._after, BATCH):
-                self._take(entries)
-                self._after = entries[-1].seq
-                await asyncio.sleep(0)
+            if not self._has_begun:
+                self._after = await self._before(run)
+                self._has_begun = True
+            await self._read_on()
+            if run and run not in self.logbook.runs and self._is_part:
+                # The clock once went wrong, so that times do not tell where it begins.
+                self._after, self._is_part = 0, False
+                await self._read_on()
         except ShipmateError as error:
             self.trouble = f"The journal cannot be read: {error.what}"
             log.warning("%s", self.trouble)
             return
         self.trouble = ""
         self.read_at_s = self._clock.elapsed()
+
+    async def _read_on(self) -> None:
+        while entries := await self._journal.events(self._after, BATCH):
+            self._take(entries)
+            self._after = entries[-1].seq
+            await asyncio.sleep(0)
+
+    async def _before(self, run: str) -> int:
+        """Return the place in the journal to begin from: what stands before it belongs to no run that is looked after."""
+        at = begun_at(run) if run else self._clock.now()
+        if at is None:
+            return 0
+        place = await first_since(self._journal, at - BEFORE_S)
+        self._is_part = place > 0
+        return place
 
     def _take(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

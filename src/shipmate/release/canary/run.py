@@ -1,6 +1,7 @@
 """What a run is, and the journal's events of it: when it began, each step of its share, and each verdict."""
 
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ __all__ = [
     "Evidence",
     "Logbook",
     "Run",
+    "begun_at",
     "changed_event",
     "decision_of",
     "gated",
@@ -38,6 +40,9 @@ VERDICT = "canary.verdict"
 CHANGED = "canary.changed"
 # For so long, what was taken back for harm is not tried again.
 FROZEN_S = DAY_S
+# How an id is written: its first letters are its time.
+DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+TIME_LETTERS, ID_LETTERS = 10, 26
 Evidence = Literal["replay", "shadow", "live"]
 
 
@@ -155,6 +160,14 @@ def run_of(event: Event) -> Run | None:
         return msgspec.convert(event.data, Run)
     except msgspec.ValidationError:
         return None
+
+
+def begun_at(run: str) -> float | None:
+    """Return when a run began, as its id tells to the millisecond; nothing for an id that does not."""
+    digits = [DIGITS.find(letter) for letter in run[:TIME_LETTERS]]
+    if len(run) != ID_LETTERS or min(digits) < 0:
+        return None
+    return reduce(lambda ms, digit: ms * len(DIGITS) + digit, digits) / 1000
 
 
 def decision_of(event: Event) -> Decision | None:
