@@ -46,8 +46,9 @@ class Trials:
 
 
 async def read(*, ended: bool = False) -> State:
+    run = msgspec.structs.replace(RUN, gate="")
     clock, log, writing = TickingClock(START), Log(), Writing()
-    log.write(started_event(RUN, "begun"))
+    log.write(started_event(run, "begun"))
     for number in range(400):
         writing.turn(START + number, f"user-{number}", f"turn-{number}")
         writing.label(START + number, f"user-{number}", f"turn-{number}", number % 10 < 7)
