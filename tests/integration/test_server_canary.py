@@ -11,6 +11,7 @@ import pytest
 from shipmate.live import Live, Trial
 from shipmate.messages import Entry
 from shipmate.release.canary.decision import Verdict
+from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.run import started_event, verdict_event
 from shipmate.testing.clock import TickingClock
@@ -34,6 +35,9 @@ class Trials:
 
     def live(self) -> Live:
         return self.now
+
+    def quarter(self) -> Quarter:
+        return Quarter(ended=4, promoted=1, alpha=0.05, false_promotions=0.2)
 
     async def stop(self) -> str:
         self.stopped.append(RUN.run)
@@ -108,6 +112,8 @@ def test_the_page_shows_both_arms_with_their_numbers_and_intervals(house: House)
         "Take the candidate back",
         "The next look that may promote is at 2026-11-24 08:00 UTC",
         "It was begun without a passing gate.",
+        "4 canaries have ended in the last 90 days, and 1 was promoted.",
+        "chance would promote 0.2 of 4 (alpha 0.05); with `primary: {alpha: 0.025}` in canary.yml 0.1.",
     ):
         assert text in page, text
     assert re.search(r"[67]\d\.\d %</td>\s*<td data-of=\"Candidate\">\d\d\.\d %</td>\s*<td[^>]*>[+-]\d", page)

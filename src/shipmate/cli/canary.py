@@ -46,16 +46,18 @@ def plan(folder: Path, *, turns_per_day: float | None, as_json: bool) -> None:
     """
     from shipmate.cli.trial_shown import show_plan
     from shipmate.release.canary.plan import plan as planned
-    from shipmate.trials.canary import rules_for
+    from shipmate.trials.canary import quarter, rules_for
 
     project = bootstrap.load(folder)
     rules, judged_control = rules_for(project)
     found = asyncio.run(_measured(project, turns_per_day, judged_control))
     expected = planned(found.traffic, rules)
+    lately = quarter(project, bootstrap.clock().now()) if project.state.is_dir() else None
     if as_json:
-        say_json({"measured": found, "plan": expected})
+        say_json({"measured": found, "plan": expected, "quarter": lately})
     else:
         show_plan(found, expected, rules.max_days)
+        say((lately.told if lately else "Nothing was tried here yet.", "dim"))
 
 
 @canary.command(epilog="\b\nExample:\n  shipmate canary build my-assistant")
@@ -283,11 +285,11 @@ async def _stop(project: "Project") -> str:
 async def _state(project: "Project", state_of: Any) -> "TrialShown | None":
     from shipmate.release.canary.report import shown
     from shipmate.reporting import test_callers
-    from shipmate.trials.canary import known_run, opened_journal
+    from shipmate.trials.canary import known_run, opened_journal, quarter
 
     async with opened_journal(project) as journal:
         state = await state_of(journal, bootstrap.clock(), run=known_run(project.state), internal=test_callers(project))
-    return shown(state) if state else None
+    return shown(state, quarter(project, bootstrap.clock().now())) if state else None
 
 
 def _tell_ruling(ruling: "Ruling", *, as_json: bool) -> None:

@@ -75,6 +75,8 @@ def show_trial(trial: "TrialShown") -> None:
         say((f"  {_when(step.at)}  ", "dim"), f"{100 * step.share:g} % of the users. {step.reason}")
     for look in trial.looks:
         say((f"  {_when(look.at)}  ", "dim"), f"{look.verdict}: {look.reasons[0].text if look.reasons else ''}")
+    if trial.quarter:
+        say((trial.quarter.told, "dim"))
     if trial.next_look_at:
         say((f"The next look that may promote: {_when(trial.next_look_at)}", "dim"))
 

@@ -109,7 +109,7 @@ class CanaryPage:
         state = trials.state if trials else None
         page = self._template.render(
             assistant=self._lobby.assistant,
-            trial=shown(state) if state else None,
+            trial=shown(state, trials.quarter()) if state and trials else None,
             live=trials.live() if trials else None,
             names=NAMES,
             verdicts=VERDICTS,

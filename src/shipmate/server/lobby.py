@@ -13,6 +13,7 @@ from shipmate.live import Live
 from shipmate.messages import Ask, Card, Finished, Hit, Passage, Reply, ReplyKind, StreamEvent, Trace
 from shipmate.neighbourhood import Centre, Neighbourhood
 from shipmate.ports import Clock
+from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import State
 from shipmate.server.access import Access
 from shipmate.server.metrics import CountedTurn, Metrics
@@ -96,6 +97,9 @@ class Trials(Protocol):
 
     def live(self) -> Live:
         """Return what is live."""
+
+    def quarter(self) -> Quarter:
+        """Return how many canaries there were lately."""
 
     async def stop(self) -> str:
         """Take the candidate back; return the run. Raises `Missing` where none is on trial."""

@@ -97,7 +97,7 @@ class Quiet:
         state = self._lobby.trials.state
         if state is None:
             raise Missing("Nothing was tried here yet.", do="Begin: `shipmate canary start`.")
-        return _json(shown(state))
+        return _json(shown(state, self._lobby.trials.quarter()))
 
     async def faq_only(self, request: Request) -> Response:
         """Let nothing but the FAQ answer, or everything again; return what is live then."""

@@ -17,7 +17,7 @@ from shipmate.adapters.sqlite.store import SqliteStore
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults, write_whole
-from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, UsageError
+from shipmate.errors import Busy, Damaged, FolderInUse, Missing, ProjectError, ShipmateError, UsageError
 from shipmate.insight.reading import Reading, entries, first_since, read
 from shipmate.insight.uptime import PROBE_EVERY_S
 from shipmate.live import Live, Trial, read_live, write_live
@@ -26,6 +26,7 @@ from shipmate.ports import Clock, EventLog
 from shipmate.release.canary.decision import Decision
 from shipmate.release.canary.keeper import GRACE_S, stopped
 from shipmate.release.canary.plan import planned_information
+from shipmate.release.canary.quarter import Quarter, quarter_of
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import Rules
 from shipmate.release.canary.run import Logbook, Run, rules_of, started_event, verdict_event
@@ -44,6 +45,7 @@ __all__ = [
     "measured",
     "opened_journal",
     "passed_gate",
+    "quarter",
     "read_logbook",
     "rules_for",
     "set_trial",
@@ -65,6 +67,8 @@ BETWEEN_S = 0.2
 SALT_BYTES = 16
 GATE_CHARS = 16
 BUDGET_S = 30 * 86_400.0
+# Of verdicts, so many of the newest are counted.
+MOST_VERDICTS = 500
 # Of the error budget, what may be spent before no new trial begins.
 MOST_SPENT = 0.75
 
@@ -300,6 +304,17 @@ def verdict_file(project: Project, run: str = "") -> tuple[Path, Ruling]:
             f"There is no verdict{f' of the run {run}' if run else ''} yet.", do="See `shipmate canary status`."
         )
     return paths[-1], read_ruling(paths[-1], trusted_by(project))
+
+
+def quarter(project: Project, now: float) -> Quarter:
+    """Return the canaries of the last 90 days, by their signed verdicts."""
+    trusted = trusted_by(project)
+    rulings = []
+    for path in sorted((project.state / TRIALS).glob("*.json"))[-MOST_VERDICTS:]:
+        with suppress(ShipmateError):
+            rulings.append(read_ruling(path, trusted))
+    rules, _ = rules_for(project)
+    return quarter_of(rulings, now, rules.primary.alpha)
 
 
 def trusted_by(project: Project) -> list[str]:

@@ -17,6 +17,7 @@ from shipmate.live import Live, Trial, read_live
 from shipmate.messages import Question, Trace
 from shipmate.ports import EventLog, PastQuestions
 from shipmate.release.canary.keeper import Keeper, Opined
+from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.run import Run
 from shipmate.release.canary.shadow import Shadowed
@@ -24,7 +25,7 @@ from shipmate.release.canary.verdict import Ruling
 from shipmate.release.replay import Past, Player
 from shipmate.router import Router
 from shipmate.scopes import Version, scopes_of, topics_of
-from shipmate.trials.canary import faq_only, kept, known_run, set_trial, stop
+from shipmate.trials.canary import faq_only, kept, known_run, quarter, set_trial, stop
 
 __all__ = ["HouseActs", "TrialDesk", "hallucinates"]
 
@@ -137,6 +138,10 @@ class TrialDesk:
     def live(self) -> Live:
         """Return what is live."""
         return read_live(self._project.state)
+
+    def quarter(self) -> Quarter:
+        """Return the canaries of the last 90 days."""
+        return quarter(self._project, SystemClock().now())
 
     async def stop(self) -> str:
         """Take the candidate back by hand; return the run. Raises `Missing` where none is on trial."""

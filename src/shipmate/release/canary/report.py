@@ -3,6 +3,7 @@
 from shipmate.messages import Record
 from shipmate.release.canary.decide import split_evidence
 from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
+from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.rules import DAY_S
 from shipmate.release.canary.watch import HarmEvidence, harm_evidence
@@ -75,10 +76,12 @@ class TrialShown(Record, frozen=True, kw_only=True):
     ends_at: float
     shrunk_gain: float | None
     trouble: str
+    # Of all canaries lately, where that is asked for.
+    quarter: Quarter | None = None
 
 
-def shown(state: State) -> TrialShown | None:
-    """Return what is shown of a trial; nothing before its first look."""
+def shown(state: State, quarter: Quarter | None = None) -> TrialShown:
+    """Return what is shown of a trial."""
     run, counts = state.run, state.counts
     last = state.verdicts[-1] if state.verdicts else None
     decision = last if last and last.ended else state.decision or last
@@ -136,6 +139,7 @@ def shown(state: State) -> TrialShown | None:
         ends_at=ends_at,
         shrunk_gain=decision.shrunk_gain if decision else None,
         trouble=state.trouble,
+        quarter=quarter,
     )
 
 
