@@ -1,8 +1,9 @@
 """One episode as the journal tells of it, and the rules `ftr/1` by which its outcome is read: the first that matches."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from shipmate.insight.labels import FAST, LATE, WINDOWS_S, Label, Window
@@ -66,11 +67,16 @@ def label(
     """
     if reason := _excluded(opening, test_callers):
         return Label(ftr=None, resolved=None, rule=0, kind="excluded", reason=reason)
-    within = _last_thumbs([one for one in signals if one.ts - opening.ts <= WINDOWS_S[window]])
-    rule, reason = next(_matching(within, is_late=window == LATE, reopened=reopened))
-    first = _first_reply(opening)
+    within = tuple(_last_thumbs([one for one in signals if one.ts - opening.ts <= WINDOWS_S[window]]))
+    read = _of_silence if not within else _of_signals
+    return read(_first_reply(opening), within, is_late=window == LATE, reopened=reopened)
+
+
+def _of_signals(first: str, within: tuple[Signal, ...], *, is_late: bool, reopened: bool) -> Label:
+    """Return the label by what the first reply cannot have done and by the signals of the window."""
+    rule, reason = next(_matching(within, is_late=is_late, reopened=reopened))
     refused = first == "wrong_refusal"
-    solved = not refused and _is_resolved(within, is_reopened=reopened and window == LATE)
+    solved = not refused and _is_resolved(within, is_reopened=reopened and is_late)
     if rule >= CONFIRMED and first:
         rule, reason = 0, first
     return Label(
@@ -80,6 +86,10 @@ def label(
         kind="assumed" if rule > CONFIRMED else "confirmed",
         reason=reason,
     )
+
+
+# Most episodes end without a word, and there are few ways to do so.
+_of_silence = lru_cache(maxsize=32)(_of_signals)
 
 
 def _excluded(opening: Event, test_callers: frozenset[str]) -> str:
@@ -106,7 +116,7 @@ def _first_reply(opening: Event) -> str:
     return ""
 
 
-def _matching(within: list[Signal], *, is_late: bool, reopened: bool) -> Iterator[tuple[int, str]]:
+def _matching(within: Sequence[Signal], *, is_late: bool, reopened: bool) -> Iterator[tuple[int, str]]:
     """Yield the numbers of the rules that match, in order, each with what it saw in a word."""
     found = {signal.what: signal for signal in reversed(within)}
     again = [signal.gap_s for signal in within if signal.what == REASKED]
@@ -129,10 +139,12 @@ def _matching(within: list[Signal], *, is_late: bool, reopened: bool) -> Iterato
 def _last_thumbs(signals: list[Signal]) -> list[Signal]:
     """Leave out the thumbs that were changed afterwards: of each turn, the last ones count."""
     last = {signal.turn_id: signal for signal in signals if signal.what in (UP, DOWN)}
+    if not last:
+        return signals
     return [signal for signal in signals if signal.what not in (UP, DOWN) or last[signal.turn_id] is signal]
 
 
-def _is_resolved(within: list[Signal], *, is_reopened: bool) -> bool:
+def _is_resolved(within: Sequence[Signal], *, is_reopened: bool) -> bool:
     """Tell whether it was solved without a person in the end: the last thing that was seen is no complaint."""
     signs = [signal.what for signal in within if signal.what != LEFT]
     return not is_reopened and FAILED not in signs and (not signs or signs[-1] not in (DOWN, NEGATIVE))

@@ -18,7 +18,8 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.n = self.solved = self.confirmed = self.resolved = self.silent = self.handed_off = 0
-        self.split: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        # By what `DIMENSIONS` names, all of it together.
+        self._split: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
 
     def add(self, label: Label, opening: Event, sign: int) -> None:
         """Count a label, or with -1 take it back."""
@@ -30,19 +31,26 @@ class Outcomes:
         self.resolved += sign * (label.resolved or 0)
         self.silent += sign * (label.reason == "silence")
         self.handed_off += sign * (label.reason == "handoff")
-        values = (str(opening.data.get("intent", "")), opening.lang, opening.variant, opening.index_sha)
-        for key in zip(DIMENSIONS, values, strict=True):
-            counts = self.split[key]
-            counts[0] += sign
-            counts[1] += sign * label.ftr
+        counts = self._split[str(opening.data.get("intent", "")), opening.lang, opening.variant, opening.index_sha]
+        counts[0] += sign
+        counts[1] += sign * label.ftr
+
+    @property
+    def split(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return of each part, such as ("intent", "refund"), how many there were, and how many were solved."""
+        found: defaultdict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for values, (n, solved) in self._split.items():
+            for part in zip(DIMENSIONS, values, strict=True):
+                found[part] = (found[part][0] + n, found[part][1] + solved)
+        return found
 
     def update(self, other: "Outcomes") -> None:
         """Count all that others have counted."""
         for name in ("n", "solved", "confirmed", "resolved", "silent", "handed_off"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for key, (n, solved) in other.split.items():
-            self.split[key][0] += n
-            self.split[key][1] += solved
+        for values, (n, solved) in other._split.items():
+            self._split[values][0] += n
+            self._split[values][1] += solved
 
 
 class Tally:
@@ -69,10 +77,10 @@ class Tally:
         if data.get("kind") == ReplyKind.REFUSE:
             self.refused += 1
             self.out_of_scope += bool(data.get("out_of_scope"))
-        if seconds := _seconds(data.get("latency_ms")):
-            self.whole_s.add(seconds)
-        if seconds := _seconds(data.get("ttft_ms")):
-            self.first_s.add(seconds)
+        if milliseconds := _number(data.get("latency_ms")):
+            self.whole_s.add(milliseconds / 1000)
+        if milliseconds := _number(data.get("ttft_ms")):
+            self.first_s.add(milliseconds / 1000)
 
     def pay(self, event: Event, purpose: str) -> None:
         """Count what an event has cost."""
@@ -103,7 +111,3 @@ class Tally:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _seconds(milliseconds: Any) -> float:
-    return _number(milliseconds) / 1000
