@@ -102,6 +102,18 @@ def test_drafts_count_only_when_they_are_accepted(tmp_path: Path) -> None:
         accept(tmp_path, [proposed.cases[0].id])
 
 
+def test_what_a_person_wrote_into_a_draft_stays_and_a_draft_of_forgotten_words_gives_way(tmp_path: Path) -> None:
+    bad = bad_turns([turn("a", kind="refuse"), turn("b", kind="refuse")])
+    both = propose(bad, [asked("a", "First?"), asked("b", "Second?")], None, mask)
+    file = write_proposed(tmp_path, both)
+    file.write_text(file.read_text().replace("First?", "First, as a person puts it?"))
+    write_proposed(tmp_path, propose(bad, [asked("a", "First?")], None, mask))
+    assert "First, as a person puts it?" in file.read_text()
+    assert "Second?" not in file.read_text()
+    accept(tmp_path, [both.cases[0].id, both.cases[0].id])
+    assert len(read(tmp_path).cases) == 1
+
+
 def test_one_conversation_in_ten_is_held_out_of_training_and_always_the_same() -> None:
     held = [name for name in map(str, range(20_000)) if is_held_out(name)]
     assert 1800 < len(held) < 2200

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from shipmate.disk import disk_faults
+from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged, Missing
 from shipmate.evals.cases import AnswerCase, AnswerExpect, Case, RefusalCase
 from shipmate.evals.suite import EVALS, Suite
@@ -120,11 +120,16 @@ def is_held_out(conversation_id: str) -> bool:
 
 
 def write_proposed(folder: Path, proposed: Proposed) -> Path:
-    """Write the drafts where nothing counts yet; those of an earlier time give way."""
+    """Write the drafts where nothing counts yet.
+
+    One that is there already stays as a person has left it; one that is not proposed any more gives way.
+    """
     file = folder / EVALS / PROPOSED
+    edited = _drafts(file) if file.exists() else {}
     with disk_faults(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"".join(msgspec.json.encode(case) + b"\n" for case in proposed.cases))
+        lines = (edited.get(case.id) or msgspec.json.encode(case) for case in proposed.cases)
+        write_whole(file, b"".join(line + b"\n" for line in lines))
     return file
 
 
@@ -136,10 +141,12 @@ def accept(folder: Path, case_ids: Sequence[str]) -> Path:
         if case_id not in drafts:
             raise Missing(f"No case `{case_id}` is proposed.", do=did_you_mean(case_id, drafts))
     with disk_faults(place / ACCEPTED):
-        with (place / ACCEPTED).open("ab") as file:
-            file.write(b"".join(drafts[case_id] + b"\n" for case_id in case_ids))
+        known = (place / ACCEPTED).read_bytes().splitlines() if (place / ACCEPTED).exists() else []
+        taken = [drafts[case_id] for case_id in dict.fromkeys(case_ids)]
+        # Where a crash came in between, they are there already.
+        write_whole(place / ACCEPTED, b"".join(line + b"\n" for line in dict.fromkeys([*known, *taken])))
         left = [line for case_id, line in drafts.items() if case_id not in case_ids]
-        (place / PROPOSED).write_bytes(b"".join(line + b"\n" for line in left))
+        write_whole(place / PROPOSED, b"".join(line + b"\n" for line in left))
     return place / ACCEPTED
 
 
