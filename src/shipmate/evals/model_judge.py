@@ -70,7 +70,8 @@ class ModelJudge:
         """Return the word that the judge answers with; empty where it does not keep to the form."""
         key = key_of(self.version, prompt, shown)
         known = self._opinions.get(key)
-        if known is not None:
+        # The file may hold what no judge says.
+        if known is not None and known in words:
             return known
         for _ in range(TRIES):
             said = await self._answer(prompt, shown, words)
