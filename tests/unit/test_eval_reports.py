@@ -16,6 +16,7 @@ from shipmate.evals.gate import decide
 from shipmate.evals.quarantine import flaky, read_quarantine
 from shipmate.evals.reports import LONGEST, Report, as_json, as_junit, as_markdown, regressions, write
 from shipmate.evals.results import CaseResult, Run, Status, Try
+from shipmate.evals.scoring import SCORER_VERSION
 from shipmate.evals.suite import Suite, suite_of
 
 SUITE: Suite = suite_of("acme", [AnswerCase(id="a", input="?"), AnswerCase(id="b", input="?", critical=True)])
@@ -38,7 +39,7 @@ def run(*results: CaseResult, **changed: object) -> Run:
         model="",
         index_sha="index",
         judge="judge/groundedness@1",
-        scorer_version=1,
+        scorer_version=SCORER_VERSION,
         results=results,
     )
     return msgspec.structs.replace(made, **changed)
@@ -61,15 +62,15 @@ def test_a_baseline_reads_back_and_makes_pairs_of_what_both_can_be_told_of(folde
     assert [pair.case_id for pair in pairs_of(baseline, after, without={"a"})] == ["b"]
 
 
-@pytest.mark.parametrize("changed", ["suite_sha", "judge"])
-def test_scores_of_another_suite_or_judge_are_not_compared(changed: str) -> None:
+@pytest.mark.parametrize(("suite", "judge"), [("another", "judge/groundedness@1"), ("suite", "another"), ("suite", "")])
+def test_scores_of_another_suite_or_judge_are_not_compared(suite: str, judge: str) -> None:
     with pytest.raises(UsageError, match="shipmate eval baseline"):
-        compare(kept(run(result("a", [1]))), run(result("a", [1]), **{changed: "another"}))
+        compare(kept(run(result("a", [1]))), suite, judge)
 
 
 def test_scores_of_other_scorers_are_not_compared() -> None:
     with pytest.raises(UsageError, match="other scorers"):
-        compare(kept(run()), run(scorer_version=2))
+        compare(kept(run(scorer_version=SCORER_VERSION - 1)), "suite", "judge/groundedness@1")
 
 
 def test_no_baseline_and_a_damaged_one_say_how_to_make_one(folder: Path) -> None:

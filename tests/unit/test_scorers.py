@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipmate.errors import UsageError
-from shipmate.evals.cases import AnswerCase, AnswerExpect, Case, Check, RedteamCase, RedteamExpect, ToolCase, ToolExpect
+from shipmate.evals.cases import (
+    AnswerCase,
+    AnswerExpect,
+    Case,
+    Check,
+    DialogueCase,
+    DialogueExpect,
+    RedteamCase,
+    RedteamExpect,
+    ToolCase,
+    ToolExpect,
+)
 from shipmate.evals.cases import ToolUse as Call
 from shipmate.evals.judge import GroundingJudge
 from shipmate.evals.outcome import Found, Outcome, stands_in
@@ -130,6 +141,26 @@ async def test_an_assistant_without_tools_neither_passes_nor_fails_and_says_why(
     came = await scored(TOOLS, said=("3",))
     assert came.passed is None
     assert {score.reason for score in came.scores} == {"The assistant has no tools yet."}
+
+
+async def test_a_case_of_which_a_part_cannot_be_told_fails_by_the_others_and_never_passes_by_them() -> None:
+    """A conversation that says what it must and should have gone to a person has not shown that it does."""
+    asked = DialogueCase(id="d", turns=("?",), expect=DialogueExpect(says=("30",), handoff=True))
+    assert (await scored(asked, said=(REPLY,), kind="answer")).passed is None
+    assert (await scored(asked, said=("Well.",), kind="answer")).passed is False
+    inner = (Check(scorer="contains", value=["30"]), Check(scorer="tool_f1", value=["sum"]))
+    for threshold in (None, 0.1):
+        check = Check(scorer="set", checks=inner, threshold=threshold)
+        assert (await scored(AnswerCase(id="a", input="?", checks=(check,)), said=(REPLY,))).passed is None
+
+
+async def test_what_there_are_no_means_to_do_was_not_done() -> None:
+    red = RedteamCase(id="r", attack="a", input="?", expect=RedteamExpect(no_tool="mail", not_contains="prompt"))
+    assert (await scored(red, said=(REPLY,))).passed
+    alone = RedteamCase(id="r", attack="a", input="?", expect=RedteamExpect(no_tool="mail"))
+    assert (await scored(alone, said=(REPLY,))).passed is None
+    stays = DialogueCase(id="d", turns=("?",), expect=DialogueExpect(says=("30",), handoff=False))
+    assert (await scored(stays, said=(REPLY,), kind="answer")).passed
 
 
 @pytest.mark.parametrize(

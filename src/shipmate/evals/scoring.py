@@ -20,7 +20,7 @@ __all__ = ["ANY", "GROUP", "SCORERS", "SCORER_VERSION", "Scored", "Scorer", "sco
 # Entry points under this name are scorers of your own: called with the outcome and the check's value.
 GROUP = "shipmate.scorers"
 # It goes up when a scorer comes to another score: then old scores are not compared with new ones.
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 # Of several, one is enough.
 ANY = 1e-9
 
@@ -35,6 +35,8 @@ class Scorer(NamedTuple):
     # From this score on it passes, where the check says nothing.
     threshold: float = 1.0
     needs_judge: bool = False
+    # It tells of a deed: one that the assistant has no means to do, it has not done.
+    is_deed: bool = False
 
 
 SCORERS: dict[str, Scorer] = {
@@ -53,7 +55,7 @@ SCORERS: dict[str, Scorer] = {
     "ndcg": Scorer(places.ndcg),
     "citation_recall": Scorer(places.citation_recall),
     "citation_precision": Scorer(places.citation_precision),
-    "kind": Scorer(measures.is_kind),
+    "kind": Scorer(measures.is_kind, is_deed=True),
     "intent": Scorer(measures.is_intent),
     "out_of_scope": Scorer(measures.is_out_of_scope),
     "state": Scorer(measures.holds_in_the_end),
@@ -61,7 +63,7 @@ SCORERS: dict[str, Scorer] = {
     "says_any": Scorer(measures.says, threshold=ANY),
     "tools": Scorer(tools.called),
     "tool_f1": Scorer(tools.tool_f1),
-    "calls_any": Scorer(tools.calls_any),
+    "calls_any": Scorer(tools.calls_any, is_deed=True),
     "latency_p95_s": Scorer(measures.latency_p95_s),
     "ttft_p95_s": Scorer(measures.ttft_p95_s),
     "cost_usd": Scorer(measures.cost_usd),
@@ -89,13 +91,19 @@ class Scored(Record, frozen=True, kw_only=True):
 
 
 async def score_case(case: Case, outcome: Outcome, judge: Judge) -> Scored:
-    """Score an outcome. Raises `UsageError` for a scorer that there is none of, and what a scorer of yours raises."""
-    scores = [await _score(check, outcome, judge) for check in checks_of(case)]
+    """Score an outcome. A case of which a part cannot be told may fail by the others, and never passes by them.
+
+    Raises `UsageError` for a scorer that there is none of, and what a scorer of yours raises.
+    """
+    checks = checks_of(case)
+    scores = [await _score(check, outcome, judge) for check in checks]
     told = [score for score in scores if score.value is not None]
     if not told:
         return Scored(value=None, passed=None, scores=tuple(scores))
     value = _mean(told)
     passed = value >= case.threshold if case.threshold is not None else _all_pass(told)
+    if passed and _has_open(checks, scores):
+        return Scored(value=None, passed=None, scores=tuple(scores))
     return Scored(value=value, passed=passed, scores=tuple(scores))
 
 
@@ -120,6 +128,12 @@ def _uses_judge(check: Check) -> bool:
     return scorer_named(check.scorer).needs_judge
 
 
+def _has_open(checks: Sequence[Check], scores: Sequence[Score]) -> bool:
+    """Tell whether a check that counts could not be told; what there are no means to do was not done."""
+    untold = [check for check, score in zip(checks, scores, strict=True) if score.value is None and check.weight]
+    return any(check.scorer == "set" or not (check.negate and scorer_named(check.scorer).is_deed) for check in untold)
+
+
 async def _score(check: Check, outcome: Outcome, judge: Judge) -> Score:
     if check.scorer == "set":
         return await _score_set(check, outcome, judge)
@@ -139,7 +153,10 @@ async def _score_set(check: Check, outcome: Outcome, judge: Judge) -> Score:
     if value is not None and check.threshold is None and not _all_pass(told):
         value = 0.0
     reason = " ".join(score.reason for score in scores if score.reason)
-    return _decided(check, value, reason, 1.0 if check.threshold is None else check.threshold)
+    threshold = 1.0 if check.threshold is None else check.threshold
+    if value is not None and value >= threshold and _has_open(check.checks, scores):
+        value = None
+    return _decided(check, value, reason, threshold)
 
 
 def _decided(check: Check, value: float | None, reason: str, threshold: float) -> Score:
