@@ -10,6 +10,7 @@ from shipmate.disk import disk_faults
 from shipmate.errors import Damaged, Missing, UsageError
 from shipmate.evals.gate import Pair
 from shipmate.evals.results import Run
+from shipmate.evals.scoring import SCORER_VERSION
 from shipmate.evals.suite import BASELINE, EVALS
 from shipmate.messages import Record
 
@@ -96,17 +97,17 @@ def read_baseline(folder: Path) -> Baseline:
     return Baseline(head=head, cases=cases)
 
 
-def compare(baseline: Baseline, run: Run) -> None:
-    """Refuse scores that do not compare: those of another suite, judge or scorer. Raises `UsageError`."""
+def compare(baseline: Baseline, suite_sha: str, judge: str) -> None:
+    """Refuse a baseline whose scores do not compare: of another suite, judge or scorer. Raises `UsageError`."""
     head = baseline.head
     for what, before, now in (
-        ("suite", head.suite_sha, run.suite_sha),
-        ("judge", head.judge, run.judge),
-        ("scorers", str(head.scorer_version), str(run.scorer_version)),
+        ("suite", head.suite_sha, suite_sha),
+        ("judge", head.judge, judge),
+        ("scorers", str(head.scorer_version), str(SCORER_VERSION)),
     ):
         if before != now:
             said = f"The baseline is of other {what}" if what == "scorers" else f"The baseline is of another {what}"
-            raise UsageError(f"{said}: {before[:40]}, and now {now[:40]}.", do=AGAIN)
+            raise UsageError(f"{said}: {before[:40] or 'none'}, and now {now[:40] or 'none'}.", do=AGAIN)
 
 
 def pairs_of(baseline: Baseline, run: Run, without: Collection[str] = ()) -> Iterator[Pair]:

@@ -10,11 +10,13 @@ from enum import StrEnum
 from math import sqrt
 from typing import NamedTuple
 
+import msgspec
+
 from shipmate.messages import Record
 from shipmate.statistics.intervals import NORMAL, Interval
 from shipmate.statistics.paired import paired_bootstrap
 
-__all__ = ["EPOCHS", "MARGIN", "Decision", "Pair", "Verdict", "decide"]
+__all__ = ["EPOCHS", "MARGIN", "Decision", "Pair", "Verdict", "blocked", "decide"]
 
 # How many epochs have been run at each look.
 EPOCHS = (1, 3, 5, 7)
@@ -96,12 +98,23 @@ def decide(pairs: Iterable[Pair], *, is_last: bool, margin: float = MARGIN, seed
     )
 
 
+def blocked(decision: Decision, broken: Sequence[str]) -> Decision:
+    """Return a decision that critical cases stand in the way of, whatever else was decided."""
+    reasons = decision.reasons if decision.verdict is Verdict.BLOCK and not decision.broken else ()
+    told = (_failed(broken), *reasons)
+    return msgspec.structs.replace(decision, verdict=Verdict.BLOCK, broken=tuple(broken), reasons=told)
+
+
+def _failed(broken: Sequence[str]) -> str:
+    return f"{len(broken)} critical cases failed in at least one epoch: {', '.join(broken)}."
+
+
 def _verdict(
     difference: Interval, most_gained: float, broken: Sequence[str], *, margin: float, is_last: bool
 ) -> tuple[Verdict, tuple[str, ...]]:
     shown = f"{_points(difference.estimate)} [{_points(difference.low)}, {_points(difference.high)}]"
     if broken:
-        return Verdict.BLOCK, (f"{len(broken)} critical cases failed in at least one epoch: {', '.join(broken)}.",)
+        return Verdict.BLOCK, (_failed(broken),)
     if most_gained < 0:
         return Verdict.BLOCK, (f"The score has dropped: {shown} points.",)
     if difference.low > -margin and difference.high >= 0:

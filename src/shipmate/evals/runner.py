@@ -122,7 +122,7 @@ class Runner:
 
     async def run(self, suite: Suite, settings: Settings) -> Run:
         """Return what came of every case. Raises `UsageError` for a judge or a scorer that there is none of."""
-        judges = [(self._judge(case).version, uses_judge(case)) for case in suite.cases]
+        judge = self.judge_of(suite)
         started_s = self._clock.elapsed()
         jobs = [(case, epoch) for case in suite.cases for epoch in self._epochs(case, settings)]
         tries = await self._all(suite, jobs, settings)
@@ -134,11 +134,16 @@ class Runner:
             release=subject.release,
             model=subject.model,
             index_sha=subject.index_sha,
-            judge=" ".join(sorted({version for version, is_used in judges if is_used})),
+            judge=judge,
             scorer_version=SCORER_VERSION,
             results=tuple(_result(case, tries[case.id]) for case in suite.cases),
             seconds=round(self._clock.elapsed() - started_s, 3),
         )
+
+    def judge_of(self, suite: Suite) -> str:
+        """Return the versions of the judges that a suite uses. Raises `UsageError` as `run` does."""
+        judges = [(self._judge(case).version, uses_judge(case)) for case in suite.cases]
+        return " ".join(sorted({version for version, is_used in judges if is_used}))
 
     def _epochs(self, case: Case, settings: Settings) -> Iterator[int]:
         """Yield the epochs: without a model each comes out like the first."""
@@ -222,7 +227,7 @@ class Runner:
         ]
         limit = case.expect.k if isinstance(case, RetrievalCase) else 0
         player = self._user.name if self._user and isinstance(case, DialogueCase) and not case.turns else ""
-        doc = suite.attached.get(case.doc, b"").hex() if isinstance(case, RedteamCase) else ""
+        doc = (case.doc, suite.attached.get(case.doc, b"").hex()) if isinstance(case, RedteamCase) else ""
         return key_of(__version__, self._subject.sha, asked, limit, doc, player, epoch, settings.seed)
 
     async def _asked(self, suite: Suite, case: Case) -> Outcome:

@@ -13,33 +13,38 @@ from shipmate.adapters.folder import make_state
 from shipmate.adapters.system_clock import SystemClock
 from shipmate.config import Project
 from shipmate.disk import disk_faults
-from shipmate.errors import Missing, UsageError
+from shipmate.errors import Missing, NoIndex, UsageError
 from shipmate.evals import suite as suites
 from shipmate.evals.baseline import Baseline, compare, kept, pairs_of, read_baseline, write_baseline
 from shipmate.evals.cache import Cache
 from shipmate.evals.calibration import Calibration, calibrate, calibrated, may_gate, read_labels, write_calibration
-from shipmate.evals.gate import EPOCHS, Decision, Verdict, decide
+from shipmate.evals.gate import EPOCHS, Decision, Verdict, blocked, decide
 from shipmate.evals.judge import OFFLINE, OFFLINE_RATES, GroundingJudge, Judge
 from shipmate.evals.model_judge import MODEL_JUDGE, ModelJudge
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.player import ModelUser
 from shipmate.evals.quarantine import Flaky, Quarantine, flaky, read_quarantine
 from shipmate.evals.reports import Report
-from shipmate.evals.results import Run, Status
+from shipmate.evals.results import MOST_ERRORS, Run, Status
 from shipmate.evals.runner import Runner, Settings
 from shipmate.evals.suite import EVALS, LABELS, Suite
+from shipmate.library import Library
+from shipmate.listing import listings
 from shipmate.messages import Record
 from shipmate.ports import ChatModel
 from shipmate.rehearsing.stage import open_rehearsal
-from shipmate.versions import built_project, close
+from shipmate.versions import built_project, close, index_folder
 
 __all__ = ["Options", "gate", "judge", "rehearse", "score_baseline"]
 
-OUTCOMES = "outcomes-1.txt"
+OUTCOMES = "outcomes-2.txt"
 OPINIONS = "opinions-1.txt"
 HISTORY = "history.jsonl"
 # With fewer, `python -m benchmarks.canary` finds that the gate sends too much to people.
 FEWEST_CASES = 300
+# So many documents are named that are out of step with the index.
+NAMED = 5
+READ = "Run `shipmate ingest {}` first."
 Progress = Callable[[int, int], None]
 
 
@@ -69,18 +74,23 @@ class Session(NamedTuple):
 
 async def rehearse(project: Project, options: Options, progress: Progress) -> Report:
     """Run the cases. Raises `ProjectError` and `Missing` as reading them does, and what opening the assistant raises."""
+    unread = _unread(project, options)
     async with _session(project, options, progress) as session:
         run = await session.runner.run(_chosen(session.suite, options), options.settings)
     run = msgspec.structs.replace(run, quarantined=session.quarantine.running)
     return Report(
         run=run,
         flaky=tuple(_remembered(project, run)),
-        notes=tuple(_notes(run, session.quarantine)),
+        notes=(*([f"{unread} {READ.format(project.folder)}"] if unread else ()), *_notes(run, session.quarantine)),
     )
 
 
 async def score_baseline(project: Project, options: Options, progress: Progress) -> tuple[Report, Path]:
-    """Score what is good, in as many epochs as the gate may ask for, and write it down."""
+    """Score what is good, in as many epochs as the gate may ask for, and write it down.
+
+    Raises `NoIndex` while documents have changed since they were read.
+    """
+    _refuse_unread(project, options)
     async with _session(project, options, progress) as session:
         most = max(options.settings.epochs, EPOCHS[-1])
         run = await session.runner.run(session.suite, msgspec.structs.replace(options.settings, epochs=most))
@@ -96,16 +106,18 @@ async def gate(project: Project, options: Options, progress: Progress) -> Report
     """Run the cases in ever more epochs until it is decided whether the change may go on.
 
     Raises `UsageError` where there is nothing to compare with: a baseline of another suite or judge, a judge that
-    nobody has calibrated. Raises `ProjectError` where a frozen stack was changed.
+    nobody has calibrated. Raises `ProjectError` where a frozen stack was changed, and `NoIndex` while documents have
+    changed since they were read: what is in the index then is not the change.
     """
     changed = built_project(project, options.release) if options.release else project
     layers.check_fit(changed, SystemClock())
     baseline = read_baseline(project.folder)
+    _refuse_unread(project, options)
     async with _session(project, options, progress) as session:
+        compare(baseline, session.suite.digest, session.runner.judge_of(session.suite))
         last = EPOCHS[0] if session.is_certain else EPOCHS[-1]
         for epochs in EPOCHS:
             run = await session.runner.run(session.suite, msgspec.structs.replace(options.settings, epochs=epochs))
-            compare(baseline, run)
             decision = _decided(project, run, baseline, session.quarantine, is_last=epochs == last)
             if decision.verdict is not Verdict.MORE:
                 break
@@ -131,6 +143,24 @@ async def judge(project: Project, labels: Path | None, *, by_model: bool) -> tup
     finally:
         await close(model)
     return found, write_calibration(project.folder, found)
+
+
+def _refuse_unread(project: Project, options: Options) -> None:
+    """Refuse to decide on documents as they were: raise `NoIndex` where the index does not hold them as they are."""
+    if unread := _unread(project, options):
+        raise NoIndex(unread, do=READ.format(project.folder))
+
+
+def _unread(project: Project, options: Options) -> str:
+    """Return which documents the index does not hold as they are now; a release holds its own."""
+    if options.release:
+        return ""
+    found = listings(project.documents, project.state, SystemClock(), visits=False)
+    names = Library(index_folder(project), project.documents).unread(found)
+    if not names:
+        return ""
+    others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"Documents were added, changed or removed after they were read: {', '.join(names[:NAMED])}{others}."
 
 
 @asynccontextmanager
@@ -169,17 +199,28 @@ def _decided(project: Project, run: Run, baseline: Baseline, quarantine: Quarant
             reason, do="Label answers, then run `shipmate eval judge --model`; see docs/how-to/evaluate.md."
         )
     decision = decide(pairs_of(baseline, run, quarantine.running), is_last=is_last)
-    unseen = [one.case_id for one in run.results if one.critical and not one.told]
-    reasons = list(decision.reasons)
-    if not run.is_sound:
-        reasons.append(f"{run.errors_share:.1%} of the tries ended in an error: {_first_error(run)}")
-    if unseen:
-        reasons.append(f"Of critical cases it cannot be told whether they pass: {', '.join(unseen)}.")
-    if not decision.cases:
-        reasons.append("No case was scored both before and after.")
+    # Also those that the baseline could not tell of, and that are no pair.
+    if broken := [one.case_id for one in run.results if one.critical and one.status is Status.FAIL]:
+        decision = blocked(decision, broken)
+    reasons = (*decision.reasons, *_unsure(run, baseline, decision))
     if len(reasons) > len(decision.reasons) and decision.verdict in (Verdict.PASS, Verdict.MORE):
-        return msgspec.structs.replace(decision, verdict=Verdict.HOLD, reasons=tuple(reasons))
-    return msgspec.structs.replace(decision, reasons=tuple(reasons))
+        return msgspec.structs.replace(decision, verdict=Verdict.HOLD, reasons=reasons)
+    return msgspec.structs.replace(decision, reasons=reasons)
+
+
+def _unsure(run: Run, baseline: Baseline, decision: Decision) -> Iterator[str]:
+    """Yield why a run cannot pass, whatever its scores are."""
+    if not run.is_sound:
+        yield f"{run.errors_share:.1%} of the tries ended in an error: {_first_error(run)}"
+    if unseen := [one.case_id for one in run.results if one.critical and not one.told]:
+        yield f"Of critical cases it cannot be told whether they pass: {', '.join(unseen)}."
+    known = {case.id for case in baseline.cases if case.passes}
+    if lost := [one.case_id for one in run.results if one.case_id in known and not one.told]:
+        share = len(lost) / len(known)
+        if share > MOST_ERRORS:
+            yield f"Of {share:.1%} of the cases that the baseline tells of, nothing can be told now: {', '.join(lost)}."
+    if not decision.cases:
+        yield "No case was scored both before and after."
 
 
 def _chosen(suite: Suite, options: Options) -> Suite:

@@ -4,17 +4,23 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from shipmate import __version__
 from shipmate.adapters.system_clock import SystemClock
-from shipmate.config import Project
+from shipmate.config import EVALS, Project
+from shipmate.errors import Problem, UsageError
 from shipmate.evals.cache import key_of
 from shipmate.evals.outcome import Found, Outcome
 from shipmate.evals.runner import Asking, NextMessage
 from shipmate.flags.hashed import HashFlags
+from shipmate.knowledge.chunk import chunk
+from shipmate.knowledge.documents import KINDS, File
+from shipmate.knowledge.formats import parse
+from shipmate.knowledge.parser_process import ParserProcess
 from shipmate.knowledge.search import Search
 from shipmate.live import Live
 from shipmate.messages import (
@@ -33,6 +39,7 @@ from shipmate.messages import (
 )
 from shipmate.running import Answering, Shared
 from shipmate.scopes import Version, index_digest
+from shipmate.sources import DocumentFolder
 from shipmate.testing.memory_store import MemoryStore
 from shipmate.turn import Arms, Assistant, Parts, Scope, Scopes
 from shipmate.versions import open_version
@@ -41,8 +48,6 @@ __all__ = ["Rehearsal", "open_rehearsal"]
 
 NOBODY = "eval"
 NO_GROUPS: frozenset[str] = frozenset()
-# A hostile document is cut into passages of at most so many characters.
-PLANTED_CHARS = 1200
 SOURCES_KEPT = 256
 
 
@@ -112,7 +117,7 @@ class Rehearsal:
 
     async def converse(self, next_message: NextMessage, asking: Asking) -> Outcome:
         """Hold a conversation; return what came of it."""
-        assistant = self._planted(asking.doc_name, asking.doc) if asking.doc else self._assistant
+        assistant = self._planted(asking.doc_name, asking.doc) if asking.doc_name else self._assistant
         history = tuple(Message(role=Role(said.role), text=said.text, at=0.0) for said in asking.history)
         conversation_id = ""
         said: list[tuple[str, str]] = []
@@ -151,7 +156,7 @@ class Rehearsal:
 
     def _with_planted(self, name: str, doc: bytes) -> Assistant:
         """Return the assistant as it is when every search finds this document first."""
-        scopes = PlantedScopes(self._parts.scopes, _cut(name, doc.decode("utf-8", "replace")))
+        scopes = PlantedScopes(self._parts.scopes, _read(name, doc))
         return Assistant(Arms(usual=replace(self._parts, scopes=scopes)), name=self._version.project.name)
 
     async def _spoken(self, assistant: Assistant, ask: Ask) -> Spoken:
@@ -243,17 +248,19 @@ class PlantedSearch(Search):
         return [*self._hits, *await self._search.passages(question, limit, groups)][:limit]
 
 
-def _cut(name: str, text: str) -> list[Passage]:
-    """Return a document's paragraphs, as many together as go into a passage."""
-    passages: list[Passage] = []
-    start = 0
-    while start < len(text):
-        end = text.rfind("\n\n", start + 1, start + PLANTED_CHARS) if len(text) - start > PLANTED_CHARS else len(text)
-        end = end if end > start else min(len(text), start + PLANTED_CHARS)
-        if text[start:end].strip():
-            passages.append(Passage(source=name, title=name, text=text[start:end], start=start, end=end))
-        start = end
-    return passages
+def _read(name: str, doc: bytes) -> list[Passage]:
+    """Return a hostile document's passages, as they would be read and cut of one among the documents.
+
+    Raises `UsageError` for one that would not be read: an attack that does not take place shows nothing.
+    """
+    entry = File(folder=DocumentFolder(prefix="", path=Path(EVALS)), below=name, size_bytes=len(doc))
+    if entry.suffix not in KINDS:
+        raise UsageError(f"{EVALS}/{name} is none of the kinds of documents that are read.", do="Take another kind.")
+    with ParserProcess() as parsers:
+        document = parse(entry, doc, parsers)
+    if isinstance(document, Problem):
+        raise UsageError(f"{EVALS}/{name} would not be read: {document.what}", do=document.do)
+    return chunk(document)
 
 
 def _found(passage: Passage) -> Found:
