@@ -1,6 +1,7 @@
 """Baseline, quarantine and reports of runs that are written out here."""
 
 from datetime import date
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +14,7 @@ from shipmate.errors import Damaged, Missing, ProjectError, UsageError
 from shipmate.evals.baseline import compare, kept, pairs_of, read_baseline, write_baseline
 from shipmate.evals.cases import AnswerCase
 from shipmate.evals.gate import decide
+from shipmate.evals.inert import inert, printable
 from shipmate.evals.quarantine import flaky, read_quarantine
 from shipmate.evals.reports import LONGEST, Report, as_json, as_junit, as_markdown, regressions, write
 from shipmate.evals.results import CaseResult, Run, Status, Try
@@ -135,11 +137,21 @@ def test_a_report_fits_where_build_servers_show_it_and_counts_what_does_not() ->
 
 def test_what_a_reply_holds_is_no_markup_of_the_report() -> None:
     before = run(result("a", [1], reply="fine"))
-    after = run(result("a", [0], reply="<img src=x> | ![](http://evil.example) @team"))
-    text = as_markdown(gated(before, after))
-    assert "<img" not in text
-    assert "![](" not in text
-    assert "@team" not in text
+    hostile = "<img src=x> \\| ![](http://evil.example) @team #12 `"
+    after = run(result("a", [0], reply=hostile))
+    text = as_markdown(msgspec.structs.replace(gated(before, after), notes=(hostile,)))
+    for mark in ("<img", "![](", "http://", "@team", " #12", "\\|"):
+        assert mark not in text
+    (row,) = (line for line in text.splitlines() if line.startswith("| fine"))
+    assert row.count("|") == 3
+
+
+@given(st.text())
+def test_text_of_others_is_shown_as_it_was_written_and_does_nothing(text: str) -> None:
+    made = inert(text)
+    assert not set(made) & set("<|[`*_~\n\\")
+    shown = unescape(made).replace("\u200b", "")
+    assert shown == " ".join(printable(text).split()).replace("\u200b", "")
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

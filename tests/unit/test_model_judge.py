@@ -98,6 +98,7 @@ async def test_two_versions_are_judged_in_pairs_without_a_name_and_a_judge_that_
     assert await pairs.prefers(past, blue, blue) == "same"
     down = PairJudge(ModelJudge(ScriptedModel([ModelUnavailable("down")]), Cache(str, None)))
     assert await down.prefers(past, red, blue) == "untold"
+    assert PairJudge(judge()[0], "Nobody has labelled.").name.endswith(" (Nobody has labelled)")
 
 
 async def test_an_opinion_is_asked_for_once_and_one_of_another_model_does_not_count(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from shipmate.cli.screen import counting_bar, say, say_json, terminal
 from shipmate.errors import UsageError
 
 if TYPE_CHECKING:
-    from shipmate.comparing.versions import Candidate, Questions
+    from shipmate.comparing.versions import Candidate, Estimate, Questions
     from shipmate.config import Project
     from shipmate.release.compare import Comparison, Pair, Summary, Tally
     from shipmate.release.replay import Answered
@@ -36,6 +36,13 @@ last_option = click.option(
 @click.option("--prompt", type=click.Path(path_type=Path), help="A file in the place of prompts/answer.md.")
 @last_option
 @click.option("--questions", type=click.Path(path_type=Path), help="Ask these instead: lines of text, or JSON lines.")
+@click.option(
+    "--judge",
+    type=click.Choice(["offline", "model"]),
+    default="offline",
+    show_default=True,
+    help="Who says which answer is better: the check that needs no model, or the model of stack.yml.",
+)
 @click.option("--at-once", type=click.IntRange(1, 64), default=4, show_default=True, help="How many side by side.")
 @click.option("--markdown", is_flag=True, help="Print Markdown instead of text.")
 @click.option("--yes", is_flag=True, help="Ask a model that costs money without asking back.")
@@ -48,6 +55,7 @@ def compare(
     prompt: Path | None,
     last: int,
     questions: Path | None,
+    judge: str,
     at_once: int,
     markdown: bool,
     yes: bool,
@@ -59,16 +67,17 @@ def compare(
     which the page /compare shows. Where nobody has asked anything yet, the charter's examples are taken. Ctrl-C keeps
     what is done by then. Words of others who gave no consent are counted, and never shown.
     """
-    from shipmate.comparing.versions import Candidate, past_questions
+    from shipmate.comparing.versions import Candidate, estimate, past_questions
 
     candidate = Candidate(model=model, release=release, prompt=prompt)
     if bool(release) == bool(model or prompt):
         raise UsageError("Name one candidate.", do="Use --release R, or --model X, or --prompt FILE, or the last two.")
     project = index_first(folder)
     chosen = asyncio.run(past_questions(project, last, questions))
-    _confirm(project, candidate, chosen, yes=yes)
+    by_model = judge == "model"
+    _confirm(estimate(project, candidate, chosen, by_model=by_model), yes=yes)
     with counting_bar("Comparing") as told:
-        found = asyncio.run(_compare(project, candidate, chosen, at_once, told))
+        found = asyncio.run(_compare(project, candidate, chosen, told, by_model=by_model, at_once=at_once))
     if as_json:
         say_json(_shown(found, chosen.origin))
     elif markdown:
@@ -78,11 +87,8 @@ def compare(
         _show(found, chosen.origin)
 
 
-def _confirm(project: "Project", candidate: "Candidate", chosen: "Questions", *, yes: bool) -> None:
+def _confirm(costs: "Estimate", *, yes: bool) -> None:
     """Tell what a model may cost; ask before it costs anything."""
-    from shipmate.comparing.versions import estimate
-
-    costs = estimate(project, candidate, chosen)
     if not costs.calls:
         return
     price = f"at most ${costs.cost_usd:.2f}" if costs.cost_usd else "no price"
@@ -97,12 +103,18 @@ def _confirm(project: "Project", candidate: "Candidate", chosen: "Questions", *,
 
 
 async def _compare(
-    project: "Project", candidate: "Candidate", chosen: "Questions", at_once: int, told: Callable[[int, int], None]
+    project: "Project",
+    candidate: "Candidate",
+    chosen: "Questions",
+    told: Callable[[int, int], None],
+    *,
+    by_model: bool,
+    at_once: int,
 ) -> "Comparison":
     from shipmate.comparing.versions import compare as compared
 
     with _stopping() as stop:
-        return await compared(project, candidate, chosen, at_once=at_once, stop=stop, told=told)
+        return await compared(project, candidate, chosen, by_model=by_model, at_once=at_once, stop=stop, told=told)
 
 
 @contextmanager
@@ -211,12 +223,13 @@ def _say_answer(side: str, answer: "Answered", *, better: bool) -> None:
 
 
 def _markdown(found: "Comparison", origin: str) -> Iterator[str]:
+    from shipmate.evals.inert import inert
     from shipmate.release.compare import summary
 
     figures = summary(found)
     yield "# Comparison\n"
     for line in _told(found, figures, origin):
-        yield f"- {line}"
+        yield f"- {inert(line)}"
     yield "\n| | A | B |\n| --- | --- | --- |"
     for row in _rows(figures):
         yield f"| {' | '.join(row)} |"
@@ -226,9 +239,11 @@ def _markdown(found: "Comparison", origin: str) -> Iterator[str]:
 
 
 def _section(pair: "Pair") -> Iterator[str]:
-    yield f"\n## {' '.join(pair.past.question.standalone.split())}\n"
+    from shipmate.evals.inert import inert
+
+    yield f"\n## {inert(pair.past.question.standalone)}\n"
     for side, answer in (("A", pair.a), ("B", pair.b)):
         better = ", preferred" if pair.verdict == side.lower() else ""
         yield f"**{side}** ({answer.kind}{better})\n"
-        yield "\n".join(f"> {line}" for line in answer.text.splitlines() or [""])
+        yield "\n".join(f"> {inert(line)}" for line in answer.text.splitlines() or [""])
         yield ""

@@ -11,18 +11,22 @@ from msgspec.structs import replace
 
 from shipmate import layers
 from shipmate.adapters.system_clock import SystemClock
-from shipmate.config import Project
+from shipmate.config import EVALS, Project
 from shipmate.disk import disk_faults
 from shipmate.errors import Malformed, Missing, UsageError
+from shipmate.evals.cache import Cache
+from shipmate.evals.calibration import calibrated, may_gate
+from shipmate.evals.model_judge import MAX_TOKENS, OPINIONS, TRIES, ModelJudge
 from shipmate.messages import LOCAL, Question, Record
 from shipmate.ports import PastQuestions
-from shipmate.release.compare import AT_ONCE, Comparison, Judge, Side
+from shipmate.release.compare import AT_ONCE, Comparison, GroundedJudge, Judge, Side
 from shipmate.release.compare import replay as replay_on
 from shipmate.release.kept import Compared, keep
+from shipmate.release.pair_judge import PairJudge
 from shipmate.release.replay import Past, Player, past_of
 from shipmate.router import Router
 from shipmate.scopes import Version, scopes_of, topics_of
-from shipmate.versions import open_version
+from shipmate.versions import close, open_version
 
 __all__ = [
     "Candidate",
@@ -82,14 +86,21 @@ async def compare(
     candidate: Candidate,
     questions: Questions,
     *,
-    judge: Judge | None = None,
+    by_model: bool = False,
     at_once: int = AT_ONCE,
     stop: asyncio.Event | None = None,
     told: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Comparison:
-    """Ask the folder as it is and the candidate the same questions, and keep what comes out for the page."""
+    """Ask the folder as it is and the candidate the same questions, and keep what comes out for the page.
+
+    `by_model`: the folder's model judges each pair. Raises `UsageError` where there is none.
+    """
     other = varied(project, candidate)
-    async with _side(project, "", "the folder") as a, _side(other, candidate.release, candidate.name) as b:
+    async with (
+        _judging(project, by_model=by_model) as judge,
+        _side(project, "", "the folder") as a,
+        _side(other, candidate.release, candidate.name) as b,
+    ):
         found = await replay_on(questions.past, a, b, judge=judge, at_once=at_once, stop=stop, told=told)
     if found.pairs:
         keep(project.state, SystemClock().new_id(), found)
@@ -100,6 +111,21 @@ async def compare(
 async def _side(project: Project, release: str, name: str) -> AsyncIterator[Side]:
     async with open_version(project, release) as version:
         yield Side(name=name, answer=player(version).answer)
+
+
+@asynccontextmanager
+async def _judging(project: Project, *, by_model: bool) -> AsyncIterator[Judge]:
+    if not by_model:
+        yield GroundedJudge()
+        return
+    model = layers.open_model(project)
+    if model is None:
+        raise UsageError("There is no model to judge with.", do="Name one in stack.yml, below `model:`.")
+    try:
+        judge = ModelJudge(model, Cache(str, project.state / EVALS / OPINIONS))
+        yield PairJudge(judge, may_gate([judge.version], calibrated(project.folder)))
+    finally:
+        await close(model)
 
 
 def player(version: Version) -> Player:
@@ -204,26 +230,48 @@ def _read(path: Path) -> str:
             raise Malformed(f"{path} is not UTF-8.", do="Save it as UTF-8.") from error
 
 
-def estimate(project: Project, candidate: Candidate, questions: Questions) -> Estimate:
-    """Return what asking both sides may cost at most; zeros where no model is asked."""
+def estimate(project: Project, candidate: Candidate, questions: Questions, *, by_model: bool = False) -> Estimate:
+    """Return what asking both sides, and a model as judge, may cost at most; zeros where no model is asked."""
+    count = len(questions.past)
     # What a release asks is not known before it is opened: it is taken for what the folder asks.
     sides = (project, project if candidate.release else varied(project, candidate))
-    calls = inputs = outputs = 0
-    cost = 0.0
-    has_unknown = False
-    for side in sides:
-        layer = side.stack.layer("model")
-        if layer.adapter == "extractive":
-            continue
-        count = len(questions.past)
-        read = count * (PASSAGES * PASSAGE_CHARS + INSTRUCTION_CHARS + len(side.prompt)) // CHARS_PER_TOKEN
-        written = count * side.stack.server.limits.model_tokens
-        prices = [float(layer.settings.get(f"{what}_usd_per_million", 0.0)) for what in ("input", "output")]
-        calls, inputs, outputs = calls + count, inputs + read, outputs + written
-        cost += (read * prices[0] + written * prices[1]) / 1e6
-        has_unknown |= not any(prices)
+    spent = [_asked(side, count) for side in sides]
+    if by_model:
+        spent.append(_judged(project, count))
     return Estimate(
-        calls=calls, input_tokens=inputs, output_tokens=outputs, cost_usd=cost, has_unknown_price=has_unknown
+        calls=sum(one.calls for one in spent),
+        input_tokens=sum(one.input_tokens for one in spent),
+        output_tokens=sum(one.output_tokens for one in spent),
+        cost_usd=sum(one.cost_usd for one in spent),
+        has_unknown_price=any(one.has_unknown_price for one in spent),
+    )
+
+
+def _asked(side: Project, count: int) -> Estimate:
+    chars = PASSAGES * PASSAGE_CHARS + INSTRUCTION_CHARS + len(side.prompt)
+    return _priced(side, count, count * chars, count * side.stack.server.limits.model_tokens)
+
+
+def _judged(project: Project, count: int) -> Estimate:
+    """Both orders of each pair, as often as the judge is asked for an answer in form."""
+    limits = project.stack.server.limits
+    calls = count * 2 * TRIES
+    chars = INSTRUCTION_CHARS + limits.message_chars + 2 * CHARS_PER_TOKEN * limits.model_tokens
+    return _priced(project, calls, calls * chars, calls * MAX_TOKENS)
+
+
+def _priced(project: Project, calls: int, chars: int, output_tokens: int) -> Estimate:
+    layer = project.stack.layer("model")
+    if layer.adapter == "extractive":
+        return Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0, has_unknown_price=False)
+    prices = [float(layer.settings.get(f"{what}_usd_per_million", 0.0)) for what in ("input", "output")]
+    input_tokens = chars // CHARS_PER_TOKEN
+    return Estimate(
+        calls=calls,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_usd=(input_tokens * prices[0] + output_tokens * prices[1]) / 1e6,
+        has_unknown_price=not any(prices),
     )
 
 

@@ -11,9 +11,11 @@ from shipmate.evals.judge import Holds, Opinion, Preference
 from shipmate.messages import Message, Role, Usage
 from shipmate.ports import ChatModel
 
-__all__ = ["MODEL_JUDGE", "ModelJudge"]
+__all__ = ["MAX_TOKENS", "MODEL_JUDGE", "OPINIONS", "TRIES", "ModelJudge"]
 
 MODEL_JUDGE = "judge/model@1"
+# Below the state's `evals/`: what was judged once.
+OPINIONS = "opinions-1.txt"
 MAX_TOKENS = 40
 DEADLINE_S = 30.0
 TRIES = 2

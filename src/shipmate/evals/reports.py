@@ -1,6 +1,6 @@
 """Reports of a run: for people as Markdown, for build servers as JUnit XML, for programs as JSON."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -9,6 +9,7 @@ import msgspec
 from shipmate.disk import disk_faults
 from shipmate.evals.baseline import Baseline
 from shipmate.evals.gate import Decision, Verdict
+from shipmate.evals.inert import inert, printable
 from shipmate.evals.quarantine import Flaky
 from shipmate.evals.results import CaseResult, Run, Status, pass_hat
 from shipmate.messages import Record
@@ -20,7 +21,7 @@ __all__ = ["LONGEST", "Report", "as_json", "as_junit", "as_markdown", "regressio
 LONGEST = 65_535
 MOST_REGRESSIONS = 20
 EXCERPT_CHARS = 400
-UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "�")
+LONGEST_REASON = 2000
 VERDICTS = {
     Verdict.PASS: "PASS: the change may go on.",
     Verdict.BLOCK: "BLOCK: the change makes the assistant worse.",
@@ -79,7 +80,7 @@ def as_json(report: Report) -> bytes:
 
 def as_markdown(report: Report) -> str:
     """Return the report for people; what does not fit is counted at the end."""
-    head = "\n".join([*_verdict(report), "", *_figures(report.run), "", *(f"- {note}" for note in report.notes)])
+    head = "\n".join([*_verdict(report), "", *_figures(report.run), "", *(f"- {inert(note)}" for note in report.notes)])
     rest = [*_regressed(report), *_failed(report), *_flaky(report.flaky)]
     text, left = head.rstrip() + "\n", 0
     for block in rest:
@@ -105,7 +106,7 @@ def as_junit(report: Report) -> str:
 
 
 def _verdict(report: Report) -> Iterator[str]:
-    yield f"# Evaluation of {report.run.suite}"
+    yield f"# Evaluation of {inert(report.run.suite)}"
     yield ""
     if report.decision is None:
         counts = report.run.counts
@@ -113,7 +114,7 @@ def _verdict(report: Report) -> Iterator[str]:
         return
     yield f"**{VERDICTS[report.decision.verdict]}**"
     yield ""
-    yield from (f"- {reason}" for reason in report.decision.reasons)
+    yield from (f"- {inert(reason[:LONGEST_REASON])}" for reason in report.decision.reasons)
 
 
 def _figures(run: Run) -> Iterator[str]:
@@ -184,7 +185,7 @@ def _case(result: CaseResult) -> str:
         "critical": str(result.critical).lower(),
     }
     properties = "".join(f"<property name={_quoted(name)} value={_quoted(value)}/>" for name, value in told.items())
-    reason = escape(_printable(result.reason))
+    reason = escape(printable(result.reason))
     ended = {
         Status.PASS: "",
         Status.FAIL: f"<failure message={_quoted(result.reason[:EXCERPT_CHARS])}>{reason}</failure>",
@@ -198,11 +199,7 @@ def _case(result: CaseResult) -> str:
 
 
 def _quoted(value: object) -> str:
-    return quoteattr(_printable(str(value)))
-
-
-def _printable(text: str) -> str:
-    return text.translate(UNPRINTABLE)
+    return quoteattr(printable(str(value)))
 
 
 def _percent(share: Interval) -> str:
@@ -210,25 +207,16 @@ def _percent(share: Interval) -> str:
 
 
 def _inline(text: str) -> str:
-    return _printable(text).replace("`", "'")
+    return printable(text).replace("`", "'")
 
 
 def _quote(text: str) -> str:
-    return "".join(f"> {_escaped(line)}\n" for line in _excerpt(text).splitlines()).rstrip()
+    return "".join(f"> {inert(line)}\n" for line in _excerpt(text).splitlines()).rstrip()
 
 
 def _cell(text: str) -> str:
-    """Return text for one cell of a table: what a reply holds must not be markup of ours."""
-    return _escaped(" ".join(_excerpt(text).split()))
+    return inert(_excerpt(text))
 
 
 def _excerpt(text: str) -> str:
-    printable = _printable(text)
-    return printable if len(printable) <= EXCERPT_CHARS else f"{printable[:EXCERPT_CHARS]} …"
-
-
-def _escaped(text: str) -> str:
-    marks: Iterable[tuple[str, str]] = (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("[", "&#91;"), ("@", "@&#8203;"))
-    for mark, written in marks:
-        text = text.replace(mark, written)
-    return text
+    return text if len(text) <= EXCERPT_CHARS else f"{text[:EXCERPT_CHARS]} …"

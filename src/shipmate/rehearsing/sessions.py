@@ -20,7 +20,7 @@ from shipmate.evals.cache import Cache
 from shipmate.evals.calibration import Calibration, calibrate, calibrated, may_gate, read_labels, write_calibration
 from shipmate.evals.gate import EPOCHS, Decision, Verdict, blocked, decide
 from shipmate.evals.judge import OFFLINE, OFFLINE_RATES, GroundingJudge, Judge
-from shipmate.evals.model_judge import MODEL_JUDGE, ModelJudge
+from shipmate.evals.model_judge import MODEL_JUDGE, OPINIONS, ModelJudge
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.player import ModelUser
 from shipmate.evals.quarantine import Flaky, Quarantine, flaky, read_quarantine
@@ -38,7 +38,6 @@ from shipmate.versions import built_project, close, index_folder
 __all__ = ["Options", "gate", "judge", "rehearse", "score_baseline"]
 
 OUTCOMES = "outcomes-2.txt"
-OPINIONS = "opinions-1.txt"
 HISTORY = "history.jsonl"
 # With fewer, `python -m benchmarks.canary` finds that the gate sends too much to people.
 FEWEST_CASES = 300

@@ -13,13 +13,16 @@ VERDICTS: dict[Preference, Verdict] = {Preference.FIRST: "a", Preference.SECOND:
 class PairJudge:
     """A judge that sees each pair in both orders, and is not told which version is which."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, caution: str = "") -> None:
+        """`caution` says why it could not decide at the gate."""
         self._judge = judge
+        self._caution = caution
 
     @property
     def name(self) -> str:
-        """Return who judges, in which version."""
-        return self._judge.version
+        """Return who judges, in which version, and how far that can be believed."""
+        caution = f" ({self._caution.removesuffix('.')})" if self._caution else ""
+        return f"{self._judge.version}{caution}"
 
     async def prefers(self, past: Past, a: Answered, b: Answered) -> Verdict:
         """Return the better one; `untold` when the judge's model fails."""
