@@ -129,7 +129,7 @@ class PassageIndex(Protocol):
     """A persisted lexical index of passages: readers see whole commits, one writer at a time."""
 
     def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str] = frozenset()) -> list[Hit]:
-        """Return the best passages by BM25, best first; `terms` are stems with their weights.
+        """Return the best passages by BM25, best first; `terms` are stems with their weights, next to what each tells.
 
         Only of those that everyone may see, or one of these groups.
         """

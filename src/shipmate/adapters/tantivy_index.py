@@ -5,6 +5,7 @@ with what `sources` says of it.
 """
 
 import errno
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ import tantivy
 from shipmate.errors import Damaged, DiskFull, FolderInUse, StorageError
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.outline import packed, recall
+from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
@@ -137,11 +139,12 @@ class Snapshot:
         self._is_for_everyone = self._count("audience", EVERYONE) == self.passage_count
         self._passage = lru_cache(maxsize=PASSAGES_KEPT)(self._read)
         self._with_key = lru_cache(maxsize=PASSAGES_KEPT)(self._sought)
+        self._stepped = lru_cache(maxsize=TERMS_KEPT)(self._tells_instead)
         self.document_frequency = lru_cache(maxsize=TERMS_KEPT)(self._document_frequency)
 
     def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         clauses = [
-            (tantivy.Occur.Should, _term(stem) if weight == 1 else tantivy.Query.boost_query(_term(stem), weight))
+            (tantivy.Occur.Should, tantivy.Query.boost_query(_term(stem), weight * self._stepped(stem)))
             for stem, weight in terms.items()
         ]
         query = tantivy.Query.boolean_query(clauses)
@@ -167,8 +170,12 @@ class Snapshot:
         told = msgspec.json.decode(_term(stem).explain(self._searcher, at).to_json(), type=Explained)
         return Scale(int(told.valued("N,")), told.valued("avgdl,"))
 
-    def physical_frequency(self, stem: str) -> int:
-        return self._frequency("text", stem)
+    def _tells_instead(self, stem: str) -> float:
+        """Return by what a word's weight is multiplied so that it counts what it tells, which few edits change."""
+        frequency, entries = self._frequency("text", stem), self.scale.entries
+        if not 0 < frequency <= entries:
+            return 1.0
+        return telling_by(self)[stem] / math.log(1 + (entries - frequency + 0.5) / (frequency + 0.5))
 
     def passages(self, source: str) -> list[Passage]:
         own = [_decode_passage(entry) for entry in self._stored("source", source, "passage")]
@@ -254,12 +261,11 @@ class TantivyIndex:
         """Return against what the commit that is being read weighs its words."""
         return self._snapshot.scale
 
-    def physical_frequency(self, stem: str) -> int:
-        """Return how many entries hold a stem, removed ones too until segments merge: as BM25 weighs it."""
-        return self._snapshot.physical_frequency(stem)
-
     def search(self, terms: Mapping[str, float], limit: int, groups: frozenset[str] = frozenset()) -> list[Hit]:
-        """Return the best passages by BM25 that these groups may see, best first; no term is read as query syntax."""
+        """Return the best passages by BM25 that these groups may see, best first; no term is read as query syntax.
+
+        A word weighs what `telling_by` says, not what BM25 would: that moves with every edit.
+        """
         return self._snapshot.search(terms, limit, groups) if terms and limit > 0 else []
 
     def passages(self, source: str) -> list[Passage]:

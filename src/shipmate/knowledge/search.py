@@ -12,6 +12,7 @@ from shipmate.curation import Place
 from shipmate.errors import Damaged, ModelError
 from shipmate.knowledge.collection import Collection, statistics_of
 from shipmate.knowledge.conversation import faint_terms
+from shipmate.knowledge.equals import best_of
 from shipmate.knowledge.fusion import fuse, hinted, ranked
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.repair import PIN, Repair
@@ -167,6 +168,9 @@ class Search:
         return [*(hit.passage for hit in hits if hit.passage.source == place.source), *seen][:1]
 
     def _by_words(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
+        return best_of(lambda count: self._worded(terms, count, groups), limit)
+
+    def _worded(self, terms: Mapping[str, float], limit: int, groups: frozenset[str]) -> list[Hit]:
         if len(self._collections) == 1:
             return self._collections[0].index.search(terms, limit, groups)
         found = [

@@ -22,9 +22,6 @@ class Change(Record, frozen=True, kw_only=True):
 
     removed: frozenset[int]
     added: dict[int, Passage]
-    # What was written to the index: so many entries, and the stems of each passage, those that stayed as they were too.
-    entries: int
-    written: tuple[Counter[str], ...]
     # The stems of those that are new.
     entering: tuple[Counter[str], ...]
     retold: frozenset[str]
@@ -47,25 +44,20 @@ def change(before: Collection, after: Collection, sources: Iterable[str]) -> Cha
     """Compare these documents as they were with what they have become."""
     was: dict[int, Passage] = {}
     becomes: dict[int, Passage] = {}
-    entries = 0
-    written: dict[int, Counter[str]] = {}
     for source in sorted(set(sources)):
         was |= {passage_key(passage): passage for passage in before.index.passages(source)}
         new = after.index.passages(source)
         becomes |= {passage_key(passage): passage for passage in new}
-        written |= {passage_key(passage): stems_of(passage) for passage in new}
-        entries += len(new) or source in after.index.sources()
     removed = frozenset(was.keys() - becomes.keys())
     added = {key: passage for key, passage in becomes.items() if key not in was}
-    gone = [stems_of(was[key]) for key in removed]
+    entering = tuple(map(stems_of, added.values()))
+    leaving = tuple(stems_of(was[key]) for key in removed)
     old_statistics, new_statistics = before.index.statistics, after.index.statistics
-    touched = {stem for count in (*written.values(), *gone) for stem in count}
+    touched = {stem for count in (*entering, *leaving) for stem in count}
     return Change(
         removed=removed,
         added=added,
-        entries=entries,
-        written=tuple(written.values()),
-        entering=tuple(written[key] for key in added),
+        entering=entering,
         retold=frozenset(
             stem
             for stem in touched

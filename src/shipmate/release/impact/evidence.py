@@ -53,8 +53,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     answered: Answered
     # `NEVER` where nothing proves that it stands.
     radius: float = ALWAYS
-    # Each gap that has to stay wide: its width, how far its slopes may be off, what they leave out, and the slopes
-    # along the terms and the length.
+    # Each gap that has to stay wide: its width, how far its slope may be off, what that leaves out, and the slope.
     gaps: tuple[tuple[float, ...], ...] = ()
     lexical: Lexical = Lexical()
     near: Nearness = Nearness()

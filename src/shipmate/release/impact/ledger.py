@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from shipmate.release.impact.change import Change, links
 from shipmate.release.impact.evidence import SURE, Doubt, Evidence
 from shipmate.release.impact.margins import MOST, NOISE
 from shipmate.release.impact.record import Scaled, Seen
-from shipmate.release.impact.slopes import K1, B, bm25_weight
+from shipmate.release.impact.slopes import K1, B
 
 __all__ = ["Ledger"]
 
@@ -24,17 +24,6 @@ Floats = NDArray[np.float64]
 SHORTENED = 0.85
 # exp(2e) is a little more than 1 + 2e.
 SLACK = 1.06
-
-
-class Drift(NamedTuple):
-    """How an edit moves the weights of words."""
-
-    # The least and the largest logarithm by which a score of each question moves.
-    lowest: Floats
-    highest: Floats
-    # By which each word's weight changes, and last the mean length.
-    moved: Floats
-    frequencies: Floats
 
 
 class Ledger:
@@ -59,43 +48,23 @@ class Ledger:
             [[getattr(doubt, name) for name in Doubt.__struct_fields__] for doubt in doubts]
         )
         self._index_terms()
+        self._index_gaps()
         self._index_vectors()
 
     def _index_terms(self) -> None:
-        index = self._collection.index
         postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for number, one in enumerate(self.evidence):
             for stem, weight in one.lexical.terms.items():
                 postings[stem].append((number, weight))
-        self._stem_places = {stem: place for place, stem in enumerate(postings)}
         self._whose = {stem: np.array([number for number, _ in own]) for stem, own in postings.items()}
         self._weights = {stem: np.array([weight for _, weight in own]) for stem, own in postings.items()}
-        self._term_places = [
-            np.array([self._stem_places[stem] for stem in one.lexical.terms], np.int64) for one in self.evidence
-        ]
-        self._flat = np.concatenate([np.empty(0, np.int64), *self._term_places])
-        self._index_gaps()
-        sizes = np.array([len(own) for own in self._term_places], np.int64)
-        self._has_terms = np.flatnonzero(sizes)
-        self._starts = (np.cumsum(sizes) - sizes)[self._has_terms]
-        self._scale = index.scale if isinstance(index, Scaled) else (0, 0.0)
-        self._frequencies = self._counted(index, postings)
 
     def _index_gaps(self) -> None:
-        """Lay all gaps out in one row, with the place of each slope's direction: that of the length comes last."""
-        last = len(self._stem_places)
         rows = [(number, gap) for number, one in enumerate(self.evidence) for gap in one.gaps]
-        directions = [np.append(places, last) for places in self._term_places]
         self._gap_of = np.array([number for number, _ in rows], np.int64)
-        self._gaps: Floats = np.array([gap[:3] for _, gap in rows]).reshape(-1, 3)
-        self._slopes: Floats = np.array([slope for _, gap in rows for slope in gap[3:]])
-        self._directions = np.concatenate([np.empty(0, np.int64), *(directions[number] for number, _ in rows)])
-        sizes = np.array([len(gap) - 3 for _, gap in rows], np.int64)
-        self._gap_starts = np.cumsum(sizes) - sizes
-
-    @staticmethod
-    def _counted(index: Any, stems: Iterable[str]) -> Floats:
-        return np.array([index.physical_frequency(stem) if isinstance(index, Scaled) else 0 for stem in stems], float)
+        self._gaps: Floats = np.array([gap for _, gap in rows]).reshape(-1, 4)
+        index: object = self._collection.index
+        self._length = index.scale[1] if isinstance(index, Scaled) else 0.0
 
     def _index_vectors(self) -> None:
         with_vector = [number for number, one in enumerate(self.evidence) if one.near.vector]
@@ -111,9 +80,10 @@ class Ledger:
         if edit.is_everywhere or not isinstance(after.index, Scaled):
             return [number for number in everything if self.evidence[number].lexical.terms or self._radius[number] < 0]
         found = self._standing_on(edit)
-        drift = self._drift(edit, after.index)
+        length = after.index.scale[1]
+        drift = math.log(length / self._length) if length and self._length else 0.0
         found.update(self._drifted(drift))
-        found.update(self._entered(edit, after.index, drift))
+        found.update(self._entered(edit, length, drift))
         found.update(self._come_near(edit, after))
         found.update(self._led(edit, after))
         return sorted(found)
@@ -124,39 +94,12 @@ class Ledger:
             *(number for stem in edit.retold for number in self._stems.get(stem, ())),
         }
 
-    def _drift(self, edit: Change, index: Scaled) -> "Drift":
-        """Return how the words of all questions weigh otherwise now."""
-        entries, length = self._scale
-        now, length_now = index.scale
-        if now == entries + edit.entries:
-            frequencies = self._frequencies.copy()
-            for count in edit.written:
-                for stem in count:
-                    place = self._stem_places.get(stem)
-                    if place is not None:
-                        frequencies[place] += 1
-        else:
-            # Segments were merged: what was removed counts no more.
-            frequencies = self._counted(index, self._stem_places)
-        moved = np.zeros(len(frequencies))
-        known = (self._frequencies > 0) & (frequencies > 0)
-        moved[known] = np.log(_idf(frequencies[known], now) / _idf(self._frequencies[known], entries))
-        lowest, highest = np.zeros(len(self.evidence)), np.zeros(len(self.evidence))
-        by_length = math.log(length_now / length) if length and length_now else 0.0
-        if len(self._starts):
-            lowest[self._has_terms] = np.minimum.reduceat(moved[self._flat], self._starts) + min(by_length, 0.0)
-            highest[self._has_terms] = np.maximum.reduceat(moved[self._flat], self._starts) + max(by_length, 0.0)
-        return Drift(lowest, highest, np.append(moved, by_length), frequencies)
-
-    def _drifted(self, drift: "Drift") -> NDArray[np.int64]:
-        """Return the answers that do not bear this drift."""
-        far = np.maximum(np.abs(drift.lowest), np.abs(drift.highest))
-        fails = (self._radius < 0) | ((far > MOST) & self._is_searched)
-        if len(self._gap_of):
-            moves = np.add.reduceat(self._slopes * drift.moved[self._directions], self._gap_starts)
-            gap, unsure, bend = self._gaps.T
-            most = far[self._gap_of]
-            fails[self._gap_of[gap + moves <= unsure * most + bend * most * most + NOISE]] = True
+    def _drifted(self, drift: float) -> NDArray[np.int64]:
+        """Return the answers that do not bear that the logarithm of the mean length moves so far."""
+        far = abs(drift)
+        fails = (self._radius < 0) | (self._is_searched & (far > MOST))
+        gap, unsure, bend, slope = self._gaps.T
+        fails[self._gap_of[gap + slope * drift <= unsure * far + bend * far * far + NOISE]] = True
         margin, spread, together, sway, noise = self._doubts.T
         moves = sway * far * SLACK + noise
         root = _root(together)
@@ -164,21 +107,17 @@ class Ledger:
         fails |= np.abs(margin) <= spread * far * SLACK + AGREEMENT * bent + NOISE
         return np.flatnonzero(fails)
 
-    def _entered(self, edit: Change, index: Scaled, drift: "Drift") -> NDArray[np.int64]:
+    def _entered(self, edit: Change, length: float, drift: float) -> NDArray[np.int64]:
         """Return the answers to questions for whose words a new passage may be among the found."""
-        entries, length = index.scale
         fails = np.zeros(len(self.evidence), np.bool_)
         for count in edit.entering:
             size = sum(count.values()) * SHORTENED / length if length else 0.0
             scores = np.zeros(len(self.evidence))
             for stem, times in count.items():
-                place = self._stem_places.get(stem)
-                if place is not None:
+                if stem in self._whose:
                     share = (K1 + 1) * times / (times + K1 * (1 - B + B * size))
-                    scores[self._whose[stem]] += (
-                        self._weights[stem] * share * bm25_weight(drift.frequencies[place], entries)
-                    )
-            fails |= (scores > 0) & (scores >= self._least * np.exp(drift.lowest) * (1 - NOISE))
+                    scores[self._whose[stem]] += self._weights[stem] * share
+            fails |= (scores > 0) & (scores >= self._least * math.exp(min(drift, 0.0)) * (1 - 2 * NOISE))
         return np.flatnonzero(fails)
 
     def _come_near(self, edit: Change, after: Collection) -> NDArray[np.int64]:
@@ -221,11 +160,6 @@ def _turned(sets: Iterable[Iterable[Any]]) -> Mapping[Any, Sequence[int]]:
         for one in own:
             turned.setdefault(one, []).append(number)
     return turned
-
-
-def _idf(frequency: Any, entries: float) -> Any:
-    """Return BM25's weight of a word."""
-    return np.log(1 + (entries - frequency + 0.5) / (frequency + 0.5))
 
 
 def _root(values: Floats) -> Floats:

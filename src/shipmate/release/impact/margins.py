@@ -77,6 +77,9 @@ class Gaps:
     def hold(self, gap: float, slopes: Floats, unsure: float, bend: float) -> None:
         """Keep a gap, unless nothing below `MOST` can close it."""
         reach = float(np.abs(slopes).sum()) + unsure
+        if not gap and not slopes.any():
+            # Equals that move together: their keys decide.
+            return
         if gap > reach * MOST + bend * MOST * MOST + NOISE:
             return
         self.is_lost |= gap <= NOISE
@@ -90,14 +93,26 @@ class Whole(NamedTuple):
     moving: Moving
 
 
-def found_gaps(gaps: Gaps, lexical: Moving) -> None:
-    """Hold that the words find the same passages, and that the same ones are looked at closely."""
+def found_gaps(gaps: Gaps, lexical: Moving, *, is_more: bool) -> None:
+    """Hold that the words find the same passages, and that the same ones are looked at closely.
+
+    `is_more` says that there are others behind these.
+    """
+    values, slopes, _ = lexical
+    # No score moves by more than the mean length does.
+    reach = 3 * MOST
     for cut in (CLOSELY, DEPTH):
-        if len(lexical.values) > cut:
-            one, other = cut - 1, cut
-            whole = lexical.values[one]
-            slopes = (lexical.slopes[one] - lexical.slopes[other]) / whole
-            gaps.hold((whole - lexical.values[other]) / whole, slopes, 0.0, BEND_OF_SHARE)
+        if len(values) <= cut:
+            continue
+        whole = values[cut - 1]
+        for one in range(cut):
+            for other in range(cut, len(values)):
+                gap = (values[one] - values[other]) / whole
+                if gap <= reach:
+                    gaps.hold(gap, (slopes[one] - slopes[other]) / whole, 0.0, BEND_OF_SHARE)
+    if is_more:
+        # Those behind may come to count as well.
+        gaps.hold(1 - values[-1] / values[DEPTH - 1], np.zeros(1), 1.0, BEND_OF_SHARE)
 
 
 def closer_of(look: Look, lexical: Moving) -> Moving:

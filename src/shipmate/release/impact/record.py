@@ -8,6 +8,7 @@ from shipmate.answer.draft import Limits
 from shipmate.answer.quotes.answerable import ANSWER_THRESHOLD, confidence
 from shipmate.answer.quotes.extractive import QUOTED_HITS, Extractive
 from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.equals import MOST, is_equal, settled
 from shipmate.knowledge.graph.view import View
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.nearest import COMPARED_ALL
@@ -28,7 +29,7 @@ from shipmate.release.impact.margins import (
     ranked_gaps,
     whole_of,
 )
-from shipmate.release.impact.slopes import Moving, bm25_weight, lexical_slopes
+from shipmate.release.impact.slopes import Moving, lexical_slopes
 from shipmate.release.impact.walks import Walked, walked
 from shipmate.release.replay import Answered, Past, Player
 from shipmate.text import stems
@@ -36,6 +37,8 @@ from shipmate.text import stems
 __all__ = ["Recorder", "Scaled", "Seen"]
 
 HITS = 8
+# So many more than count are looked at: they may come to count.
+BEHIND = 10
 LIMITS = Limits()
 
 
@@ -46,9 +49,6 @@ class Scaled(Protocol):
     @property
     def scale(self) -> tuple[int, float]:
         """Return how many entries there are for the scores, and their mean length."""
-
-    def physical_frequency(self, stem: str) -> int:
-        """Return how many entries hold a stem, as the scores weigh it."""
 
 
 @runtime_checkable
@@ -131,18 +131,22 @@ class Recorder:
         search = Search(beside, embedder=self._embedder)
         look = await search.look(question, HITS, groups)
         hits = await search.passages(question, HITS, groups)
-        more = list(collection.index.search(look.terms, DEPTH + 1, groups))
+        more = self._worded(look, collection, groups)
+        if more is None:
+            return None
         seen = self._walked(question.standalone, look, collection, groups)
         if [hit.passage for hit in more[:DEPTH]] != [hit.passage for hit in look.worded] or (
             seen and any(seen.led.scores.get(key) != score for key, score in look.led.scores.items())
         ):
             return None
-        lexical = self._slopes(more, look, collection)
+        telling = telling_by(noted)
+        terms = {stem: weight * telling[stem] for stem, weight in look.terms.items()}
+        lexical = lexical_slopes(more, terms, collection.index.scale[1])
         firsts = self._firsts(look, collection, groups, HITS)
         if lexical is None or firsts != [passage_key(hit.passage) for hit in hits]:
             return None
         gaps = Gaps()
-        found_gaps(gaps, lexical)
+        found_gaps(gaps, lexical, is_more=len(more) >= DEPTH + BEHIND)
         held = Moving(*(part[:DEPTH] for part in lexical))
         closer = closer_of(look, held) if look.closer else held
         led_gaps(gaps, look, closer, seen.named if seen else frozenset())
@@ -163,7 +167,7 @@ class Recorder:
             answered=answered,
             radius=NEVER if gaps.is_lost else ALWAYS,
             gaps=tuple((gap, unsure, bend, *slopes.tolist()) for gap, unsure, bend, slopes in gaps.kept),
-            lexical=Lexical(terms=dict(look.terms), least=more[DEPTH - 1].score if len(more) >= DEPTH else 0.0),
+            lexical=Lexical(terms=terms, least=more[DEPTH - 1].score if len(more) >= DEPTH else 0.0),
             near=near,
             doubt=doubt,
             passages=frozenset(passages | (seen.passages if seen else frozenset())),
@@ -194,14 +198,17 @@ class Recorder:
         return list(firsts.values())
 
     @staticmethod
-    def _slopes(hits: list[Hit], look: Look, collection: Collection) -> Moving | None:
-        """Return how the scores of what the words have found move."""
-        index: object = collection.index
-        if not isinstance(index, Scaled):
+    def _worded(look: Look, collection: Collection, groups: frozenset[str]) -> list[Hit] | None:
+        """Return what the words find and a few behind them; None where too many equal the last of what counts."""
+        found = list(collection.index.search(look.terms, DEPTH + BEHIND, groups))
+        if len(found) < DEPTH + BEHIND or not is_equal(found[DEPTH - 1], found[-1]):
+            return settled(found)
+        found = list(collection.index.search(look.terms, MOST, groups))
+        if len(found) == MOST and is_equal(found[DEPTH - 1], found[-1]):
             return None
-        entries, length = index.scale
-        weighed = {stem: bm25_weight(index.physical_frequency(stem), entries) for stem in look.terms}
-        return lexical_slopes(hits, look.terms, weighed, length)
+        found = settled(found)
+        count = sum(is_equal(found[DEPTH - 1], hit) for hit in found[DEPTH:])
+        return found[: DEPTH + count + BEHIND]
 
     @staticmethod
     def _quoted(question: Question, hits: list[Hit], noted: Noted, whole: Whole, gaps: Gaps) -> None:
