@@ -28,7 +28,7 @@ test: $(VENV)/.dev lint
 	$(BIN)/pytest -q -n 2 -m "not real"
 
 test-real: $(VENV)/.real
-	command -v chromium >/dev/null && command -v faketime >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium faketime; }
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
 	$(BIN)/pytest -q -m real
 
 test-torch: $(VENV)/.torch

@@ -4,8 +4,8 @@
 
 A prompt is changed, held against the gate, compared, tried by a pilot and on live traffic, and promoted; a harmful one
 is taken back by itself, and then the promoted one by hand. The users are simulated, the model is a scripted server on
-loopback that does what its prompt says, and days pass in minutes: libfaketime (Debian: `faketime`) sets the clocks of
-all processes ahead, always while no answer is being written.
+loopback that does what its prompt says, and days pass in minutes: all processes go by a clock that is set ahead
+(`benchmarks.clocked`), always while no answer is being written.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from typing import Any
 
 import click
 
+from benchmarks.clocked import CALENDAR, set_ahead
 from shipmate import bootstrap
 from shipmate.cli.app import app
 from shipmate.testing.model_server import Body, ModelServer, Stream
@@ -38,10 +39,6 @@ from shipmate.text import stems
 __all__ = ["main"]
 
 ROOT = Path(__file__).parents[1]
-LIBRARIES = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-)
 MINUTE_S = 60
 STEP_S = 5 * MINUTE_S
 # How far whoever keeps a trial may be behind the clock.
@@ -113,7 +110,7 @@ class Calendar:
         """Set all clocks ahead."""
         self.ahead_s += seconds
         draft = self.file.with_suffix(".new")
-        draft.write_text(f"+{self.ahead_s:.0f}\n", encoding="ascii")
+        draft.write_text(f"{self.ahead_s:.0f}", encoding="ascii")
         draft.replace(self.file)
 
 
@@ -132,7 +129,7 @@ class Teller:
 
     def run(self, *words: str, shown: int = SHOWN, codes: Sequence[int] = (0,)) -> str:
         """Run a command in the assistant's folder; its output goes into the transcript. Raises `SystemExit` when it fails."""
-        command = [sys.executable, "-m", "shipmate", *words]
+        command = [sys.executable, "-m", "benchmarks.clocked", *words]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         said = (done.stdout + done.stderr).rstrip().splitlines()
         self.say(f"$ shipmate {' '.join(words)}")
@@ -163,7 +160,7 @@ class Server:
         charter = bootstrap.load(folder).charter
         self._questions = [example for intent in charter.intents for example in intent.examples] if charter else []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "shipmate", "serve", ".", "--port", "0"],
+            [sys.executable, "-m", "benchmarks.clocked", "serve", ".", "--port", "0"],
             cwd=folder,
             stdout=subprocess.PIPE,
             text=True,
@@ -219,7 +216,11 @@ class Server:
             self.ask("/healthz")
             # The server asks itself whether it answers, each minute.
             time.sleep(PROBE_S)
-        while (trial := self.trial()) and not trial["ended"] and trial["at"] < time.time() - BEHIND_S:
+        while (
+            (trial := self.trial())
+            and not trial["ended"]
+            and trial["at"] < time.time() + self._calendar.ahead_s - BEHIND_S
+        ):
             time.sleep(0.02)
 
     def trial(self) -> dict[str, Any]:
@@ -327,9 +328,8 @@ class Life:
         teller.say(f"  everybody is answered by {answering}")
 
 
-def live(folder: Path, url: str, teller: Teller, seed: int) -> None:
+def live(folder: Path, url: str, teller: Teller, calendar: Calendar, seed: int) -> None:
     """Do all of it, from the first release to the last rollback."""
-    calendar = Calendar(Path(os.environ["FAKETIME_TIMESTAMP_FILE"]))
     prompt = folder / "prompts" / "answer.md"
     prompt.parent.mkdir(exist_ok=True)
     prompt.write_text(f"{CONTROL}\n", encoding="utf-8")
@@ -366,26 +366,6 @@ def _release(said: str) -> str:
     return found[0]
 
 
-def _again_under_faketime() -> None:
-    """Run this anew with a clock that can be set."""
-    library = next((path for path in LIBRARIES if Path(path).exists()), "")
-    if not library:
-        raise SystemExit("libfaketime is missing. On Debian: apt-get install faketime")
-    with tempfile.NamedTemporaryFile(prefix="calendar-", delete=False) as file:
-        file.write(b"+0\n")
-    more = {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": file.name, "FAKETIME_NO_CACHE": "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.life", *sys.argv[1:]], os.environ | more)
-
-
-def label(teller: Teller) -> int:
-    """Let a person read what is to be audited: an answer is supported, for the scripted model quotes; solved as recorded."""
-    todo = [one for one in json.loads(teller.quietly("audit", "list", "--json")) if not one["raters"]]
-    for one in todo:
-        solved = "yes" if one["recorded"] else "no"
-        teller.quietly("audit", "label", one["turn_id"], "--resolved", solved, "--supported", "yes", "--rater", "ada")
-    return len(todo)
-
-
 @click.command()
 @click.option("--transcript", type=click.Path(path_type=Path), help="Write it there too.")
 @click.option("--seed", default=1, show_default=True)
@@ -395,10 +375,13 @@ def label(teller: Teller) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures.")
 def main(transcript: Path | None, seed: int, keep: Path | None, *, as_json: bool) -> None:
     """Let a change live."""
-    if "FAKETIME_TIMESTAMP_FILE" not in os.environ:
-        _again_under_faketime()
     with tempfile.TemporaryDirectory(prefix="life-") as name, model_server() as url:
-        home = Path(name)
+        home = Path(name) / "demo"
+        home.mkdir()
+        calendar = Calendar(Path(name) / "calendar")
+        calendar.turn(0)
+        os.environ[CALENDAR] = str(calendar.file)
+        set_ahead()
         for part in ("examples", "docs", "README.md", "CHANGELOG.md"):
             source = ROOT / part
             shutil.copytree(
@@ -407,7 +390,7 @@ def main(transcript: Path | None, seed: int, keep: Path | None, *, as_json: bool
         folder = home / "examples" / "shipmate-help"
         teller = Teller(folder)
         try:
-            live(folder, url, teller, seed)
+            live(folder, url, teller, calendar, seed)
         finally:
             if keep:
                 shutil.copytree(home, keep)

@@ -46,7 +46,6 @@ def pytest_report_header() -> str:
             f"llama.cpp (xllamacpp) {_package('xllamacpp')}",
             f"openai client {_package('openai')}",
             f"schemathesis {_package('schemathesis')}",
-            f"faketime {'there' if shutil.which('faketime') else 'absent'}",
             f"npm {'there' if shutil.which('npm') else 'absent'}",
         )
     )
