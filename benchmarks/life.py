@@ -366,6 +366,15 @@ def _release(said: str) -> str:
     return found[0]
 
 
+def label(teller: Teller) -> int:
+    """Let a person read what is to be audited: an answer is supported, for the scripted model quotes; solved as recorded."""
+    todo = [one for one in json.loads(teller.quietly("audit", "list", "--json")) if not one["raters"]]
+    for one in todo:
+        solved = "yes" if one["recorded"] else "no"
+        teller.quietly("audit", "label", one["turn_id"], "--resolved", solved, "--supported", "yes", "--rater", "ada")
+    return len(todo)
+
+
 @click.command()
 @click.option("--transcript", type=click.Path(path_type=Path), help="Write it there too.")
 @click.option("--seed", default=1, show_default=True)

@@ -19,7 +19,7 @@ class Outcomes:
     def __init__(self) -> None:
         self.n = self.solved = self.confirmed = self.resolved = self.silent = self.handed_off = 0
         # By what `DIMENSIONS` names, all of it together.
-        self._split: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
+        self.by: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
 
     def add(self, label: Label, opening: Event, sign: int) -> None:
         """Count a label, or with -1 take it back."""
@@ -31,7 +31,7 @@ class Outcomes:
         self.resolved += sign * (label.resolved or 0)
         self.silent += sign * (label.reason == "silence")
         self.handed_off += sign * (label.reason == "handoff")
-        counts = self._split[str(opening.data.get("intent", "")), opening.lang, opening.variant, opening.index_sha]
+        counts = self.by[str(opening.data.get("intent", "")), opening.lang, opening.variant, opening.index_sha]
         counts[0] += sign
         counts[1] += sign * label.ftr
 
@@ -39,7 +39,7 @@ class Outcomes:
     def split(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return of each part, such as ("intent", "refund"), how many there were, and how many were solved."""
         found: defaultdict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for values, (n, solved) in self._split.items():
+        for values, (n, solved) in self.by.items():
             for part in zip(DIMENSIONS, values, strict=True):
                 found[part] = (found[part][0] + n, found[part][1] + solved)
         return found
@@ -48,9 +48,9 @@ class Outcomes:
         """Count all that others have counted."""
         for name in ("n", "solved", "confirmed", "resolved", "silent", "handed_off"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for values, (n, solved) in other._split.items():
-            self._split[values][0] += n
-            self._split[values][1] += solved
+        for values, (n, solved) in other.by.items():
+            self.by[values][0] += n
+            self.by[values][1] += solved
 
 
 class Tally:
