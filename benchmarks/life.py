@@ -145,10 +145,11 @@ class Teller:
 
     def quietly(self, *words: str) -> str:
         """Run a command in this process, which saves its start."""
-        out = io.StringIO()
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
         with contextlib.redirect_stdout(out), contextlib.chdir(self.folder):
             app.main(list(words), standalone_mode=False)
-        return out.getvalue()
+        out.seek(0)
+        return out.read()
 
 
 class Server:
