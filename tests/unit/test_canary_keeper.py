@@ -544,3 +544,24 @@ async def test_where_nothing_was_tried_a_long_journal_is_not_read() -> None:
     acts = Acts(now=Live(), known="")
     await Keeper(log, acts, TickingClock(START + 5000 * 60)).tick()
     assert log.read < 1000
+
+
+async def test_while_the_faq_alone_answers_nothing_is_decided_and_its_step_begins_anew() -> None:
+    house = House()
+    await house.look(START + 1000)
+    house.acts.now = msgspec.structs.replace(house.acts.now, faq_only=True)
+    await house.look(START + DAY_S + 60)
+    assert house.acts.now.trial
+    assert house.acts.now.trial.share == 0.05
+    assert house.keeper.state
+    assert house.keeper.state.decision
+    assert "Only the FAQ answers" in house.keeper.state.decision.reasons[0].text
+    house.acts.now = msgspec.structs.replace(house.acts.now, faq_only=False)
+    for seconds in (63, 66):
+        await house.look(START + DAY_S + seconds)
+    assert house.acts.now.trial.share == 0.05
+    await house.look(START + 2 * DAY_S + 60)
+    assert house.acts.now.trial.share == 0.05
+    await house.look(START + 2 * DAY_S + 70)
+    assert house.acts.now.trial.share == 0.25
+    assert house.verdicts == []

@@ -88,6 +88,8 @@ class Keeper:
         self._watching_since = 0.0
         self._clock_ahead = clock.now() - clock.elapsed()
         self._was_live = ""
+        # The FAQ alone answers.
+        self._is_paused = False
         self._judging: asyncio.Task[None] | None = None
 
     async def keep(self) -> None:
@@ -132,9 +134,27 @@ class Keeper:
             return
         if not self._read.trouble:
             await self._check_clock(run, now)
+        if live.faq_only:
+            self._is_paused = True
+            self._read.decision = paused(now)
+        elif self._is_paused:
+            # What nobody could see was no watch: the step is held anew from here on.
+            reason = "Everything answers again: the step begins anew."
+            share = live.trial.share if live.trial else 0.0
+            self._is_paused = not await self._record(
+                step_event(run, now, self._clock.new_id(), share=share, reason=reason)
+            )
+        elif await self._decide(run, self._read.fold, live, now):
+            return
+        if self._judging is None or self._judging.done():
+            fold = self._read.fold
+            waiting = fold.unjudged(JUDGED_AT_ONCE)
+            self._judging = asyncio.create_task(self._judge(run, fold, waiting)) if waiting else None
+
+    async def _decide(self, run: Run, fold: Fold, live: Live, now: float) -> bool:
+        """Decide, and act on it; return whether that has ended the run."""
         silent_s = self._clock.elapsed() - self._read.read_at_s
         looks: list[Look] = sorted(self._read.logbook.looks.get(run.run, {}).values(), key=lambda look: look.at)
-        fold = self._read.fold
 
         def decided() -> tuple[Counts, Decision]:
             counts = fold.counts(now, watching_since=self._watching_since, journal_silent_s=silent_s)
@@ -144,14 +164,12 @@ class Keeper:
         self._read.decision = decision
         if decision.ended:
             await self._end(run, decision, live)
-            return
+            return True
         if decision.look:
             await self._record(verdict_event(run, decision, self._clock.new_id()))
         if live.trial and decision.share != live.trial.share:
             await self._step(run, live.trial, decision.share, now)
-        if self._judging is None or self._judging.done():
-            waiting = fold.unjudged(JUDGED_AT_ONCE)
-            self._judging = asyncio.create_task(self._judge(run, fold, waiting)) if waiting else None
+        return False
 
     async def _look_at_shadow(self, run: Run, tally: ShadowTally, live: Live) -> None:
         """Let the candidate answer what was asked since, and decide."""
@@ -282,6 +300,13 @@ class Keeper:
             log.warning("%s", self._read.trouble)
             return False
         return True
+
+
+def paused(at: float) -> Decision:
+    """Return what holds while the FAQ alone answers: no arm is seen, so nothing is counted or decided."""
+    text = "Only the FAQ answers: nothing is counted meanwhile, and the step begins anew after it."
+    reason = Reason(rule="paused", verdict=Verdict.HOLD, text=text)
+    return Decision(at=at, verdict=Verdict.HOLD, ended=False, reasons=(reason,))
 
 
 def stopped(at: float) -> Decision:
