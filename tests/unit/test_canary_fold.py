@@ -284,3 +284,19 @@ def test_five_minutes_in_which_nobody_came_are_windows_too() -> None:
     writing.turn(START + 10, user, "turn", latency_ms=4000.0)
     windows = counted(writing.events, at=START + 901).windows
     assert [(window.turns, window.latency_p95_s) for window in windows] == [(1, 4.0), (0, 0.0), (0, 0.0)]
+
+
+def test_groups_that_see_different_collections_do_not_taint_a_run_and_a_change_for_one_user_does() -> None:
+    """A folder shows itself to each group as a release of its own."""
+    users = list(islice(Writing().users(is_candidate=False), 4))
+
+    def asked(releases: list[str]) -> list[Event]:
+        writing = Writing()
+        for number, release in enumerate(releases):
+            writing.turn(START + number, users[number % 4], f"turn-{number}")
+            writing.events[-1] = msgspec.structs.replace(writing.events[-1], release=release)
+        return writing.events
+
+    assert counted(asked(["dev-1", "dev-2"] * 10)).taints == ()
+    (taint,) = counted(asked([*["dev-1", "dev-2"] * 10, "dev-3"])).taints
+    assert taint == "The release of the control changed in mid-run, to dev-3."

@@ -565,3 +565,15 @@ async def test_while_the_faq_alone_answers_nothing_is_decided_and_its_step_begin
     await house.look(START + 2 * DAY_S + 70)
     assert house.acts.now.trial.share == 0.25
     assert house.verdicts == []
+
+
+async def test_a_salt_that_was_changed_by_hand_ends_the_trial_without_a_decision() -> None:
+    """Users would change arms, and nothing else would show it."""
+    house = House()
+    await house.look(START + 10)
+    assert house.acts.now.trial
+    house.acts.now = Live(trial=msgspec.structs.replace(house.acts.now.trial, salt="chosen by somebody"))
+    await house.look(START + 13)
+    assert house.verdicts == ["HOLD"]
+    assert "changed by hand" in house.acts.rulings[0].reasons[0].text
+    assert house.acts.now == Live()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shipmate.messages import Entry, Event
 from shipmate.release.canary.counts import Arm, Audits, Counts
-from shipmate.release.canary.known import HOUR_S, Exposed, Issue, Issues, Seen, Shares, Turns, Users
+from shipmate.release.canary.known import HOUR_S, Answerers, Exposed, Issue, Issues, Seen, Shares, Turns, Users
 from shipmate.release.canary.labels import Labelled, Opinion, opinion
 from shipmate.release.canary.meaning import had_weekday, harm_of, is_severe, number
 from shipmate.release.canary.run import CHANGED, STEP, Run
@@ -60,6 +60,7 @@ class Fold:
         self._speed = {True: Speed(), False: Speed()}
         self._windows = Windows()
         self._answers: dict[tuple[bool, str], str] = {}
+        self._answerers = {True: Answerers(), False: Answerers()}
         self._taints: dict[str, None] = {}
         self._severe: dict[str, str] = {}
         self._unjudged_since = 0.0
@@ -277,11 +278,14 @@ class Fold:
 
     def _compare_answering(self, event: Event, *, is_candidate: bool) -> None:
         """Note what an arm answers from; another index, model, charter or release in mid-run taints it."""
-        for key in ("index_sha", "model", "charter_sha", "release"):
+        arm = "candidate" if is_candidate else "control"
+        for key in ("index_sha", "model", "charter_sha"):
             now = str(getattr(event, key))
             if now and self._answers.setdefault((is_candidate, key), now) != now:
-                arm = "candidate" if is_candidate else "control"
                 self._taints[f"The {key.removesuffix('_sha')} of the {arm} changed in mid-run, to {now}."] = None
+        user, release = self._users.number(event.user_hash), event.release
+        if release and self._answerers[is_candidate].is_another(user, release):
+            self._taints[f"The release of the {arm} changed in mid-run, to {release}."] = None
 
     def _bad(self, event: Event) -> None:
         """Take an event of a room that may not be built yet: kills, handoffs, blocks, policy."""

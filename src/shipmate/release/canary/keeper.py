@@ -134,6 +134,8 @@ class Keeper:
             return
         if not self._read.trouble:
             await self._check_clock(run, now)
+        if live.trial and (live.trial.salt, live.trial.release) != (run.salt, run.release):
+            await self._taint(run, now, "What is live was changed by hand: its salt or release is not the trial's.")
         if live.faq_only:
             self._is_paused = True
             self._read.decision = paused(now)
@@ -212,11 +214,14 @@ class Keeper:
         if now < self._read.last_ts - JUMP_S:
             jump = now - self._read.last_ts
         if abs(jump) > JUMP_S:
-            reason = f"The clock jumped by {jump:+.0f} s."
-            event = changed_event(run, now, self._clock.new_id(), reason=reason)
-            await self._record(event)
-            assert self._read.fold is not None  # noqa: S101 - an open run has begun
-            self._read.fold.take((Entry(0, event),))
+            await self._taint(run, now, f"The clock jumped by {jump:+.0f} s.")
+
+    async def _taint(self, run: Run, now: float, reason: str) -> None:
+        """Note, in the journal too, that something changed under a run."""
+        event = changed_event(run, now, self._clock.new_id(), reason=reason)
+        await self._record(event)
+        assert self._read.fold is not None  # noqa: S101 - an open run has begun
+        self._read.fold.take((Entry(0, event),))
 
     async def _step(self, run: Run, trial: Trial, share: float, now: float) -> None:
         """Change the share: first in the journal, by which every turn is weighed, then for callers."""

@@ -9,7 +9,7 @@ import numpy as np
 from shipmate.release.canary.counts import Split
 from shipmate.release.canary.ledger import Ledger
 
-__all__ = ["Exposed", "Issue", "Issues", "Seen", "Shares", "Turns", "Users"]
+__all__ = ["Answerers", "Exposed", "Issue", "Issues", "Seen", "Shares", "Turns", "Users"]
 
 HOUR_S = 3600
 HOUR_BITS = 20
@@ -18,6 +18,7 @@ SHARE_BITS = 12
 MARK_BITS = 20
 REASONS = ("", "silence", "handoff")
 NEVER = float("inf")
+MOST_RELEASES = (1 << 15) - 1
 
 
 class Users:
@@ -182,3 +183,20 @@ class Exposed:
             for share, number in known
             if 0 < share < 1
         )
+
+
+class Answerers:
+    """Which release has answered each user: groups see different collections of a folder, each as a release of its own."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._of_user = array("h")
+
+    def is_another(self, user: int, release: str) -> bool:
+        """Return whether another release has answered this user before; from now on, this one has."""
+        number = self._numbers.setdefault(release, min(len(self._numbers) + 1, MOST_RELEASES))
+        missing = user + 1 - len(self._of_user)
+        if missing > 0:
+            self._of_user.extend([0] * missing)
+        before, self._of_user[user] = self._of_user[user], number
+        return before not in {0, number}
