@@ -22,8 +22,9 @@ from shipmate.insight.uptime import MINUTE
 from shipmate.live import read_live, write_live
 from shipmate.messages import Ask, Event, Finished, Reply
 from shipmate.release.canary import keeper
-from shipmate.release.canary.run import STARTED, Run
+from shipmate.release.canary.run import STARTED, VERDICT, Run
 from shipmate.release.canary.shadow import SHADOWED
+from shipmate.release.canary.verdict import signature_in
 from shipmate.shipping.build import build
 from shipmate.trials.canary import (
     budget_spent,
@@ -89,7 +90,11 @@ async def begun(project: Project, gate: str = "report") -> Run:
 
 async def ended(project: Project) -> None:
     async with opened_journal(project) as journal:
-        await stop(project, journal)
+        run = await stop(project, journal)
+        entries = await journal.events(0, 10_000)
+    verdicts = [event for _, event in entries if event.name == VERDICT and event.flag_key == run]
+    path, _ = verdict_file(project, run)
+    assert verdicts[-1].data["signature"] == signature_in(path.read_bytes())
 
 
 @asynccontextmanager

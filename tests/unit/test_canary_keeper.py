@@ -127,6 +127,10 @@ class House:
             await judging
 
     @property
+    def share(self) -> float:
+        return self.acts.now.trial.share if self.acts.now.trial else 0.0
+
+    @property
     def verdicts(self) -> list[str]:
         return [str(event.data["verdict"]) for event in self.log.named(VERDICT) if event.data["ended"]]
 
@@ -551,19 +555,18 @@ async def test_while_the_faq_alone_answers_nothing_is_decided_and_its_step_begin
     await house.look(START + 1000)
     house.acts.now = msgspec.structs.replace(house.acts.now, faq_only=True)
     await house.look(START + DAY_S + 60)
-    assert house.acts.now.trial
-    assert house.acts.now.trial.share == 0.05
+    assert house.share == 0.05
     assert house.keeper.state
     assert house.keeper.state.decision
     assert "Only the FAQ answers" in house.keeper.state.decision.reasons[0].text
     house.acts.now = msgspec.structs.replace(house.acts.now, faq_only=False)
     for seconds in (63, 66):
         await house.look(START + DAY_S + seconds)
-    assert house.acts.now.trial.share == 0.05
+    assert house.share == 0.05
     await house.look(START + 2 * DAY_S + 60)
-    assert house.acts.now.trial.share == 0.05
+    assert house.share == 0.05
     await house.look(START + 2 * DAY_S + 70)
-    assert house.acts.now.trial.share == 0.25
+    assert house.share == 0.25
     assert house.verdicts == []
 
 
@@ -577,3 +580,23 @@ async def test_a_salt_that_was_changed_by_hand_ends_the_trial_without_a_decision
     assert house.verdicts == ["HOLD"]
     assert "changed by hand" in house.acts.rulings[0].reasons[0].text
     assert house.acts.now == Live()
+
+
+async def test_a_candidate_that_is_promoted_by_hand_is_said_to_be() -> None:
+    house = House()
+    await house.look(START + 10)
+    house.acts.now = Live(release="r2")
+    await house.look(START + 13)
+    assert house.verdicts == ["HOLD"]
+    assert "promoted the candidate by hand" in house.acts.rulings[0].reasons[0].text
+    assert house.acts.now == Live(release="r2")
+
+
+async def test_a_share_that_was_changed_by_hand_is_set_back() -> None:
+    house = House()
+    await house.look(START + 10)
+    assert house.acts.now.trial
+    house.acts.now = Live(trial=msgspec.structs.replace(house.acts.now.trial, share=0.9))
+    await house.look(START + 13)
+    assert house.share == 0.05
+    assert [event.data["share"] for event in house.log.named(STEP)] == [0.05]

@@ -23,15 +23,15 @@ from shipmate.insight.uptime import PROBE_EVERY_S
 from shipmate.live import Live, Trial, read_live, write_live
 from shipmate.messages import Record
 from shipmate.ports import Clock, EventLog
-from shipmate.release.canary.decision import Decision
-from shipmate.release.canary.keeper import GRACE_S, stopped
+from shipmate.release.canary.keeper import GRACE_S
+from shipmate.release.canary.outright import stopped
 from shipmate.release.canary.plan import planned_information
 from shipmate.release.canary.quarter import Quarter, quarter_of
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import Rules
 from shipmate.release.canary.run import Logbook, Run, rules_of, started_event, verdict_event
 from shipmate.release.canary.traffic import Measured, TrafficTally
-from shipmate.release.canary.verdict import Ruling, read_ruling, ruling_of, sealed
+from shipmate.release.canary.verdict import Ruling, read_ruling, ruling_of, sealed, signature_in
 from shipmate.signing import open_signer, trusted_keys
 from shipmate.trial import CANARY, Judging, Variant, fraction
 
@@ -147,7 +147,7 @@ async def start(
         live = read_live(project.state)
         if logbook.open and not live.trial and clock.now() - logbook.open.started_at > GRACE_S:
             # It was begun and never came to be live, or somebody took it back while nobody served.
-            await _recorded_end(journal, logbook.open, clock)
+            await _recorded_end(project.state, journal, logbook.open, clock)
             logbook = await read_logbook(journal)
         _check_beginning(logbook, live, tried, release=release, now=clock.now(), spent=spent)
         run = Run(
@@ -344,25 +344,29 @@ def _check_beginning(
 async def _end(project: Project, journal: EventLog, run: Run) -> None:
     """End a run without a decision: in the journal first, which whoever watches it reads before anything else."""
     clock = SystemClock()
-    decision = await _recorded_end(journal, run, clock)
-    kept(project.state, ruling_of(run, decision))
+    await _recorded_end(project.state, journal, run, clock)
     await asyncio.to_thread(set_trial, project.state, run.run, None)
 
 
-async def _recorded_end(journal: EventLog, run: Run, clock: Clock) -> Decision:
-    decision = stopped(clock.now())
-    await journal.record((verdict_event(run, decision, clock.new_id()),))
-    return decision
+async def _recorded_end(state: Path, journal: EventLog, run: Run, clock: Clock) -> None:
+    decision = stopped(clock.now(), is_promoted=read_live(state).release == run.release)
+    content = sealed(ruling_of(run, decision), open_signer(state))
+    await journal.record((verdict_event(run, decision, clock.new_id(), signature=signature_in(content)),))
+    _keep(state, run.run, content)
 
 
 def kept(state: Path, ruling: Ruling) -> bytes:
     """Keep a verdict as a signed file; return its content."""
     content = sealed(ruling, open_signer(state))
-    path = state / TRIALS / f"{ruling.run}.json"
+    _keep(state, ruling.run, content)
+    return content
+
+
+def _keep(state: Path, run: str, content: bytes) -> None:
+    path = state / TRIALS / f"{run}.json"
     with disk_faults(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, content)
-    return content
 
 
 def _fresh_salt(used: frozenset[str]) -> str:

@@ -1,7 +1,6 @@
 """What a house that serves does about a trial: acts on verdicts, judges turns, tells whoever wants to know."""
 
 import asyncio
-import hashlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.run import Run
 from shipmate.release.canary.shadow import Shadowed
-from shipmate.release.canary.verdict import Ruling
+from shipmate.release.canary.verdict import Ruling, signature_in
 from shipmate.release.replay import Past, Player
 from shipmate.router import Router
 from shipmate.scopes import Version, scopes_of, topics_of
@@ -119,7 +118,7 @@ class HouseActs:
             telling = asyncio.create_task(asyncio.to_thread(webhook.post, address, content))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
-        return hashlib.sha256(content).hexdigest()
+        return signature_in(content)
 
 
 class TrialDesk:

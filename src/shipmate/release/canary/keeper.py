@@ -13,22 +13,22 @@ from shipmate.messages import Entry, Event, Record
 from shipmate.ports import Clock, EventLog
 from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
-from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
+from shipmate.release.canary.decision import Decision, Look, Verdict
 from shipmate.release.canary.fold import Fold, Unjudged
+from shipmate.release.canary.outright import gated, paused, stopped
 from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import DAY_S
 from shipmate.release.canary.run import (
     Logbook,
     Run,
     changed_event,
-    gated,
     step_event,
     verdict_event,
 )
 from shipmate.release.canary.shadow import Shadowed, ShadowTally, shadowed_event
 from shipmate.release.canary.verdict import Ruling, ruling_of
 
-__all__ = ["GRACE_S", "Acts", "Keeper", "Opined", "stopped"]
+__all__ = ["GRACE_S", "Acts", "Keeper", "Opined"]
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Keeper:
         assert self._read.fold is not None  # noqa: S101 - an open run has begun
         now = self._clock.now()
         if self._is_taken_back(run, live, now):
-            await self._end(run, stopped(now), live)
+            await self._end(run, stopped(now, is_promoted=live.release == run.release), live)
             return
         if not self._read.trouble:
             await self._check_clock(run, now)
@@ -178,7 +178,7 @@ class Keeper:
         now = self._clock.now()
         decision = self._read.decision = tally.decision(now)
         if self._is_taken_back(run, live, now):
-            decision = stopped(now)
+            decision = stopped(now, is_promoted=live.release == run.release)
         elif now - run.started_at > run.rules.max_days * DAY_S:
             decision = msgspec.structs.replace(decision, ended=True)
         if decision.ended:
@@ -225,7 +225,11 @@ class Keeper:
 
     async def _step(self, run: Run, trial: Trial, share: float, now: float) -> None:
         """Change the share: first in the journal, by which every turn is weighed, then for callers."""
-        reason = f"The step of {100 * trial.share:g} % is over."
+        before = self._read.counts.share if self._read.counts else trial.share
+        is_own = before == trial.share
+        reason = (
+            f"The step of {100 * trial.share:g} % is over." if is_own else "It was changed by hand, and is set back."
+        )
         if await self._record(step_event(run, now, self._clock.new_id(), share=share, reason=reason)):
             await self._acts.set_trial(run.run, msgspec.structs.replace(trial, share=share))
 
@@ -305,18 +309,3 @@ class Keeper:
             log.warning("%s", self._read.trouble)
             return False
         return True
-
-
-def paused(at: float) -> Decision:
-    """Return what holds while the FAQ alone answers: no arm is seen, so nothing is counted or decided."""
-    text = "Only the FAQ answers: nothing is counted meanwhile, and the step begins anew after it."
-    reason = Reason(rule="paused", verdict=Verdict.HOLD, text=text)
-    return Decision(at=at, verdict=Verdict.HOLD, ended=False, reasons=(reason,))
-
-
-def stopped(at: float) -> Decision:
-    """Return the end of a run whose candidate somebody took back."""
-    text = "Somebody has taken the candidate back."
-    return Decision(
-        at=at, verdict=Verdict.HOLD, ended=True, reasons=(Reason(rule="stopped", verdict=Verdict.HOLD, text=text),)
-    )

@@ -12,7 +12,8 @@ from shipmate.release.canary.counts import Counts
 from shipmate.release.canary.decide import decide
 from shipmate.release.canary.decision import Decision
 from shipmate.release.canary.fold import Fold
-from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, begun_at, decision_of, gated, run_of
+from shipmate.release.canary.outright import gated
+from shipmate.release.canary.run import STARTED, STEP, VERDICT, Logbook, Run, begun_at, decision_of, run_of
 from shipmate.release.canary.shadow import ShadowTally
 
 __all__ = ["Reader", "State"]

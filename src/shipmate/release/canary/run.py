@@ -8,7 +8,7 @@ import msgspec
 
 from shipmate.live import BUCKETS, bucket
 from shipmate.messages import Entry, Event, Record
-from shipmate.release.canary.decision import Decision, Look, Reason, Verdict
+from shipmate.release.canary.decision import Decision, Look, Verdict
 from shipmate.release.canary.rules import DAY_S, Guardrails, Hallucination, Harm, Primary, Rules, Step
 from shipmate.trial import CanaryFile, fraction, ramp, seconds
 
@@ -25,7 +25,6 @@ __all__ = [
     "begun_at",
     "changed_event",
     "decision_of",
-    "gated",
     "rules_of",
     "run_of",
     "started_event",
@@ -119,18 +118,6 @@ def rules_of(file: CanaryFile) -> Rules:
         ),
         srm_alpha=canary.srm.alpha,
     )
-
-
-def gated(run: Run, decision: Decision) -> Decision:
-    """Return a decision as it stands for a run: one that was begun without a passing gate promotes nothing."""
-    if decision.verdict is not Verdict.PROMOTE or run.gate:
-        return decision
-    text = (
-        "It is held all the same, because it was begun without a passing gate: let it pass `shipmate eval gate`, and try "
-        "it again."
-    )
-    held = Reason(rule="gate", verdict=Verdict.HOLD, text=text)
-    return msgspec.structs.replace(decision, verdict=Verdict.HOLD, reasons=(*decision.reasons, held))
 
 
 def started_event(run: Run, event_id: str) -> Event:

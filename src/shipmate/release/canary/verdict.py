@@ -14,7 +14,7 @@ from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
 from shipmate.release.canary.run import Evidence, Run
 from shipmate.signing import Signature, Signer, verify
 
-__all__ = ["Ruling", "prompt_digest", "read_ruling", "ruling_of", "sealed", "unfit_for_promotion"]
+__all__ = ["Ruling", "prompt_digest", "read_ruling", "ruling_of", "sealed", "signature_in", "unfit_for_promotion"]
 
 PURPOSE = "verdict"
 MOST_BYTES = 1 << 20
@@ -76,6 +76,11 @@ def sealed(ruling: Ruling, signer: Signer) -> bytes:
     """Return the content of a verdict's file."""
     content = Sealed(ruling=ruling, signature=signer.sign(_signed(ruling), purpose=PURPOSE))
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def signature_in(content: bytes) -> str:
+    """Return the signature of a verdict's file, as its event carries it."""
+    return msgspec.json.decode(content, type=Sealed).signature.signature.hex()
 
 
 def read_ruling(path: Path, trusted: Collection[str]) -> Ruling:
