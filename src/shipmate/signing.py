@@ -19,7 +19,7 @@ from shipmate.messages import Record
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["KEY", "KEY_ENV", "TRUSTED", "Signature", "Signer", "open_signer", "trusted_keys", "verify"]
+__all__ = ["KEY", "KEY_ENV", "TRUSTED", "Signature", "Signer", "open_signer", "own_key", "trusted_keys", "verify"]
 
 # In the state folder; only its owner may read it.
 KEY = "signing.key"
@@ -75,6 +75,15 @@ def open_signer(state: Path) -> Signer:
             do = "put a backup's in its place; without one, delete it: what was signed before is then no more trusted"
             raise Damaged(f"{path} holds no signing key", do=do)
     return Signer(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed[1])))
+
+
+def own_key(state: Path) -> str:
+    """Return the public key of what was signed on this installation; nothing where it has no key, and then none is made.
+
+    Raises what `open_signer` raises.
+    """
+    has_key = (state / KEY).exists() or os.environ.get(KEY_ENV, "").strip()
+    return open_signer(state).public if has_key else ""
 
 
 def trusted_keys(folder: Path) -> dict[str, str]:

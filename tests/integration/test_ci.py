@@ -17,12 +17,12 @@ import yaml
 import shipmate
 from shipmate.evals.annotations import MOST, Remark, annotations, stale
 from shipmate.release.canary.decision import Verdict
-from shipmate.release.canary.verdict import Ruling, prompt_digest, sealed
+from shipmate.release.canary.verdict import Ruling, change_digest, prompt_digest, sealed
 from shipmate.signing import open_signer
 
 ROOT = Path(__file__).parents[2]
 EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
-REQUEST, HEAD = "7", "0123abcd"
+REQUEST, HEAD = "7", "0123abcd" * 5
 PROMPT = b"Answer in two sentences.\n"
 
 
@@ -204,18 +204,18 @@ def test_changes_from_elsewhere_see_no_key_and_nothing_may_do_more_than_it_needs
     assert promote["concurrency"] == {"group": "canary-bot", "cancel-in-progress": False}
 
 
-def ruling(verdict: Verdict, prompt: bytes) -> Ruling:
+def ruling(verdict: Verdict, prompt: bytes, days: float = 1.0) -> Ruling:
     return Ruling(
         run="r1",
         verdict=verdict,
         ended=True,
-        at=1.0,
+        at=datetime.now(UTC).timestamp() - days * 86_400,
         evidence="live",
         control="control",
         candidate="v2",
         release="3f47a4969920",
         control_release="",
-        change="c",
+        change=change_digest({"prompts/answer.md": prompt_digest(prompt)}),
         prompt=prompt_digest(prompt),
         gate="g",
         reasons=(),
@@ -225,10 +225,11 @@ def ruling(verdict: Verdict, prompt: bytes) -> Ruling:
 
 GH = """
 case "$*" in
-  *pulls/7*) echo 0123abcd ;;
+  *pulls/7*) cat "$REQUEST_FILES/head" ;;
   *verdict.json*) cat "$REQUEST_FILES/verdict.json" ;;
   *answer.md*) cat "$REQUEST_FILES/answer.md" ;;
   *check-runs*) cat "$REQUEST_FILES/checks.json" ;;
+  *compare*--jq*) cat "$REQUEST_FILES/names.txt" ;;
   *compare*) cat "$REQUEST_FILES/compare.json" ;;
   "pr merge"*) echo "$*" > "$REQUEST_FILES/merged" ;;
   *) echo "gh: what is $*?" >&2; exit 1 ;;
@@ -236,63 +237,175 @@ esac
 """
 
 
-def check(hours: float = 1.0, conclusion: str = "success") -> dict[str, Any]:
+NAMES = ("bot/canary.yml", "bot/prompts/answer.md", "bot/promotions/verdict.json")
+
+
+def check(hours: float = 1.0, conclusion: str = "success", app: str = "github-actions") -> dict[str, Any]:
     ended = datetime.fromtimestamp(datetime.now(UTC).timestamp() - hours * 3600, UTC).isoformat()
-    return {"name": "shipmate/eval", "conclusion": conclusion, "started_at": ended, "completed_at": ended}
+    times = {"started_at": ended, "completed_at": ended}
+    return {"name": "shipmate/eval", "conclusion": conclusion, "app": {"slug": app}, **times}
+
+
+def requested(repository: Path, **other: Any) -> tuple[Runner, Path]:
+    """Return a runner of the promotion, and the files of a request that GitHub would give it."""
+    files = repository.parent / "request"
+    files.mkdir()
+    environment = workflow(repository, "shipmate-promote.yml")["env"] | {"REQUEST_FILES": str(files)}
+    runner = Runner(repository, {"github.token": "t", "inputs.request": REQUEST}, environment)
+    runner.command("gh", GH)
+    shutil.rmtree(repository / "bot" / ".shipmate")
+    signer = open_signer(repository.parent)
+    (repository / "bot" / "trusted_keys").write_text(f"{signer.public} production\n")
+    told: dict[str, Any] = {"verdict": ruling(Verdict.PROMOTE, PROMPT), "prompt": PROMPT, "checks": [check()]}
+    told |= {"behind": 0, "names": NAMES, "head": HEAD, **other}
+    (files / "verdict.json").write_bytes(sealed(told["verdict"], signer))
+    (files / "answer.md").write_bytes(told["prompt"])
+    (files / "checks.json").write_text(json.dumps({"check_runs": told["checks"]}))
+    (files / "compare.json").write_text(json.dumps({"behind_by": told["behind"]}))
+    (files / "names.txt").write_text("\n".join(told["names"]))
+    (files / "head").write_text(told["head"])
+    return runner, files
 
 
 @pytest.mark.parametrize(
-    ("verdict", "prompt", "checks", "behind", "code", "stops_at"),
+    ("told", "code", "stops_at"),
     [
-        (Verdict.PROMOTE, PROMPT, [check()], 0, 0, "Merge"),
-        (Verdict.HOLD, PROMPT, [check()], 0, 9, "Verify the verdict"),
-        (Verdict.ROLLBACK, PROMPT, [check()], 0, 8, "Verify the verdict"),
-        (Verdict.PROMOTE, b"Another prompt.\n", [check()], 0, 8, "Verify the verdict"),
-        (Verdict.PROMOTE, PROMPT, [check(hours=25)], 0, 8, "Verify the evaluation"),
-        (Verdict.PROMOTE, PROMPT, [check(conclusion="neutral")], 0, 8, "Verify the evaluation"),
-        (Verdict.PROMOTE, PROMPT, [check(2), check(1, "failure")], 0, 8, "Verify the evaluation"),
-        (Verdict.PROMOTE, PROMPT, [], 0, 8, "Verify the evaluation"),
-        (Verdict.PROMOTE, PROMPT, [check()], 3, 8, "Verify the evaluation"),
+        ({}, 0, "Merge"),
+        ({"verdict": ruling(Verdict.HOLD, PROMPT)}, 9, "Verify the verdict"),
+        ({"verdict": ruling(Verdict.ROLLBACK, PROMPT)}, 8, "Verify the verdict"),
+        ({"verdict": ruling(Verdict.PROMOTE, PROMPT, days=8)}, 8, "Verify the verdict"),
+        ({"prompt": b"Another prompt.\n"}, 8, "Verify the verdict"),
+        ({"names": [*NAMES, "bot/stack.yml"]}, 8, "Verify that nothing else is merged"),
+        ({"names": [*NAMES, ".github/workflows/shipmate-eval.yml"]}, 8, "Verify that nothing else is merged"),
+        ({"names": [*NAMES, "bot/trusted_keys"]}, 8, "Verify that nothing else is merged"),
+        ({"names": [*NAMES, "bot/evals/questions.yml"]}, 8, "Verify that nothing else is merged"),
+        ({"names": [*NAMES, "bot/prompts/../stack.yml"]}, 8, "Verify that nothing else is merged"),
+        ({"names": []}, 8, "Verify that nothing else is merged"),
+        ({"names": [f"bot/prompts/{number}.md" for number in range(300)]}, 8, "Verify that nothing else is merged"),
+        ({"checks": [check(hours=25)]}, 8, "Verify the evaluation"),
+        ({"checks": [check(conclusion="neutral")]}, 8, "Verify the evaluation"),
+        ({"checks": [check(2), check(1, "failure")]}, 8, "Verify the evaluation"),
+        ({"checks": [check(app="another-app")]}, 8, "Verify the evaluation"),
+        ({"checks": []}, 8, "Verify the evaluation"),
+        ({"behind": 3}, 8, "Verify the evaluation"),
+        ({"head": ""}, 1, "Fetch what is to be promoted"),
     ],
-    ids=["promote", "hold", "rollback", "other prompt", "old", "neutral", "failed last", "no check", "behind"],
+    ids=(
+        "promote,hold,rollback,old verdict,other prompt,stack,workflow,keys,cases,way out,nothing,too many,old,neutral,"
+        "failed last,other app,no check,behind,closed or elsewhere"
+    ).split(","),
 )
-def test_a_promotion_is_merged_after_a_signed_promote_on_this_prompt_and_a_fresh_evaluation(
-    repository: Path, *, verdict: Verdict, prompt: bytes, checks: list[Any], behind: int, code: int, stops_at: str
+def test_a_promotion_is_merged_after_a_signed_promote_on_this_prompt_alone_and_a_fresh_evaluation(
+    repository: Path, told: dict[str, Any], code: int, stops_at: str
 ) -> None:
-    files = repository.parent / "request"
-    files.mkdir()
+    runner, files = requested(repository, **told)
     made = workflow(repository, "shipmate-promote.yml")
-    expressions = {"github.token": "t", "inputs.request": REQUEST}
-    runner = Runner(repository, expressions, made["env"] | {"REQUEST_FILES": str(files)})
-    runner.command("gh", GH)
-    state = repository / "bot" / ".shipmate"
-    (files / "verdict.json").write_bytes(sealed(ruling(verdict, PROMPT), open_signer(state)))
-    (files / "answer.md").write_bytes(prompt)
-    (files / "checks.json").write_text(json.dumps({"check_runs": checks}))
-    (files / "compare.json").write_text(json.dumps({"behind_by": behind}))
     assert runner.run(made["jobs"]["promote"]["steps"]) == code, runner.printed
-    assert runner.ran[-1] == stops_at
+    assert (runner.ran or [stops_at])[-1] == stops_at
     assert (files / "merged").exists() is (code == 0)
     if code == 0:
         assert f"--match-head-commit {HEAD}" in (files / "merged").read_text()
 
 
 def test_a_tampered_verdict_merges_nothing(repository: Path) -> None:
+    runner, files = requested(repository, verdict=ruling(Verdict.HOLD, PROMPT))
+    content = (files / "verdict.json").read_bytes()
+    (files / "verdict.json").write_bytes(content.replace(b"HOLD", b"PROMOTE"))
+    assert runner.run(workflow(repository, "shipmate-promote.yml")["jobs"]["promote"]["steps"]) == 6
+    assert not (files / "merged").exists()
+
+
+def test_a_strangers_verdict_merges_nothing(repository: Path) -> None:
+    runner, files = requested(repository)
+    (repository / "bot" / "trusted_keys").unlink()
+    assert runner.run(workflow(repository, "shipmate-promote.yml")["jobs"]["promote"]["steps"]) == 2
+    assert "is not trusted here" in runner.printed
+    assert not (files / "merged").exists()
+
+
+def test_a_promotion_is_started_on_the_main_branch_alone(repository: Path) -> None:
+    made = workflow(repository, "shipmate-promote.yml")["jobs"]["promote"]
+    assert made["if"] == "github.ref == 'refs/heads/main'"
+    assert made["steps"][0]["with"]["ref"] == "main"
+
+
+CURL = """
+case "$*" in
+  *"--request PUT"*) echo "$*" > "$REQUEST_FILES/merged" ;;
+  *) echo '{"target_branch": "'"${TARGET:-main}"'"}' ;;
+esac
+"""
+
+
+def git(folder: Path, *words: str) -> str:
+    own = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+    ran = subprocess.run(["git", *own, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+def asked_of_gitlab(repository: Path, **changes: str) -> tuple[Runner, Path, str]:
+    """Return a runner of the default branch's pipeline, where what it merges would be told, and the request's head."""
     files = repository.parent / "request"
     files.mkdir()
-    made = workflow(repository, "shipmate-promote.yml")
-    runner = Runner(
-        repository,
-        {"github.token": "t", "inputs.request": REQUEST},
-        made["env"] | {"REQUEST_FILES": str(files)},
-    )
-    runner.command("gh", GH)
-    content = sealed(ruling(Verdict.HOLD, PROMPT), open_signer(repository / "bot" / ".shipmate"))
-    (files / "verdict.json").write_bytes(content.replace(b"HOLD", b"PROMOTE"))
-    for name in ("answer.md", "checks.json", "compare.json"):
-        (files / name).write_bytes(PROMPT)
-    assert runner.run(made["jobs"]["promote"]["steps"]) == 6
-    assert not (files / "merged").exists()
+    signer = open_signer(repository.parent)
+    (repository / "bot" / "trusted_keys").write_text(f"{signer.public} production\n")
+    git(repository, "checkout", "-qB", "main")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "Trust production")
+    base = git(repository, "rev-parse", "HEAD")
+    git(repository, "checkout", "-qb", "request")
+    told = {"prompts/answer.md": PROMPT.decode()}
+    told["promotions/verdict.json"] = sealed(ruling(Verdict.PROMOTE, PROMPT), signer).decode()
+    for name, text in (told | changes).items():
+        (repository / "bot" / name).parent.mkdir(exist_ok=True)
+        (repository / "bot" / name).write_text(text)
+    git(repository, "add", "bot")
+    git(repository, "commit", "-qm", "Promote")
+    git(repository.parent, "clone", "-q", "--bare", "repository", "origin.git")
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository.parent / "origin.git", "update-ref", "refs/merge-requests/7/head", head)
+    git(repository, "checkout", "-q", "main")
+    git(repository, "remote", "add", "origin", str(repository.parent / "origin.git"))
+    environment = {"ASSISTANT": "bot", "REQUEST": REQUEST, "CI_DEFAULT_BRANCH": "main", "CI_COMMIT_SHA": base}
+    environment |= {"CI_API_V4_URL": "https://example.com/api/v4", "CI_PROJECT_ID": "1", "SHIPMATE_MERGE_TOKEN": "t"}
+    runner = Runner(repository, {}, environment | {"REQUEST_FILES": str(files)})
+    runner.command("curl", CURL)
+    return runner, files / "merged", head
+
+
+def promoted_by_gitlab(repository: Path, runner: Runner) -> int:
+    jobs = yaml.safe_load((repository / ".gitlab" / "shipmate.yml").read_text())
+    return runner.run([{"name": "script", "run": "\n".join(jobs["shipmate-promote"]["script"])}])
+
+
+def test_gitlab_merges_a_signed_promote_of_a_request_that_passes(repository: Path) -> None:
+    runner, merged, head = asked_of_gitlab(repository)
+    assert promoted_by_gitlab(repository, runner) == 0, runner.printed
+    assert f"merge_requests/7/merge?sha={head}" in merged.read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"stack.yml": "version: 1\nmodel: {adapter: openai_compatible, base_url: 'http://evil.example'}\n"}, 8),
+        ({"trusted_keys": "ed25519:" + "0" * 64 + " a stranger\n"}, 8),
+        ({"prompts/answer.md": "Another prompt.\n"}, 8),
+        ({"promotions/verdict.json": "{}"}, 6),
+    ],
+    ids=["stack", "keys", "other prompt", "no verdict"],
+)
+def test_gitlab_merges_nothing_else(repository: Path, changes: dict[str, str], code: int) -> None:
+    runner, merged, _ = asked_of_gitlab(repository, **changes)
+    assert promoted_by_gitlab(repository, runner) == code, runner.printed
+    assert not merged.exists()
+
+
+def test_the_token_that_merges_is_seen_by_no_pipeline_of_a_request(repository: Path) -> None:
+    jobs = yaml.safe_load((repository / ".gitlab" / "shipmate.yml").read_text())
+    [rule] = jobs["shipmate-promote"]["rules"]
+    assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"]
+    assert "allow_failure" not in json.dumps(jobs)
+    assert "TOKEN" not in json.dumps(jobs["shipmate-eval"])
 
 
 def test_a_request_that_is_no_number_is_refused(repository: Path) -> None:
@@ -318,6 +431,7 @@ def test_a_remark_stands_beside_its_case() -> None:
 
 def test_an_evaluation_of_the_future_counts_for_nothing() -> None:
     ended = datetime(2026, 12, 1, tzinfo=UTC)
-    runs = {"check_runs": [{"name": "shipmate/eval", "conclusion": "success", "completed_at": ended.isoformat()}]}
+    run = check() | {"completed_at": ended.isoformat()}
+    runs = {"check_runs": [run]}
     assert stale(runs, {"behind_by": 0}, ended.timestamp() + 60) == ""
     assert "hours old" in stale(runs, {"behind_by": 0}, ended.timestamp() - 60)

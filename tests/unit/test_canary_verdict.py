@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shipmate.errors import Damaged, ShipmateError, Untrusted
 from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
-from shipmate.release.canary.verdict import Ruling, read_ruling, ruling_of, sealed, unfit_for_promotion
+from shipmate.release.canary.verdict import Ruling, change_digest, read_ruling, ruling_of, sealed, unfit_for_promotion
 from shipmate.signing import Signer, open_signer
 from tests.unit.canary_journal import RUN, START
 
@@ -128,10 +128,17 @@ def test_a_verdict_that_is_not_there_is_said(tmp_path: Path) -> None:
         ({"gate": ""}, "without a passing gate"),
         ({"release": "r3"}, "on the release r3"),
         ({"prompt": "b" * 64}, "on a prompt"),
+        (
+            {"change": change_digest({"prompts/answer.md": RULING.prompt, "stack.yml": "c" * 64})},
+            "more than its prompt",
+        ),
+        ({"at": RULING.at - 8 * 86_400}, "8 days old"),
+        ({"at": RULING.at + 2 * 86_400}, "days old"),
     ],
 )
 def test_only_a_promotion_of_this_very_change_on_live_traffic_promotes(changed: dict[str, Any], why: str) -> None:
+    ruling: Ruling = msgspec.structs.replace(RULING, change=change_digest({"prompts/answer.md": RULING.prompt}))
     asked = {"release": RULING.release, "prompt": RULING.prompt}
-    assert unfit_for_promotion(RULING, **asked) == ""
-    ruling: Ruling = msgspec.structs.replace(RULING, **changed)
-    assert why in unfit_for_promotion(ruling, **asked)
+    assert unfit_for_promotion(ruling, now=RULING.at + 60, **asked) == ""
+    ruling = msgspec.structs.replace(ruling, **changed)
+    assert why in unfit_for_promotion(ruling, now=RULING.at + 60, **asked)

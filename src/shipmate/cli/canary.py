@@ -180,7 +180,12 @@ def verdict(folder: Path, *, run: str, output: Path | None, as_json: bool) -> No
 @click.argument("verdict", type=click.Path(path_type=Path), help="A signed verdict.")
 @folder
 @click.option("--release", default="", metavar="R", help="It has to be of this release.")
-@click.option("--prompt", type=click.Path(path_type=Path), metavar="FILE", help="It has to be of this very prompt.")
+@click.option(
+    "--prompt",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="It has to be of this very prompt, and of nothing else.",
+)
 @click.option(
     "--key", "keys", multiple=True, metavar="KEY", help="A public key to trust besides those in trusted_keys."
 )
@@ -190,8 +195,8 @@ def verify(
 ) -> None:
     """Prove that a verdict is what was signed, and that it promotes this very change.
 
-    Ends with code 0 for a PROMOTE on live traffic after a passing gate alone, with 9 for HOLD, with 8 for everything
-    else that was signed, and with 6 for what was changed after that.
+    Ends with code 0 for a PROMOTE on live traffic after a passing gate alone, which is no older than a week, with 9 for
+    HOLD, with 8 for everything else that was signed, and with 6 for what was changed after that.
     """
     from shipmate.release.canary.verdict import prompt_digest, read_ruling, unfit_for_promotion
     from shipmate.trials.canary import trusted_by
@@ -199,7 +204,7 @@ def verify(
     project = bootstrap.load(folder)
     ruling = read_ruling(verdict, [*trusted_by(project), *keys])
     words = prompt_digest(prompt.read_bytes()) if prompt else ""
-    unfit = unfit_for_promotion(ruling, release=release, prompt=words)
+    unfit = unfit_for_promotion(ruling, now=bootstrap.clock().now(), release=release, prompt=words)
     if as_json:
         say_json({"verdict": ruling, "unfit": unfit})
     elif unfit:

@@ -1,4 +1,4 @@
-"""Commands for the assistant's continuous integration: ci github, gitlab, annotate, fresh."""
+"""Commands for the assistant's continuous integration: ci github, gitlab, annotate, fresh, narrow."""
 
 import json
 from pathlib import Path
@@ -26,6 +26,8 @@ GITHUB = {
     ".github/workflows/shipmate-promote.yml": "github-promote.yml",
 }
 GITLAB = {".gitlab/shipmate.yml": "gitlab.yml"}
+# So many files are named that were not on trial.
+MOST_NAMED = 5
 out = click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -94,6 +96,23 @@ def fresh(checks: Path, compared: Path) -> None:
     say("The evaluation passed, is of what the merge makes, and is younger than a day.")
 
 
+@ci.command(epilog="\b\nExample:\n  shipmate ci narrow names.txt my-assistant")
+@click.argument("names", type=click.Path(path_type=Path), help="The files that a request changes, one a line.")
+@click.argument("assistant", default=".", help="The assistant's folder, as the names are written.")
+def narrow(names: Path, assistant: str) -> None:
+    """Prove that a request changes no more than was tried.
+
+    Its prompt, canary.yml and the verdict. Ends with code 8 where it changes anything else: a person merges that.
+    """
+    from shipmate.evals.annotations import beyond_promotion
+
+    if beyond := beyond_promotion(set(_text(names).splitlines()), assistant):
+        shown = ", ".join(beyond[:MOST_NAMED]) + (", ..." if len(beyond) > MOST_NAMED else "")
+        say((f"The request changes what was not on trial: {shown}. Merge that by hand first.", "red"))
+        raise click.exceptions.Exit(BLOCKED)
+    say("The request changes no more than was on trial.")
+
+
 def _write(files: dict[str, str], folder: Path, out: Path) -> None:
     if not (folder / "charter.yml").is_file():
         raise Missing(f"There is no assistant in {folder}.", do="Name the folder that holds charter.yml.")
@@ -118,12 +137,21 @@ def _write(files: dict[str, str], folder: Path, out: Path) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise Missing(f"There is no file {path}.", do="Fetch it with `gh api`, as the workflow does.") from error
+        found = json.loads(_text(path))
     except ValueError as error:
         raise UsageError(f"{path} is not valid JSON: {error}.", do="Write it anew.") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no answer of GitHub's.", do="Fetch it with `gh api`, as the workflow does.")
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise Missing(f"There is no file {path}.", do="Fetch it as the workflow does.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no text: {error}.", do="Fetch it as the workflow does.") from error
 
 
 def _report(path: Path) -> "Report":

@@ -1,18 +1,22 @@
 """What a gate found, as GitHub shows it beside the lines of a change; and whether a check's success is still worth something."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from shipmate.messages import Record
 
-__all__ = ["FRESH_S", "MOST", "Remark", "annotations", "stale"]
+__all__ = ["FRESH_S", "MOST", "Remark", "annotations", "beyond_promotion", "stale"]
 
 # So many errors, and so many warnings, are shown of one step.
 MOST = 10
 # How old the evaluation may be by which something is promoted.
 FRESH_S = 24 * 3600.0
+# GitHub names no more files of a request than these.
+MOST_FILES = 300
+# What a promotion changes of an assistant: its prompt, what was on trial, and the verdict.
+PROMOTED = re.compile(r"prompts/[^/]+\.md|canary\.yml|promotions/[^/]+\.json")
 PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
 
 
@@ -54,6 +58,16 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
+def beyond_promotion(names: Collection[str], assistant: str) -> list[str]:
+    """Return which of the files that a request changes were no part of the trial, and so wait for a person."""
+    if not 0 < len(names) < MOST_FILES:
+        return [f"{len(names)} files"]
+    prefix = "" if assistant in {"", "."} else f"{assistant}/"
+    return sorted(
+        name for name in names if not name.startswith(prefix) or not PROMOTED.fullmatch(name.removeprefix(prefix))
+    )
+
+
 def stale(checks: Mapping[str, Any], compared: Mapping[str, Any], now: float) -> str:
     """Return why an evaluation permits no promotion; empty when it does.
 
@@ -62,7 +76,7 @@ def stale(checks: Mapping[str, Any], compared: Mapping[str, Any], now: float) ->
     """
     if compared.get("behind_by") != 0:
         return "The request does not hold all of the main branch, so the merge was not evaluated: bring it up to date."
-    runs = [run for run in checks.get("check_runs", ()) if run.get("name") == "shipmate/eval"]
+    runs = [run for run in checks.get("check_runs", ()) if run.get("name") == "shipmate/eval" and _is_workflow(run)]
     if not runs:
         return "The request's head has no check `shipmate/eval`."
     last = max(runs, key=lambda run: str(run.get("started_at") or ""))
@@ -72,3 +86,9 @@ def stale(checks: Mapping[str, Any], compared: Mapping[str, Any], now: float) ->
     if not 0 <= now - ended <= FRESH_S:
         return f"The check `shipmate/eval` is {(now - ended) / 3600:.0f} hours old; run it again."
     return ""
+
+
+def _is_workflow(run: Mapping[str, Any]) -> bool:
+    """Return whether a check comes of a workflow: any other app may give one the same name."""
+    app = run.get("app")
+    return isinstance(app, dict) and app.get("slug") == "github-actions"

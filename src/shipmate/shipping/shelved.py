@@ -16,7 +16,7 @@ from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import FILES, INDEX, PURPOSE, Manifest
 from shipmate.release.seal import broken
 from shipmate.release.shelf import LOCK, SHELF_LOCK, added, dropped, found, home_of, making, shelved
-from shipmate.signing import open_signer, trusted_keys, verify
+from shipmate.signing import own_key, trusted_keys, verify
 from shipmate.versions import is_index_sound, library_of, make_index
 
 __all__ = [
@@ -63,8 +63,8 @@ class Inspected(Record, frozen=True, kw_only=True):
 
 def trusted_by(project: Project) -> dict[str, str]:
     """Return whose signatures count, by their keys: one's own, and those that the folder trusts."""
-    own = open_signer(project.state).public
-    return {**trusted_keys(project.folder), own: "this installation"}
+    own = own_key(project.state)
+    return {**trusted_keys(project.folder), **({own: "this installation"} if own else {})}
 
 
 def releases(project: Project) -> list[Shelved]:

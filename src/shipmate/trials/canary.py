@@ -31,8 +31,8 @@ from shipmate.release.canary.reader import Reader, State
 from shipmate.release.canary.rules import Rules
 from shipmate.release.canary.run import Logbook, Run, rules_of, started_event, verdict_event
 from shipmate.release.canary.traffic import Measured, TrafficTally
-from shipmate.release.canary.verdict import Ruling, read_ruling, ruling_of, sealed, signature_in
-from shipmate.signing import open_signer, trusted_keys
+from shipmate.release.canary.verdict import Ruling, change_digest, read_ruling, ruling_of, sealed, signature_in
+from shipmate.signing import open_signer, own_key, trusted_keys
 from shipmate.trial import CANARY, Judging, Variant, fraction
 
 __all__ = [
@@ -111,14 +111,12 @@ def wanted(project: Project) -> Wanted:
     if any(not problem.warning or "no model reads it" in problem.what for problem in problems):
         raise ProjectError(problems)
     files = {} if candidate.release else config.overlay(project, candidate)
-    parts = [f"{name}\0{hashlib.sha256(content).hexdigest()}" for name, content in sorted(files.items())]
-    change = hashlib.sha256("\n".join([*parts, candidate.release]).encode()).hexdigest()
-    prompt = hashlib.sha256(files[config.PROMPT]).hexdigest() if config.PROMPT in files else ""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return Wanted(
         variant=candidate,
         files=files,
-        change=change,
-        prompt=prompt,
+        change=change_digest(digests, candidate.release),
+        prompt=digests.get(config.PROMPT, ""),
         rules=rules_of(project.canary),
         judged_control=fraction(project.canary.canary.judge.control),
     )
@@ -319,7 +317,7 @@ def quarter(project: Project, now: float) -> Quarter:
 
 def trusted_by(project: Project) -> list[str]:
     """Return whose verdicts count: this installation's, and those whom the folder names."""
-    return [open_signer(project.state).public, *trusted_keys(project.folder)]
+    return [own_key(project.state), *trusted_keys(project.folder)]
 
 
 def _check_beginning(

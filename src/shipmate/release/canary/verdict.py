@@ -1,12 +1,13 @@
 """A verdict as a file: signed, with all that it rests on, so that others may act on it and nobody can change it."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from shipmate.config import PROMPT
 from shipmate.disk import disk_faults
 from shipmate.errors import Damaged
 from shipmate.messages import Record
@@ -14,10 +15,22 @@ from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
 from shipmate.release.canary.run import Evidence, Run
 from shipmate.signing import Signature, Signer, verify
 
-__all__ = ["Ruling", "prompt_digest", "read_ruling", "ruling_of", "sealed", "signature_in", "unfit_for_promotion"]
+__all__ = [
+    "Ruling",
+    "change_digest",
+    "prompt_digest",
+    "read_ruling",
+    "ruling_of",
+    "sealed",
+    "signature_in",
+    "unfit_for_promotion",
+]
 
 PURPOSE = "verdict"
 MOST_BYTES = 1 << 20
+# So long a verdict promotes: what it was reached beside, and who asks, is another thing later.
+FRESH_DAYS = 7
+DAY_S = 86_400
 
 
 class Ruling(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,18 +118,37 @@ def prompt_digest(content: bytes) -> str:
     return hashlib.sha256(f"{text}\n".encode()).hexdigest()
 
 
-def unfit_for_promotion(ruling: Ruling, *, release: str = "", prompt: str = "") -> str:
-    """Return why a verdict promotes nothing, or not this release or prompt; empty when it does."""
+def change_digest(files: Mapping[str, str], release: str = "") -> str:
+    """Return the hash of all that a candidate has otherwise: of the hashes of its files, and of a release's id."""
+    parts = [f"{name}\0{digest}" for name, digest in sorted(files.items())]
+    return hashlib.sha256("\n".join([*parts, release]).encode()).hexdigest()
+
+
+def unfit_for_promotion(ruling: Ruling, *, now: float, release: str = "", prompt: str = "") -> str:
+    """Return why a verdict promotes nothing, or not this release, or not this prompt alone; empty when it does."""
     if ruling.verdict is not Verdict.PROMOTE:
         return f"The verdict is {ruling.verdict}, and only PROMOTE promotes."
     if ruling.evidence != "live":
         return f"The verdict rests on a {ruling.evidence}: only a trial on live traffic promotes."
     if not ruling.gate:
         return "The trial was begun without a passing gate."
+    return _of_another(ruling, release, prompt) or _outdated(ruling, now)
+
+
+def _of_another(ruling: Ruling, release: str, prompt: str) -> str:
     if release and release != ruling.release:
         return f"The verdict is on the release {ruling.release}, and this is {release}."
     if prompt and prompt != ruling.prompt:
         return f"The verdict is on a prompt with the hash {ruling.prompt or 'of the control'}, and this is {prompt}."
+    if prompt and ruling.change != change_digest({PROMPT: prompt}):
+        return "The candidate had more than its prompt otherwise: the prompt alone was not tried."
+    return ""
+
+
+def _outdated(ruling: Ruling, now: float) -> str:
+    if not -DAY_S <= now - ruling.at <= FRESH_DAYS * DAY_S:
+        days = (now - ruling.at) / DAY_S
+        return f"The verdict is {days:.0f} days old, and promotes for {FRESH_DAYS}: try the candidate again."
     return ""
 
 
