@@ -428,6 +428,27 @@ def test_a_document_that_fewer_may_see_by_now_is_named_when_an_earlier_release_a
     assert "wages.md" not in shipmate("promote", second, project.folder).err
 
 
+def test_a_document_that_was_deleted_is_named_when_an_earlier_release_brings_it_back(
+    two: tuple[Project, str, str],
+) -> None:
+    project, first, second = two
+    promote(project, first)
+    (project.folder / "knowledge" / "tulips.md").unlink()
+    later = built(reread(project.folder))
+    promote(project, later)
+    delete(project, second)
+    ended = shipmate("rollback", project.folder)
+    assert ended.code == 0
+    assert "still shows tulips.md, which the folder has no more" in ended.err
+    assert f"--delete {first} --even-previous`" in ended.err
+    back = shipmate("promote", later, project.folder)
+    assert "still shows" not in back.err
+    assert shipmate("releases", project.folder, "--delete", first).code == 2
+    assert shipmate("releases", project.folder, "--delete", first, "--even-previous").code == 0
+    assert (shelved(project.state), read_live(project.state)) == ([later], Live(release=later))
+    assert not any(b"Tulip" in path.read_bytes() for path in (project.state / "releases").rglob("*") if path.is_file())
+
+
 def test_the_commands_tell_what_is_wrong_by_their_exit_codes(project: Project, tmp_path: Path) -> None:
     """A pipeline reads exit codes: 3 for the folder, 5 for what is not there, 6 for what was changed, 2 for a stranger's."""
     bundle = tmp_path / "helper.release"

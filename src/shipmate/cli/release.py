@@ -122,8 +122,9 @@ def verify(release: str, folder: Path, *, keys: tuple[str, ...], as_json: bool) 
 @command("shipmate releases my-assistant")
 @folder
 @click.option("--delete", "unwanted", default="", metavar="ID", help="Delete a release that nothing needs.")
+@click.option("--even-previous", is_flag=True, help="Delete it though `rollback` goes back to it.")
 @json_option
-def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
+def releases(folder: Path, *, unwanted: str, even_previous: bool, as_json: bool) -> None:
     """List the releases, and which one answers.
 
     It also says which one `shipmate rollback` goes back to.
@@ -134,7 +135,7 @@ def releases(folder: Path, *, unwanted: str, as_json: bool) -> None:
 
     project = bootstrap.load(folder, despite_problems=True)
     if unwanted:
-        say(f"Deleted {delete(project, unwanted)}.")
+        say(f"Deleted {delete(project, unwanted, even_previous=even_previous)}.")
     elif as_json:
         say_json(listed(project))
     else:
@@ -159,7 +160,7 @@ def promote(release: str, folder: Path, *, by: str | None, reason: str, as_json:
         say_json(switched)
     elif switched.is_news:
         say((switched.live.release, "bold"), " answers now", _instead(switched.before.release), ".")
-        _warn_of_wider(folder, switched.live.release)
+        _warn_of_others(folder, switched.live.release)
     else:
         say(f"{switched.live.release} answers already.")
 
@@ -185,7 +186,7 @@ def rollback(folder: Path, *, by: str | None, reason: str, as_json: bool) -> Non
         say((live, "bold"), f" answers everybody: the trial {trial.run} of {trial.release} has ended.")
     else:
         say((live, "bold"), " answers again", _instead(switched.before.release), ".")
-        _warn_of_wider(folder, switched.live.release)
+        _warn_of_others(folder, switched.live.release)
 
 
 @command("shipmate key my-assistant")
@@ -199,22 +200,33 @@ def key(folder: Path) -> None:
     print(bootstrap.public_key(bootstrap.load(folder, despite_problems=True)))  # noqa: T201 - for pipes
 
 
-def _warn_of_wider(folder: Path, release: str) -> None:
-    """Say which documents the release shows to people who may not see them in the folder as it is."""
-    from shipmate.shipping.sides import widened
+def _warn_of_others(folder: Path, release: str) -> None:
+    """Say which documents the release shows that the folder has no more, or to people who may not see them there."""
+    from shipmate.shipping.sides import returned, widened
 
+    if not release:
+        return
     try:
-        wider = widened(bootstrap.load(folder), release) if release else []
+        project = bootstrap.load(folder)
+        gone, wider = returned(project, release), widened(project, release)
     except ProjectError:
-        what = "Whether this release shows documents to more people than the folder does cannot be told."
+        what = "Whether this release shows more documents, or to more people, than the folder does cannot be told."
         complain(UsageError(what, do=f"The folder's files have problems: `shipmate check {folder}`."))
         return
+    if gone:
+        what = f"This release still shows {_named(gone)}, which the folder has no more."
+        then = f"`shipmate releases {folder} --delete {release} --even-previous`"
+        do = f"If that must not be seen, promote one without it, then {then}."
+        complain(UsageError(what, do=do))
     if wider:
-        named = ", ".join(wider[:NAMED]) + (", ..." if len(wider) > NAMED else "")
-        what = f"This release shows {named} to people who may not see it in the folder as it is."
+        what = f"This release shows {_named(wider)} to people who may not see it in the folder as it is."
         complain(
             UsageError(what, do=f"If they must not, block it for all releases: `shipmate block {wider[0]} {folder}`.")
         )
+
+
+def _named(documents: list[str]) -> str:
+    return ", ".join(documents[:NAMED]) + (", ..." if len(documents) > NAMED else "")
 
 
 def _instead(release: str) -> str:

@@ -5,12 +5,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from shipmate import config
 from shipmate.adapters.bundle_file import read_head, unpack
 from shipmate.adapters.folder import FolderLock
 from shipmate.config import Project
 from shipmate.errors import Damaged, Missing, Untrusted, UsageError
-from shipmate.live import Live, read_live
+from shipmate.live import Live, read_live, write_live
 from shipmate.messages import Record
 from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import FILES, INDEX, PURPOSE, Manifest
@@ -73,13 +75,21 @@ def releases(project: Project) -> list[Shelved]:
     return [_told(project.state, release, live) for release in reversed(shelved(project.state))]
 
 
-def delete(project: Project, written: str) -> str:
-    """Delete a release that neither answers, nor is what `rollback` goes back to, nor is on trial; return its id."""
+def delete(project: Project, written: str, *, even_previous: bool = False) -> str:
+    """Delete a release that neither answers nor is on trial; return its id.
+
+    What `rollback` goes back to is deleted only `even_previous`: then it goes back to the folder as it is.
+    """
     state = project.state
     with FolderLock(state / SHELF_LOCK, "releases --delete"), FolderLock(state / LOCK, "releases --delete"):
         release = found(state, written)
-        if role := _role(release, read_live(state)):
-            raise UsageError(f"The release {release} is {role}.", do="Promote another one first.")
+        live = read_live(state)
+        role = _role(release, live)
+        if role == "previous" and even_previous:
+            write_live(state, msgspec.structs.replace(live, previous=""))
+        elif role:
+            do = "Promote another one first." if role != "previous" else "Add --even-previous if it has to be gone."
+            raise UsageError(f"The release {release} is {role}.", do=do)
         dropped(state, release)
         return release
 

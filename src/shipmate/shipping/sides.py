@@ -18,7 +18,7 @@ from shipmate.shipping.build import written_files
 from shipmate.shipping.shelved import is_file
 from shipmate.versions import opened
 
-__all__ = ["DEV", "Drift", "diff", "drift", "widened"]
+__all__ = ["DEV", "Drift", "diff", "drift", "returned", "widened"]
 
 # The folder as it is.
 DEV = "dev"
@@ -52,6 +52,12 @@ def widened(project: Project, release: str) -> list[str]:
     """Return the documents that a release shows to more people than the folder does as it is."""
     with _side(project, release) as one, _side(project, DEV) as other:
         return wider(one, other)
+
+
+def returned(project: Project, release: str) -> list[str]:
+    """Return the documents that a release shows though the folder has them no more."""
+    with _side(project, release) as one, _side(project, DEV) as other:
+        return sorted(one.documents.keys() - other.documents.keys())
 
 
 @contextmanager
