@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from shipmate.charter import Charter, Goal, Slo
+from shipmate.insight.askers import Askers
 from shipmate.insight.audit import Audit, label_events
 from shipmate.insight.labels import LABEL_VERSION, MATURED
 from shipmate.insight.maturing import Maturing, Steady
@@ -179,6 +180,98 @@ def test_an_audit_corrects_what_silence_made_too_good() -> None:
         for n in range(40)
     ]
     assert figure(reported([*week(), *audits, *second]), "agreement").value == 1.0
+
+
+def test_two_releases_come_out_as_they_are_reckoned_by_hand() -> None:
+    """Six problems of r1 and four of r2, of ten people; each number stands in the comments."""
+    began = NOW - 5 * DAY
+    events = [
+        # r1: 0 in silence, 1 with thumbs up, 2 with thumbs down, 3 to a person, 4 comes back after a day, 5 is a greeting.
+        *(turn(n, began, latency_ms=100.0 * (n + 1), cost_usd=0.001) for n in range(5)),
+        turn(5, began, intent="", sign="greeting", cost_usd=0.0),
+        Event(name="assistant.feedback", ts=began + 60, event_id="f1", turn_id="t1", data={"value": 1}),
+        Event(name="assistant.feedback", ts=began + 60, event_id="f2", turn_id="t2", data={"value": -1}),
+        Event(name="assistant.handoff.made", ts=began + 60, event_id="h3", issue_id="i3"),
+        # r2: what comes back is its own; 7 is asked back, 8 is refused within scope, 9 outside of it.
+        msgspec.structs.replace(turn(6, began + DAY, release="r2"), user_hash="u4"),
+        turn(7, began, release="r2", kind="clarify"),
+        turn(8, began, release="r2", kind="refuse"),
+        turn(9, began, release="r2", kind="refuse", out_of_scope=True),
+    ]
+    told = {(group.release, one.name): one for group in reported(events).releases for one in group.rows + group.details}
+    # r1: 0 and 1 of five; 4 as well by the fast clock. Confirmed is 1 alone.
+    assert (told["r1", "ftr"].value, told["r1", "ftr"].n) == (2 / 5, 5)
+    assert (told["r1", "ftr_fast"].value, told["r1", "ftr_fast"].n) == (3 / 5, 5)
+    assert told["r1", "ftr_confirmed"].value == 1 / 5
+    assert told["r1", "resolution_rate"].value == 2 / 5
+    # r2: 6 of three, and with the question back 7 as well without a person.
+    assert (told["r2", "ftr"].value, told["r2", "ftr"].n) == (1 / 3, 3)
+    assert told["r2", "resolution_rate"].value == 2 / 3
+    # Five answers of six cost a tenth of a cent: 0.005 / 6 * 1000.
+    assert told["r1", "cost_marginal_per_1k_usd"].value == pytest.approx(5 / 6)
+    assert told["r1", "latency_p95_s"].value is None
+
+
+def of_people(people: int, each: int) -> list[Event]:
+    """Return questions of people half of whom are always handed to a person."""
+    asked = [
+        msgspec.structs.replace(turn(1000 * who + n, NOW - 5 * DAY + n, intent=f"intent-{n}"), user_hash=f"u{who}")
+        for who in range(people)
+        for n in range(each)
+    ]
+    handed = [
+        Event(name="assistant.handoff.made", ts=one.ts + 60, event_id=f"h{one.event_id}", issue_id=one.issue_id)
+        for one in asked
+        if int(one.user_hash[1:]) % 2
+    ]
+    return [*asked, *handed]
+
+
+def test_people_who_ask_often_make_a_share_less_sure() -> None:
+    """400 problems of 400 people tell more than 400 of 40 who always fare alike: as much as 40."""
+    many, few = (figure(reported(of_people(*how)), "ftr") for how in ((400, 1), (40, 10)))
+    assert (many.value, few.value, many.n, few.n) == (0.5, 0.5, 400, 400)
+    assert (many.low, many.high) == pytest.approx((0.4513, 0.5487), abs=2e-3)
+    assert (few.low, few.high) == pytest.approx((0.352, 0.648), abs=5e-3)
+    assert "design effect" in few.note
+    assert not many.note
+
+
+def test_whoever_asks_alone_is_one_person() -> None:
+    alone = figure(reported(of_people(1, 50)), "ftr")
+    assert (alone.value, alone.n, alone.status) == (1.0, 50, "unknown")
+    assert alone.low == pytest.approx(0.2065, abs=1e-3)
+
+
+def test_a_cost_that_hangs_on_who_asks_is_less_sure() -> None:
+    def bounds(people: int) -> float:
+        costs = [
+            msgspec.structs.replace(
+                turn(n, NOW - 5 * DAY + n, cost_usd=0.001 * (n % people % 2)), user_hash=f"u{n % people}"
+            )
+            for n in range(400)
+        ]
+        found = figure(reported(costs), "cost_marginal_per_1k_usd")
+        assert found.low is not None
+        assert found.high is not None
+        return found.high - found.low
+
+    assert bounds(40) == pytest.approx(bounds(400) * 10**0.5, rel=0.05)
+
+
+def test_of_many_people_a_part_is_kept_that_tells_the_same() -> None:
+    askers = Askers()
+    for who in range(100_000):
+        for n in range(2):
+            askers.add(f"u{who}", 1.0, float(who % 2 or n), float(who % 2 or n))
+    # Of two problems each, one half of the people have both solved and the others one: reckoned, 0.667.
+    assert len(askers) <= 20_000
+    assert askers.design_effect == 1.0
+    alike = Askers()
+    for who in range(100_000):
+        for _ in range(4):
+            alike.add(f"u{who}", 1.0, float(who % 2), float(who % 2))
+    assert alike.design_effect == pytest.approx(4.0, rel=0.02)
 
 
 def audits(numbers: range, good: int, *, sampled_p: float) -> list[Event]:

@@ -101,8 +101,8 @@ class Evaluations:
             self._judged[turn_id] = (said.is_bad, 1 / said.sampled_p)
             self._versions.add(said.judge_version)
 
-    def corrected(self, recorded: Interval, n: int) -> tuple[int, Interval | None]:
-        """Return the size of the random audit, and the share of solved episodes when it is corrected by it."""
+    def corrected(self, recorded: Interval, n: float) -> tuple[int, Interval | None]:
+        """Return the size of the random audit, and the share of `n` independent episodes when it is corrected by it."""
         errors = [
             ((not _most(self._audits[turn_id])) - label, weight) for turn_id, (label, weight) in self._recorded.items()
         ]

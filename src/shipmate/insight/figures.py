@@ -5,8 +5,9 @@ from math import sqrt
 import msgspec
 
 from shipmate.charter import METRICS, Slo
+from shipmate.insight.askers import Askers, Crowd
 from shipmate.insight.evaluations import Evaluations
-from shipmate.insight.labels import FAST, LATE
+from shipmate.insight.labels import FAST, LATE, Window
 from shipmate.insight.report import AtMost, Group, Measure, Part, status
 from shipmate.insight.tally import Outcomes, Tally
 from shipmate.insight.uptime import PROBE_EVERY_S
@@ -19,10 +20,13 @@ GREY_BELOW = 30
 THOUSAND = 1000
 # A part is shown when there are so many, the largest first.
 PARTS = 40
+# A smaller design effect is not worth a word.
+TOLD_FROM = 1.05
 
 DEFINITIONS = {
     "ftr": "Of the problems that people came with, the share that the first answer solved, by the rules ftr/1. "
-    "A problem counts 72 hours after it began. Greetings and right refusals do not count.",
+    "A problem counts 72 hours after it began. Greetings and right refusals do not count. The interval is Wilson's, "
+    "widened by as much as people who come often make the share less sure; of fewer than ten people, each counts once.",
     "ftr_fast": "The same 30 minutes after the problem began: what a trial is decided by.",
     "ftr_confirmed": "Of all problems, the share that people said was solved: thumbs up, thanks, or use of the answer. "
     "The rest of the solved is assumed, from silence or another question.",
@@ -39,10 +43,12 @@ DEFINITIONS = {
     "sensitivity": "Of the unsupported answers, the share that the judge flags.",
     "specificity": "Of the supported answers, the share that the judge does not flag.",
     "agreement": "How far two raters of the same answer agree: Krippendorff's alpha, 1 for always, 0 for as by chance.",
-    "cost_per_1k_usd": "US dollars for a thousand questions: what models were paid, and the share of the infrastructure.",
+    "cost_per_1k_usd": "US dollars for a thousand questions: what models were paid, and the share of the infrastructure. "
+    "The interval is widened where some people ask often; the hours of machines are known.",
     "cost_marginal_per_1k_usd": "US dollars that models were paid for a thousand questions.",
     "uptime": "Of the probes that were due, every 15 seconds, the share that got a cited answer. The time after a crash "
-    "counts as failed probes; stops that were asked for do not count.",
+    "counts as failed probes; stops that were asked for do not count. The interval takes each probe for itself, which is "
+    "too narrow where it fails for long.",
 }
 TITLES = {
     "ftr": "First-turn resolution",
@@ -66,32 +72,34 @@ TITLES = {
 PROBLEMS, QUESTIONS, ANSWERS = "problems", "questions", "answers"
 
 
-def group(tally: Tally, said: Evaluations, slo: Slo, usd_per_h: float | None, release: str = "") -> Group:
+def group(
+    tally: Tally, said: Evaluations, crowd: Crowd, slo: Slo, *, usd_per_h: float | None, release: str = ""
+) -> Group:
     """Return the figures of a release, or with no release those of all."""
+    window = _counted(tally)
     return Group(
         release=release,
         turns=tally.turns,
         rows=(
-            _solved("ftr", tally.outcomes[LATE], slo.ftr),
+            _solved("ftr", tally.outcomes[LATE], crowd.solved[LATE], slo.ftr),
             _quantile("latency_p95_s", tally, 0.95, slo.latency_p95_s),
             _hallucinations(said, slo),
-            _cost(tally, usd_per_h, slo),
+            _cost(tally, crowd.cost, usd_per_h, slo),
             _uptime(tally, slo),
         ),
-        details=tuple(_details(tally, said)),
-        parts=_parts(tally.outcomes[LATE] if tally.outcomes[LATE].n else tally.outcomes[FAST]),
+        details=tuple(_details(tally, said, crowd)),
+        parts=_parts(tally.outcomes[window], crowd.solved[window].design_effect),
         purposes=dict(sorted(tally.purposes.items())),
     )
 
 
 def row_values(tally: Tally, usd_per_h: float | None) -> dict[str, float]:
     """Return what is known of a day, without its intervals."""
-    late, fast = tally.outcomes[LATE], tally.outcomes[FAST]
-    slo = Slo()
+    slo, nobody = Slo(), Askers()
     figures = (
-        _solved("ftr", late if late.n else fast, slo.ftr),
+        _solved("ftr", tally.outcomes[_counted(tally)], nobody, slo.ftr),
         _quantile("latency_p95_s", tally, 0.95, slo.latency_p95_s),
-        _cost(tally, usd_per_h, slo),
+        _cost(tally, nobody, usd_per_h, slo),
         _uptime(tally, slo),
     )
     return {figure.name: figure.value for figure in figures if figure.value is not None}
@@ -125,10 +133,25 @@ def _figure(
     )
 
 
-def _solved(name: str, outcomes: Outcomes, target: float | None = None) -> Measure:
-    found = wilson(outcomes.solved, outcomes.n) if outcomes.n else None
-    note = "" if outcomes.n else "no problem has been over for long enough"
+def _counted(tally: Tally) -> Window:
+    """Return the window whose labels are shown where one is: the late one as soon as it has any."""
+    return LATE if tally.outcomes[LATE].n else FAST
+
+
+def _share(hits: float, of: float, effect: float) -> Interval | None:
+    """Return a share with Wilson's interval, of as many independent ones as would tell as much."""
+    return wilson(hits / effect, of / effect) if of else None
+
+
+def _solved(name: str, outcomes: Outcomes, askers: Askers, target: float | None = None) -> Measure:
+    effect = askers.design_effect
+    found = _share(outcomes.solved, outcomes.n, effect)
+    note = _widened(effect) if outcomes.n else "no problem has been over for long enough"
     return _figure(name, found, outcomes.n, PROBLEMS, target=target, note=note)
+
+
+def _widened(effect: float) -> str:
+    return f"people who ask often widen it: design effect {effect:.2f}" if effect >= TOLD_FROM else ""
 
 
 def _quantile(name: str, tally: Tally, q: float, target: float | None = None) -> Measure:
@@ -145,18 +168,18 @@ def _hallucinations(said: Evaluations, slo: Slo) -> Measure:
     )
 
 
-def _marginal(tally: Tally) -> Interval | None:
+def _marginal(tally: Tally, askers: Askers) -> Interval | None:
     """Return what models cost for a thousand questions."""
     if tally.turns < 2:
         return None
     mean = tally.costs / tally.turns
     spread = max(0.0, tally.squared_costs / tally.turns - mean * mean)
-    exact = normal_interval(mean, sqrt(spread / tally.turns))
+    exact = normal_interval(mean, sqrt(askers.design_effect * spread / tally.turns))
     return Interval(*(max(0.0, THOUSAND * bound) for bound in exact))
 
 
-def _cost(tally: Tally, usd_per_h: float | None, slo: Slo) -> Measure:
-    found, note = _marginal(tally), ""
+def _cost(tally: Tally, askers: Askers, usd_per_h: float | None, slo: Slo) -> Measure:
+    found, note = _marginal(tally, askers), ""
     if usd_per_h is None:
         note = "models alone: set `cost.infrastructure_usd_per_h` in stack.yml to count the machines too"
     elif not tally.due:
@@ -182,23 +205,21 @@ def _uptime(tally: Tally, slo: Slo) -> Measure:
     return _figure("uptime", found, due, "probes", target=slo.uptime, note=note)
 
 
-def _details(tally: Tally, said: Evaluations) -> list[Measure]:
-    late, fast = tally.outcomes[LATE], tally.outcomes[FAST]
-    counted = late if late.n else fast
+def _details(tally: Tally, said: Evaluations, crowd: Crowd) -> list[Measure]:
+    window, fast = _counted(tally), tally.outcomes[FAST]
+    counted, effect = tally.outcomes[window], crowd.solved[window].design_effect
+    of_fast = crowd.solved[FAST].design_effect
     shares = {
         "ftr_confirmed": counted.confirmed,
         "resolution_rate": counted.resolved,
     }
-    audits, corrected = said.corrected(wilson(fast.solved, fast.n), fast.n)
+    audits, corrected = said.corrected(wilson(fast.solved, fast.n), fast.n / of_fast)
     judged = said.hallucinations()
     agreement = said.agreement
     lacking = "" if corrected else "an audit of a random sample is missing: `shipmate audit`"
     return [
-        _solved("ftr_fast", fast),
-        *(
-            _figure(name, wilson(hits, counted.n) if counted.n else None, counted.n, PROBLEMS)
-            for name, hits in shares.items()
-        ),
+        _solved("ftr_fast", fast, crowd.solved[FAST]),
+        *(_figure(name, _share(hits, counted.n, effect), counted.n, PROBLEMS) for name, hits in shares.items()),
         _figure("ftr_audited", corrected, audits, "audited problems", note=lacking),
         _quantile("latency_p50_s", tally, 0.5),
         _quantile("first_p50_s", tally, 0.5),
@@ -220,11 +241,11 @@ def _details(tally: Tally, said: Evaluations) -> list[Measure]:
             unit="score",
             note="no two people rated the same" if agreement is None else "",
         ),
-        _figure("cost_marginal_per_1k_usd", _marginal(tally), tally.turns, QUESTIONS, unit="usd"),
+        _figure("cost_marginal_per_1k_usd", _marginal(tally, crowd.cost), tally.turns, QUESTIONS, unit="usd"),
     ]
 
 
-def _parts(outcomes: Outcomes) -> tuple[Part, ...]:
+def _parts(outcomes: Outcomes, effect: float) -> tuple[Part, ...]:
     parts = [
         Part(
             by=by,
@@ -235,8 +256,8 @@ def _parts(outcomes: Outcomes) -> tuple[Part, ...]:
             high=found.high,
             is_grey=n < GREY_BELOW,
         )
-        for (by, value), (n, solved) in outcomes.split.items()
+        for (by, value), (n, solved) in outcomes.parts.items()
         if n and value
-        for found in (wilson(solved, n),)
+        for found in (wilson(solved / effect, n / effect),)
     ]
     return tuple(sorted(parts, key=lambda part: (part.by, -part.n, part.value)))[:PARTS]

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from math import sqrt
 
 from shipmate.charter import OUTCOME_PREFIX, Charter, Goal
+from shipmate.insight.askers import Crowd
 from shipmate.insight.evaluations import EVALUATED, Evaluations, opinion
 from shipmate.insight.figures import group, row_values
 from shipmate.insight.labeller import Labeller
-from shipmate.insight.labels import MATURED
+from shipmate.insight.labels import MATURED, Label, Window
 from shipmate.insight.outcomes import OUTCOME
 from shipmate.insight.report import Day, GoalProgress, Measure, Outcome, Report, status
 from shipmate.insight.tally import Tally
@@ -48,6 +49,7 @@ class Reading:
         self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
         self._said: defaultdict[str, Evaluations] = defaultdict(Evaluations)
         self._all_said = Evaluations()
+        self._crowds: defaultdict[str, Crowd] = defaultdict(Crowd)
         self._uptime = Uptime()
         self._outcomes: dict[str, tuple[str, float]] = {}
         self._ids: set[str] = set()
@@ -76,10 +78,20 @@ class Reading:
         for (release, day), tally in self._tallies.items():
             for total in (whole, of_release[release], of_day[day]):
                 total.update(tally)
-        overall = group(whole, self._all_said, charter.slo, self._usd_per_h)
+        everybody = Crowd()
+        for crowd in self._crowds.values():
+            everybody.update(crowd)
+        overall = group(whole, self._all_said, everybody, charter.slo, usd_per_h=self._usd_per_h)
         outcomes = tuple(_outcomes(self._outcomes.values()))
         groups = [
-            group(tally, self._said[release], charter.slo, self._usd_per_h, release)
+            group(
+                tally,
+                self._said[release],
+                self._crowds[release],
+                charter.slo,
+                usd_per_h=self._usd_per_h,
+                release=release,
+            )
             for release, tally in of_release.items()
             if tally.turns
         ]
@@ -108,7 +120,7 @@ class Reading:
             case "assistant.turn.completed":
                 if tally := self._tally(event):
                     tally.turn(event)
-                    tally.pay(event, "answer")
+                    self._pay(tally, event, "answer", 1)
             case name if name in (STARTED, MINUTE, STOPPED):
                 for probed in self._uptime.take(event):
                     self._probed(probed)
@@ -118,7 +130,7 @@ class Reading:
                 self._outcomes[str(event.data.get("outcome_id") or event.event_id)] = _imported(event)
             case _ if "cost_usd" in event.data:
                 if tally := self._tally(event):
-                    tally.pay(event, event.name)
+                    self._pay(tally, event, event.name)
 
     def _is_known(self, event_id: str) -> bool:
         if event_id in self._ids or event_id in self._earlier_ids:
@@ -133,10 +145,14 @@ class Reading:
         if tally is None:
             return
         if "cost_usd" in event.data:
-            tally.pay(event, "judge")
+            self._pay(tally, event, "judge")
         if said := opinion(event):
             self._said[event.release].take(event.turn_id, said)
             self._all_said.take(event.turn_id, said)
+
+    def _pay(self, tally: Tally, event: Event, purpose: str, turns: int = 0) -> None:
+        cost = tally.pay(event, purpose)
+        self._crowds[event.release].cost.add(event.user_hash, turns, cost, cost * cost)
 
     def _probed(self, probed: Probed) -> None:
         if probed.ts >= self._since and self._release in ("", probed.release):
@@ -153,11 +169,14 @@ class Reading:
     def _mature(self, now: float) -> None:
         for matured in self._labeller.mature(now):
             if matured.before:
-                label, opening = matured.before
-                if tally := self._tally(opening):
-                    tally.outcomes[matured.window].add(label, opening, -1)
-            if tally := self._tally(matured.opening):
-                tally.outcomes[matured.window].add(matured.label, matured.opening, 1)
+                self._label(*matured.before, matured.window, -1)
+            self._label(matured.label, matured.opening, matured.window, 1)
+
+    def _label(self, label: Label, opening: Event, window: Window, sign: int) -> None:
+        if label.ftr is not None and (tally := self._tally(opening)):
+            tally.outcomes[window].add(label, opening, sign)
+            solved = sign * label.ftr
+            self._crowds[opening.release].solved[window].add(opening.user_hash, sign, solved, solved)
 
 
 async def read(log: EventLog, reading: Reading, charter: Charter | None = None, *, since: float = 0.0) -> Report:

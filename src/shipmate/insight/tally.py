@@ -36,7 +36,7 @@ class Outcomes:
         counts[1] += sign * label.ftr
 
     @property
-    def split(self) -> dict[tuple[str, str], tuple[int, int]]:
+    def parts(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return of each part, such as ("intent", "refund"), how many there were, and how many were solved."""
         found: defaultdict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
         for values, (n, solved) in self.by.items():
@@ -82,15 +82,16 @@ class Tally:
         if milliseconds := _number(data.get("ttft_ms")):
             self.first_s.add(milliseconds / 1000)
 
-    def pay(self, event: Event, purpose: str) -> None:
-        """Count what an event has cost."""
+    def pay(self, event: Event, purpose: str) -> float:
+        """Count what an event has cost, and return it."""
         cost = _number(event.data.get("cost_usd"))
         if not cost:
             self.purposes[purpose] += 0.0
-            return
+            return 0.0
         self.costs += cost
         self.squared_costs += cost * cost
         self.purposes[str(event.data.get("purpose") or purpose)] += cost
+        return cost
 
     def label(self, matured: Matured, sign: int = 1) -> None:
         """Count a label."""
