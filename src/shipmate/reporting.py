@@ -56,7 +56,7 @@ async def import_outcomes(project: Project, path: Path) -> tuple[int, int]:
     """Import a file's outcomes; return how many were new, and how many were there before. Raises `ProjectError`."""
     brought = parsed(path.name, await asyncio.to_thread(_content, path))
     async with _journal(project) as store:
-        return await _bring(store, brought)
+        return await _Brought().bring(store, brought, SystemClock().now())
 
 
 def _content(path: Path) -> bytes:
@@ -96,6 +96,7 @@ class Insight:
         self._maturing = Maturing(store, clock, test_callers(project))
         self._read: dict[float | None, tuple[float, Report]] = {}
         self._reading = asyncio.Lock()
+        self._brought = _Brought()
 
     async def follow(self) -> None:
         """Tell outcomes as they are known; never ends."""
@@ -108,7 +109,7 @@ class Insight:
 
     async def bring(self, outcomes: Sequence[BroughtOutcome]) -> tuple[int, int]:
         """Take in outcomes; return how many were new, and how many were there before."""
-        return await _bring(self._store, outcomes)
+        return await self._brought.bring(self._store, outcomes, self._clock.now())
 
     async def record(self, name: str, data: dict[str, object], release: str = "") -> None:
         """Note something of the server's own life."""
@@ -147,15 +148,25 @@ async def _journal(project: Project) -> AsyncIterator[SystemOfRecord]:
             await store.close()
 
 
-async def _bring(store: SystemOfRecord, outcomes: Sequence[BroughtOutcome]) -> tuple[int, int]:
-    events = {event.event_id: event for event in outcome_events(outcomes)}
-    known: set[str] = set()
-    async for batch in entries(store):
-        known |= {entry.event.event_id for entry in batch if entry.event.name == OUTCOME}
-    new = [event for event_id, event in events.items() if event_id not in known]
-    if new:
-        await store.record(new)
-    return len(new), len(outcomes) - len(new)
+class _Brought:
+    """The outcomes that the journal has, as far as it was read."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._after = 0
+        self._turn = asyncio.Lock()
+
+    async def bring(self, store: SystemOfRecord, outcomes: Sequence[BroughtOutcome], now: float) -> tuple[int, int]:
+        """Take in outcomes; return how many were new, and how many were there before."""
+        events = {event.event_id: event for event in outcome_events(outcomes, now)}
+        async with self._turn:
+            async for batch in entries(store, self._after):
+                self._ids |= {entry.event.event_id for entry in batch if entry.event.name == OUTCOME}
+                self._after = batch[-1].seq
+            new = [event for event_id, event in events.items() if event_id not in self._ids]
+            if new:
+                await store.record(new)
+        return len(new), len(outcomes) - len(new)
 
 
 async def _audit(project: Project, store: SystemOfRecord) -> Audit:

@@ -27,7 +27,7 @@ class MemoryInsight:
         self.events.append(self.journal.feedback(trace, caller, value=value, reason=reason))
 
     async def bring(self, outcomes: Sequence[BroughtOutcome]) -> tuple[int, int]:
-        new = [event for event in outcome_events(outcomes) if event.event_id not in self._known]
+        new = [event for event in outcome_events(outcomes, self.now) if event.event_id not in self._known]
         self._known |= {event.event_id for event in new}
         self.events += new
         return len(new), len(outcomes) - len(new)

@@ -367,7 +367,7 @@ def test_what_a_team_measures_itself_may_be_the_goal() -> None:
         target=0.4,
         by=date(2027, 6, 1),
     )
-    report = reported([*week(), *outcome_events(brought)], Charter(goal=goal, slo=Slo()))
+    report = reported([*week(), *outcome_events(brought, NOW)], Charter(goal=goal, slo=Slo()))
     assert report.goal is not None
     assert (report.goal.now.value, report.goal.now.n) == (0.5, 100)
     assert report.goal.progress == pytest.approx(1.5)
@@ -404,6 +404,14 @@ def test_too_few_values_bound_no_high_quantile() -> None:
         sketch.add(1.0)
     assert sketch.quantile(0.95) is None
     assert sketch.quantile(0.5) is not None
+
+
+def test_outcomes_of_long_ago_hide_nothing_that_was_asked_before_they_were_brought() -> None:
+    old = [BroughtOutcome(name="order_saved", value=1, at="2020-01-01T00:00:00Z", id=f"o{n}") for n in range(500)]
+    report = reported(
+        [*week(300), *outcome_events(old, NOW - 4 * DAY), turn(900, NOW - 3 * DAY)], since=NOW - 5.5 * DAY
+    )
+    assert (report.overall.turns, report.outcomes) == (301, ())
 
 
 def test_reading_begins_where_the_time_does() -> None:

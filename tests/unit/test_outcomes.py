@@ -34,6 +34,9 @@ def test_csv_and_json_lines_say_the_same() -> None:
         ("order_saved,nan,2026-11-28T09:00:00Z,o1", "value"),
         ("order_saved,1,yesterday,o1", "at"),
         ("order_saved,1,2026-11-28T09:00:00,o1", "offset"),
+        ("order_saved,1,28.11.2026 09:00,o1", "at"),
+        ("order_saved,1,0001-01-01T00:00:00+14:00,o1", "at"),
+        ('order_saved,"1,5",2026-11-28T09:00:00Z,o1', "value"),
         ("order_saved,1", "fields"),
         (f"order_saved,1,2026-11-28T09:00:00Z,{'x' * 200}", "longer"),
     ],
@@ -51,6 +54,17 @@ def test_every_bad_row_is_named_and_a_file_without_rows_is_none() -> None:
     assert faults("a.csv", "name,value\norder_saved,1\n")[0][0] == 2
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_spreadsheet_may_part_the_fields_in_its_own_way(mark: str) -> None:
+    text = (HEAD + GOOD).replace(",", mark).replace("\n", "\r\n")
+    assert parsed("a.csv", text.encode()) == parsed("a.csv", (HEAD + GOOD).encode())
+
+
+def test_where_semicolons_part_the_fields_a_comma_is_the_decimal_mark() -> None:
+    row = b"name;value;at\norder_saved;-12,50;2026-11-28T10:00:00+01:00\n"
+    assert parsed("a.csv", row)[0].value == -12.5
+
+
 def test_an_outcome_is_known_by_its_id_or_else_by_all_its_fields() -> None:
     one = BroughtOutcome(name="order_saved", value=1, at="2026-11-28T09:00:00Z", id="o1")
     ids = [
@@ -61,7 +75,8 @@ def test_an_outcome_is_known_by_its_id_or_else_by_all_its_fields() -> None:
                 BroughtOutcome(name="order_saved", value=2, at="2026-11-29T09:00:00Z", id="o1"),
                 BroughtOutcome(name="order_saved", value=1, at="2026-11-28T09:00:00Z"),
                 BroughtOutcome(name="order_saved", value=2, at="2026-11-28T09:00:00Z"),
-            ]
+            ],
+            now=0.0,
         )
     ]
     assert ids[0] == ids[1]

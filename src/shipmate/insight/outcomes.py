@@ -17,6 +17,9 @@ __all__ = ["MOST_ROWS", "OUTCOME", "BroughtOutcome", "checked", "outcome_events"
 
 OUTCOME = "assistant.outcome"
 NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+# What parts the fields of a CSV file: spreadsheets write semicolons where a comma is the decimal mark.
+MARKS = ",;\t"
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 MOST_ROWS = 100_000
 MOST_PROBLEMS = 100
 ID_CHARS = 128
@@ -79,26 +82,37 @@ def checked(file: str, rows: Iterable[tuple[int, object]]) -> list[BroughtOutcom
     return good
 
 
-def outcome_events(outcomes: Sequence[BroughtOutcome]) -> list[Event]:
-    """Return the journal's events of outcomes: the same ones every time."""
-    return [_event(outcome) for outcome in outcomes]
+def outcome_events(outcomes: Sequence[BroughtOutcome], now: float) -> list[Event]:
+    """Return the journal's events of outcomes that are brought at `now`: under the same ids every time.
+
+    When an outcome happened stands in the event: the journal's own times ascend, and who looks for the last days in it
+    relies on that.
+    """
+    return [_event(outcome, now) for outcome in outcomes]
 
 
-def _event(outcome: BroughtOutcome) -> Event:
+def _event(outcome: BroughtOutcome, now: float) -> Event:
     said = [outcome.name, outcome.id] if outcome.id else msgspec.structs.astuple(outcome)
     outcome_id = hashlib.blake2b(msgspec.json.encode(said), digest_size=ID_BYTES).hexdigest()
     return Event(
         name=OUTCOME,
-        ts=_time(outcome.at).timestamp(),
+        ts=now,
         event_id=outcome_id,
         conversation_id=outcome.conversation_id,
         turn_id=outcome.turn_id,
-        data={"outcome": outcome.name, "value": outcome.value, "outcome_id": outcome_id},
+        data={
+            "outcome": outcome.name,
+            "value": outcome.value,
+            "outcome_id": outcome_id,
+            "at": _time(outcome.at).timestamp(),
+        },
     )
 
 
 def _csv(text: str) -> Iterator[tuple[int, object]]:
-    reader = csv.DictReader(io.StringIO(text), restkey="", restval=None)
+    head = text.partition("\n")[0]
+    mark = max(MARKS, key=head.count)
+    reader = csv.DictReader(io.StringIO(text), restkey="", restval=None, delimiter=mark)
     try:
         for row in reader:
             if "" in row or None in row.values():
@@ -107,7 +121,10 @@ def _csv(text: str) -> Iterator[tuple[int, object]]:
                     f"The row has not as many fields as the head, which has {len(reader.fieldnames or ())}.",
                 )
             else:
-                yield reader.line_num, {key.strip(): value.strip() for key, value in row.items()}
+                own = {key.strip(): value.strip() for key, value in row.items()}
+                if mark == ";" and DECIMAL_COMMA.fullmatch(own.get("value", "")):
+                    own["value"] = own["value"].replace(",", ".")
+                yield reader.line_num, own
     except csv.Error as error:
         yield reader.line_num, f"The row is no CSV: {error}."
 
@@ -130,7 +147,7 @@ def _fault(outcome: BroughtOutcome) -> str:
         return f"`value` is {outcome.value}, which is no amount."
     try:
         at = _time(outcome.at)
-    except ValueError:
+    except (ValueError, OverflowError):
         return f"`at` is {outcome.at!r}; a time such as 2026-11-28T09:30:00Z is needed."
     if at.tzinfo is None:
         return f"`at` is {outcome.at!r}, without its offset from UTC: end it with Z, or +01:00."

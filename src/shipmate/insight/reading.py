@@ -126,7 +126,7 @@ class Reading:
                     self._probed(probed)
             case name if name == EVALUATED:
                 self._evaluated(event)
-            case name if name == OUTCOME and event.ts >= self._since:
+            case name if name == OUTCOME and _happened_at(event) >= self._since:
                 self._outcomes[str(event.data.get("outcome_id") or event.event_id)] = _imported(event)
             case _ if "cost_usd" in event.data:
                 if tally := self._tally(event):
@@ -212,6 +212,11 @@ async def first_since(log: EventLog, ts: float) -> int:
 
 def _day(day: int) -> str:
     return datetime.fromtimestamp(day * DAY_S, UTC).date().isoformat()
+
+
+def _happened_at(event: Event) -> float:
+    at = event.data.get("at", event.ts)
+    return float(at) if isinstance(at, int | float) else event.ts
 
 
 def _imported(event: Event) -> tuple[str, float]:
