@@ -1,5 +1,6 @@
 """What knows of an assistant's work, over a journal in memory: the real reading, without another process."""
 
+import asyncio
 from collections.abc import Sequence
 
 from shipmate.insight.outcomes import BroughtOutcome, outcome_events
@@ -21,6 +22,7 @@ class MemoryInsight:
         self.events = list(events)
         self.now = now
         self._known: set[str] = set()
+        self._news = asyncio.Event()
 
     async def feedback(self, turn_id: str, caller: str, *, value: int, reason: str = "") -> None:
         trace = await self.assistant.trace(turn_id, caller)
@@ -41,3 +43,10 @@ class MemoryInsight:
     async def record(self, name: str, data: dict[str, object], release: str = "") -> None:
         clock = self.assistant.clock
         self.events.append(Event(name=name, ts=clock.now(), event_id=clock.new_id(), release=release, data=data))
+        self._news.set()
+
+    async def told(self, name: str, times: int) -> None:
+        """Return when the server has noted so many events of a name."""
+        while [event.name for event in self.events].count(name) < times:
+            self._news.clear()
+            await self._news.wait()

@@ -1,6 +1,7 @@
 """Thumbs, outcomes that a team brings along, the report for people and programs, and the server's own question."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from shipmate.insight.uptime import MINUTE, STARTED, STOPPED
+from shipmate.insight.uptime import MINUTE, PROBE_EVERY_S, STARTED, STOPPED
 from shipmate.messages import Event
+from shipmate.server.lobby import Lobby
 from shipmate.server.probe import probing
+from shipmate.testing.clock import TickingClock
 from tests.integration.fake_assistant import FakeAssistant
 from tests.integration.fake_insight import MemoryInsight
 from tests.integration.house import House, open_house
@@ -79,6 +82,18 @@ def test_no_words_and_no_other_thumbs_are_taken(at_home: tuple[House, MemoryInsi
     assert len(insight.events) == before
 
 
+def test_thumbs_from_another_site_or_without_end_are_refused(at_home: tuple[House, MemoryInsight]) -> None:
+    house, insight = at_home
+    turn_id = house.chat("What does a berth cost?").json["turn_id"]
+    before = len(insight.events)
+    said = {"turn_id": turn_id, "value": 1}
+    assert house.post("/feedback", said, {"Origin": "https://elsewhere.example"}).status == 403
+    assert house.ask("POST", "/feedback", json.dumps(said).encode(), {"Content-Type": "text/plain"}).status == 415
+    assert house.post("/feedback", said | {"reason": "x" * 10_000}).status == 422
+    assert house.post("/feedback", said | {"turn_id": "t" * 129}).status == 422
+    assert len(insight.events) == before
+
+
 def test_outcomes_come_in_all_together_and_count_once(at_home: tuple[House, MemoryInsight]) -> None:
     house, insight = at_home
     before = len(insight.events)
@@ -129,6 +144,36 @@ def test_the_server_asks_itself_and_writes_its_minutes_down(at_home: tuple[House
     assert (started.name, stopped.name) == (STARTED, STOPPED)
     assert (stopped.data["due"], stopped.data["good"]) == (1, 1)
     assert MINUTE not in {event.name for event in insight.events}
+
+
+class Hurried(TickingClock):
+    """A quarter of a minute passes whenever somebody looks at it."""
+
+    def elapsed(self) -> float:
+        self.at += PROBE_EVERY_S
+        return self.at
+
+
+def test_a_served_house_writes_minutes_that_the_report_reads_as_uptime(at_home: tuple[House, MemoryInsight]) -> None:
+    house, insight = at_home
+    before = len(insight.events)
+
+    async def live() -> None:
+        lobby = Lobby(house.assistant, house.lobby.settings, clock=Hurried(), insight=insight)
+        async with probing(lobby) as begin:
+            begin(f"http://127.0.0.1:{house.port}")
+            async with asyncio.timeout(10):
+                await insight.told(MINUTE, 3)
+
+    asyncio.run(live())
+    told = insight.events[before:]
+    minutes = [event for event in told if event.name == MINUTE]
+    assert [(event.data["due"], event.data["good"]) for event in minutes[:3]] == [(4, 4)] * 3
+    assert (told[0].name, told[-1].name) == (STARTED, STOPPED)
+    good = sum(int(str(event.data["good"])) for event in told if event.name != STARTED)
+    uptime = next(row for row in house.get("/report/figures").json["overall"]["rows"] if row["name"] == "uptime")
+    assert uptime["value"] == 1.0
+    assert uptime["n"] >= good >= 12
 
 
 def test_a_server_that_is_not_ready_does_not_answer_itself(tmp_path: Path) -> None:
