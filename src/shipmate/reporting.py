@@ -20,6 +20,7 @@ from shipmate.insight.maturing import Maturing
 from shipmate.insight.outcomes import OUTCOME, BroughtOutcome, outcome_events, parsed
 from shipmate.insight.reading import Reading, entries, first_since, read
 from shipmate.insight.report import Report
+from shipmate.insight.thumbs import Thumbs
 from shipmate.journal import Journal, user_hash
 from shipmate.messages import Event
 from shipmate.ports import Clock
@@ -97,15 +98,20 @@ class Insight:
         self._read: dict[float | None, tuple[float, Report]] = {}
         self._reading = asyncio.Lock()
         self._brought = _Brought()
+        self._thumbs = Thumbs()
 
     async def follow(self) -> None:
         """Tell outcomes as they are known; never ends."""
         await self._maturing.follow()
 
     async def feedback(self, turn_id: str, caller: str, *, value: int, reason: str = "") -> None:
-        """Note what a caller thinks of an answer of theirs; raise `NoTurn`, also for somebody else's."""
+        """Note what a caller thinks of an answer of theirs.
+
+        Raises `NoTurn`, also for somebody else's, and `RateLimited` when they change their mind too often.
+        """
         trace = await self._store.trace(turn_id, caller)
-        await self._store.record((self._journal.feedback(trace, caller, value=value, reason=reason),))
+        if self._thumbs.is_news(turn_id, value, reason, self._clock.elapsed()):
+            await self._store.record((self._journal.feedback(trace, caller, value=value, reason=reason),))
 
     async def bring(self, outcomes: Sequence[BroughtOutcome]) -> tuple[int, int]:
         """Take in outcomes; return how many were new, and how many were there before."""
