@@ -95,7 +95,8 @@ def gate(folder: Path, *, reports: Path | None, as_json: bool, **chosen: Any) ->
     """Decide whether a change may ship, against evals/baseline.jsonl.
 
     Critical cases have to pass in every epoch, and the share of passes must not have dropped. Where that is not clear,
-    the cases are run again, up to 7 times; where it is not clear then, a person decides: that is no pass.
+    the cases are run again, up to 7 times; where it is not clear then, a person decides: that is no pass. Documents that
+    have changed since they were read have to be read first.
     """
     from shipmate.evals.gate import Verdict
     from shipmate.rehearsing import sessions
@@ -145,6 +146,8 @@ def judge(folder: Path, *, labels: Path | None, by_model: bool, as_json: bool) -
     """
     from shipmate import bootstrap
     from shipmate.cli.screen import say_json
+    from shipmate.evals.calibration import may_gate
+    from shipmate.evals.judge import EXEMPT, OFFLINE
     from shipmate.rehearsing import sessions
 
     found, file = asyncio.run(sessions.judge(bootstrap.load(folder), labels, by_model=by_model))
@@ -156,6 +159,8 @@ def judge(folder: Path, *, labels: Path | None, by_model: bool, as_json: bool) -
         share = getattr(found, name)
         say(f"  {name:12} {share.estimate:.3f}  [{share.low:.3f}, {share.high:.3f}]")
     say(f"  {'kappa':12} {found.kappa:.3f}")
+    reason = may_gate([found.judge], found)
+    say(reason or f"It may decide at the gate{f': {EXEMPT}' if found.judge == OFFLINE else ''}.")
     say(f"Wrote {file}.", err=True)
 
 

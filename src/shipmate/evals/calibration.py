@@ -113,7 +113,7 @@ def measured(judge: str, told: Sequence[Told], *, unjudged: int = 0) -> Calibrat
 
 
 def may_gate(judges: Iterable[str], known: Calibration | None) -> str:
-    """Return why one of these judges may not decide yet; empty when all may. The default one has no opinions to bend."""
+    """Return why one of these judges may not decide yet; empty when all may. The default one may: see `EXEMPT`."""
     for judge in judges:
         if judge == OFFLINE:
             continue

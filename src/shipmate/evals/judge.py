@@ -11,6 +11,7 @@ from shipmate.messages import Cut, Hit, Passage, Question, Record
 from shipmate.text import stems
 
 __all__ = [
+    "EXEMPT",
     "OFFLINE",
     "OFFLINE_RATES",
     "SAME",
@@ -30,6 +31,12 @@ OFFLINE_RATES = (
     "on 2,116 answers labelled by people it flags 74.4 % of the bad ones [71.9, 76.8] and 7.7 % of the good ones "
     "[6.1, 9.7]; of claims, it misses 2.7 % that do not stand there [1.8, 4.0] and 11.1 % that do [9.2, 13.4] "
     "(`python -m benchmarks.judge`)"
+)
+# Why it may decide at the gate, though it would not be let in as a model.
+EXEMPT = (
+    "a model would need 97 % of the good ones unflagged to decide at the gate, and this judge has 92 %; it may, because it "
+    "says the same every time, before a change and after it: so what it gets wrong on both sides cancels, and a claim "
+    "that is only put otherwise can still cost a pass"
 )
 # What the assistant says of itself.
 OWN_WORDS = tuple(

@@ -19,7 +19,7 @@ from shipmate.evals.baseline import Baseline, compare, kept, pairs_of, read_base
 from shipmate.evals.cache import Cache
 from shipmate.evals.calibration import Calibration, calibrate, calibrated, may_gate, read_labels, write_calibration
 from shipmate.evals.gate import EPOCHS, Decision, Verdict, blocked, decide
-from shipmate.evals.judge import OFFLINE, OFFLINE_RATES, GroundingJudge, Judge
+from shipmate.evals.judge import EXEMPT, OFFLINE, OFFLINE_RATES, GroundingJudge, Judge
 from shipmate.evals.model_judge import MODEL_JUDGE, OPINIONS, ModelJudge
 from shipmate.evals.outcome import Outcome
 from shipmate.evals.player import ModelUser
@@ -254,7 +254,7 @@ def _notes(run: Run, quarantine: Quarantine) -> Iterator[str]:
     if len(run.results) < FEWEST_CASES:
         yield f"{len(run.results)} cases see only large drops: {FEWEST_CASES} see one of 5 points nine times in ten."
     if OFFLINE in run.judge.split():
-        yield f"{OFFLINE}: {OFFLINE_RATES}."
+        yield f"{OFFLINE}: {OFFLINE_RATES}; {EXEMPT}."
 
 
 def _first_error(run: Run) -> str:
