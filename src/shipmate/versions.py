@@ -45,6 +45,7 @@ __all__ = [
     "open_version",
     "opened",
     "release_library",
+    "unread",
 ]
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,18 @@ def library_of(manifest: bundle.Manifest, index: Path) -> "Library":
     from shipmate.library import Library
 
     return Library.built(index, {documents.home: documents.audience for documents in manifest.collections})
+
+
+def unread(project: Project) -> list[str]:
+    """Return the documents that were added, changed or removed after they were read; nothing is visited or written.
+
+    Raises `UsageError` when a place has vanished.
+    """
+    from shipmate.library import Library
+    from shipmate.listing import listings
+
+    found = listings(project.documents, project.state, SystemClock(), visits=False)
+    return Library(index_folder(project), project.documents).unread(found)
 
 
 def make_index(home: Path, built: Project, release: str) -> None:

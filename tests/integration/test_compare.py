@@ -1,6 +1,8 @@
 """Versions of a real folder side by side, judged by a model behind a server, if that is wanted."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,18 @@ async def test_without_a_model_none_can_judge(folder: Path) -> None:
     project, questions = await asked(folder)
     with pytest.raises(UsageError, match="no model to judge with"):
         await compare(project, QUOTES, questions, by_model=True)
+
+
+async def test_a_prompt_that_no_model_reads_is_refused(folder: Path) -> None:
+    project, questions = await asked(folder)
+    (folder.parent / "prompt.md").write_text("Be brief.")
+    candidate = Candidate(prompt=folder.parent / "prompt.md")
+    with pytest.raises(UsageError, match="no model reads it"):
+        await compare(project, candidate, questions)
+
+
+def test_whoever_compares_before_documents_were_read_is_told(folder: Path) -> None:
+    (folder / "knowledge" / "welcome.md").write_text("# Welcome\n\nNothing is left.\n")
+    command = [sys.executable, "-m", "shipmate", "compare", str(folder), "--model", "extractive", "--last", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    assert "1 documents have changed since they were read" in done.stderr

@@ -68,12 +68,19 @@ def compare(
     what is done by then. Words of others who gave no consent are counted, and never shown.
     """
     from shipmate.comparing.versions import Candidate, estimate, past_questions
+    from shipmate.versions import unread
 
     candidate = Candidate(model=model, release=release, prompt=prompt)
     if bool(release) == bool(model or prompt):
         raise UsageError("Name one candidate.", do="Use --release R, or --model X, or --prompt FILE, or the last two.")
     project = index_first(folder)
     chosen = asyncio.run(past_questions(project, last, questions))
+    if changed := unread(project):
+        what = f"{len(changed)} documents have changed since they were read: the folder answers as it did before."
+        say(
+            (f"{what} `shipmate ingest {folder}` reads them; `shipmate impact` says what that changes.", "dim"),
+            err=True,
+        )
     by_model = judge == "model"
     _confirm(estimate(project, candidate, chosen, by_model=by_model), yes=yes)
     with counting_bar("Comparing") as told:

@@ -135,11 +135,16 @@ def player(version: Version) -> Player:
 
 
 def varied(project: Project, candidate: Candidate) -> Project:
-    """Return the folder with the candidate's model and prompt."""
-    if candidate.prompt:
-        project = replace(project, prompt=_read(candidate.prompt).strip())
+    """Return the folder with the candidate's model and prompt. Raises `UsageError` for a prompt that no model reads."""
     if candidate.model:
         project = replace(project, stack=replace(project.stack, model=_model(project, candidate.model)))
+    if candidate.prompt and project.stack.layer("model").adapter == "extractive":
+        raise UsageError(
+            "Answers are quotes here, so a prompt changes nothing: no model reads it.",
+            do="Name a model, in stack.yml or by --model.",
+        )
+    if candidate.prompt:
+        project = replace(project, prompt=_read(candidate.prompt).strip())
     return project
 
 

@@ -28,12 +28,10 @@ from shipmate.evals.reports import Report
 from shipmate.evals.results import MOST_ERRORS, Run, Status
 from shipmate.evals.runner import Runner, Settings
 from shipmate.evals.suite import EVALS, LABELS, Suite
-from shipmate.library import Library
-from shipmate.listing import listings
 from shipmate.messages import Record
 from shipmate.ports import ChatModel
 from shipmate.rehearsing.stage import open_rehearsal
-from shipmate.versions import built_project, close, index_folder
+from shipmate.versions import built_project, close, unread
 
 __all__ = ["Options", "gate", "judge", "rehearse", "score_baseline"]
 
@@ -73,14 +71,14 @@ class Session(NamedTuple):
 
 async def rehearse(project: Project, options: Options, progress: Progress) -> Report:
     """Run the cases. Raises `ProjectError` and `Missing` as reading them does, and what opening the assistant raises."""
-    unread = _unread(project, options)
+    changed = _unread(project, options)
     async with _session(project, options, progress) as session:
         run = await session.runner.run(_chosen(session.suite, options), options.settings)
     run = msgspec.structs.replace(run, quarantined=session.quarantine.running)
     return Report(
         run=run,
         flaky=tuple(_remembered(project, run)),
-        notes=(*([f"{unread} {READ.format(project.folder)}"] if unread else ()), *_notes(run, session.quarantine)),
+        notes=(*([f"{changed} {READ.format(project.folder)}"] if changed else ()), *_notes(run, session.quarantine)),
     )
 
 
@@ -146,16 +144,15 @@ async def judge(project: Project, labels: Path | None, *, by_model: bool) -> tup
 
 def _refuse_unread(project: Project, options: Options) -> None:
     """Refuse to decide on documents as they were: raise `NoIndex` where the index does not hold them as they are."""
-    if unread := _unread(project, options):
-        raise NoIndex(unread, do=READ.format(project.folder))
+    if changed := _unread(project, options):
+        raise NoIndex(changed, do=READ.format(project.folder))
 
 
 def _unread(project: Project, options: Options) -> str:
     """Return which documents the index does not hold as they are now; a release holds its own."""
     if options.release:
         return ""
-    found = listings(project.documents, project.state, SystemClock(), visits=False)
-    names = Library(index_folder(project), project.documents).unread(found)
+    names = unread(project)
     if not names:
         return ""
     others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

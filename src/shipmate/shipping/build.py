@@ -18,7 +18,7 @@ from shipmate.errors import Damaged, Missing, Problem, ProjectError, SchemaTooNe
 from shipmate.evals import suite
 from shipmate.evals.tally import tally_of
 from shipmate.library import Library
-from shipmate.listing import document_names, listings
+from shipmate.listing import document_names
 from shipmate.messages import Record
 from shipmate.release import bundle, snapshot
 from shipmate.release.bundle import (
@@ -39,7 +39,7 @@ from shipmate.scopes import index_digest
 from shipmate.signing import KEY_ENV, open_signer
 from shipmate.stack import LOCK_FILE, Lock
 from shipmate.upkeep import copy_index
-from shipmate.versions import follow_release, index_folder, library_of
+from shipmate.versions import follow_release, index_folder, library_of, unread
 
 __all__ = ["Built", "build", "written_files"]
 
@@ -177,8 +177,7 @@ def _secrets(built: Project) -> dict[str, str]:
 
 def _unread(project: Project) -> Iterator[Problem]:
     """Yield the documents that are not in the index as they are now."""
-    found = listings(project.documents, project.state, SystemClock(), visits=False)
-    names = Library(index_folder(project), project.documents).unread(found)
+    names = unread(project)
     do = f"Run `shipmate ingest {project.folder}`, then build."
     for name in names[:NAMED]:
         yield Problem(
