@@ -322,3 +322,28 @@ def test_no_counts_at_all_are_a_hold_with_unknown_figures() -> None:
         figure.low for figure in decision.figures
     ]
     assert set(known) == {None}
+
+
+@pytest.mark.parametrize(("hours", "is_watched"), [(23, True), (73, False)])
+def test_a_watch_at_the_share_of_the_next_step_ends_with_its_time(hours: int, *, is_watched: bool) -> None:
+    """A split of 50/50 is watched for a day, and decided on after it, without its share ever changing."""
+    rules = Rules(steps=(Step(share=0.5, hold_s=DAY_S, is_watch=True), Step(share=0.5)))
+    at = GOOD.started_at + hours * HOUR_S
+    counts = changed(GOOD, share=0.5, share_since=GOOD.started_at, at=at)
+    assert (decide(counts, rules).verdict is Verdict.HOLD) is is_watched
+    assert next_share(counts, rules) == 0.5
+
+
+def test_a_step_that_follows_two_of_one_share_comes_when_both_are_over() -> None:
+    steps = (Step(share=0.05, hold_s=DAY_S, is_watch=True), Step(share=0.05, hold_s=DAY_S), Step(share=0.5))
+    rules = Rules(steps=steps)
+    shares = [
+        next_share(changed(GOOD, share=0.05, share_since=0.0, at=hours * HOUR_S), rules) for hours in (1, 25, 47, 49)
+    ]
+    assert shares == [0.05, 0.05, 0.05, 0.5]
+
+
+def test_a_watch_that_nothing_follows_promotes_nothing() -> None:
+    rules = Rules(steps=(Step(share=0.25, hold_s=DAY_S, is_watch=True),))
+    counts = changed(GOOD, share=0.25, share_since=GOOD.started_at, at=GOOD.started_at + 3 * DAY_S)
+    assert decide(counts, rules).verdict is Verdict.HOLD

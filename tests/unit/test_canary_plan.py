@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipmate.release.canary.plan import Traffic, plan
-from shipmate.release.canary.rules import Rules
+from shipmate.release.canary.rules import DAY_S, Rules, Step
 from shipmate.statistics.planning import least_effect
 
 SMALL = Traffic(turns_per_day=2_000, issues_per_day=900)
@@ -19,6 +19,12 @@ def test_a_small_team_is_told_that_it_cannot_show_a_small_gain() -> None:
     assert found.days_needed is None
     assert found.least_gain_by_day[-1] > 0.015
     assert found.least_gain_by_day[-1] == pytest.approx(least_effect(found.information))
+
+
+def test_a_split_in_halves_is_watched_for_a_day_and_can_be_promoted_after_it() -> None:
+    halves = Rules(steps=(Step(share=0.5, hold_s=DAY_S, is_watch=True), Step(share=0.5)))
+    found = plan(LARGE, halves)
+    assert {odds.gain: odds.promote for odds in found.odds}[0.03] > 0.99
 
 
 def test_a_large_one_is_told_its_day() -> None:

@@ -44,9 +44,14 @@ def settle(counts: Counts, rules: Rules, *, looks: Sequence[Look] = (), planned:
 
 def next_share(counts: Counts, rules: Rules) -> float:
     """Return the share that the candidate shall have now: that of its step, or of the next when the step is over."""
+    over_s = 0.0
     for step, following in zip(rules.steps, rules.steps[1:], strict=False):
-        if step.share == counts.share and counts.at - counts.share_since >= step.hold_s:
-            return following.share
+        if step.share == counts.share:
+            over_s += step.hold_s
+            if counts.at - counts.share_since < over_s:
+                return counts.share
+            if following.share != step.share:
+                return following.share
     return counts.share
 
 

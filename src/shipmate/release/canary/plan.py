@@ -7,7 +7,7 @@ from shipmate.messages import Record
 from shipmate.release.canary.counts import Counts, HarmCount, Split
 from shipmate.release.canary.decision import Look
 from shipmate.release.canary.primary import look_at, needed_information
-from shipmate.release.canary.rules import DAY_S, Rules
+from shipmate.release.canary.rules import DAY_S, Rules, Step
 from shipmate.release.canary.watch import HALLUCINATION, harmed
 from shipmate.statistics.clusters import Estimate
 from shipmate.statistics.intervals import NORMAL
@@ -95,25 +95,26 @@ def plan(traffic: Traffic, rules: Rules, *, seed: int = 0) -> Plan:
     )
 
 
-def _shares_by_day(rules: Rules) -> tuple[float, ...]:
-    """Return the candidate's share on each day, if no step is held longer than it says; a day with two has the later."""
-    shares = []
+def _steps_by_day(rules: Rules) -> tuple[Step, ...]:
+    """Return the step of each day, if none is held longer than it says; a day with two has the later."""
+    steps = []
     for day in range(max(1, int(rules.max_days))):
         over = 0.0
-        share = rules.steps[-1].share
+        now = rules.steps[-1]
         for step in rules.steps[:-1]:
             over += step.hold_s
             if day * DAY_S < over:
-                share = step.share
+                now = step
                 break
-        shares.append(share)
-    return tuple(shares)
+        steps.append(now)
+    return tuple(steps)
 
 
 def _informations(traffic: Traffic, rules: Rules) -> tuple[float, ...]:
     """Return the information of the gain by the end of each day: issues times share times the rest, by their variance."""
     variance = traffic.ftr * (1 - traffic.ftr) * overdispersion(traffic.issues_per_user, traffic.correlation)
-    daily = [traffic.issues_per_day * share * (1 - share) / variance for share in _shares_by_day(rules)]
+    shares = [step.share for step in _steps_by_day(rules)]
+    daily = [traffic.issues_per_day * share * (1 - share) / variance for share in shares]
     return tuple(float(total) for total in np.cumsum(daily))
 
 
@@ -136,13 +137,11 @@ def _looks(traffic: Traffic, rules: Rules, planned: float) -> tuple[NDArray[np.f
     days: list[float] = []
     looks: list[Look] = []
     issues = 0.0
-    for day, (share, information) in enumerate(
-        zip(_shares_by_day(rules), _informations(traffic, rules), strict=True), 1
-    ):
-        issues += traffic.issues_per_day * share
+    for day, (step, information) in enumerate(zip(_steps_by_day(rules), _informations(traffic, rules), strict=True), 1):
+        issues += traffic.issues_per_day * step.share
         effective = issues / overdispersion(traffic.issues_per_user, traffic.correlation)
         is_early = traffic.turns_per_day > rules.busy_turns and day < rules.busy_days
-        if share <= watched or is_early or effective < rules.primary.min_issues:
+        if step.is_watch or step.share < watched or is_early or effective < rules.primary.min_issues:
             continue
         gain = Estimate(0.0, information**-0.5)
         is_last = day >= rules.max_days

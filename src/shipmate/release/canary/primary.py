@@ -11,7 +11,17 @@ from shipmate.statistics.intervals import NORMAL, normal_interval
 from shipmate.statistics.planning import information_needed
 from shipmate.statistics.spending import GROWTH, next_bound, spent
 
-__all__ = ["is_due", "is_futile", "is_last", "is_shown", "look_at", "needed_information", "take_look", "too_few"]
+__all__ = [
+    "is_due",
+    "is_futile",
+    "is_last",
+    "is_shown",
+    "is_watched",
+    "look_at",
+    "needed_information",
+    "take_look",
+    "too_few",
+]
 
 # How often the smallest effect worth having is to be found.
 POWER = 0.9
@@ -24,13 +34,30 @@ def needed_information(primary: Primary) -> float:
 
 def is_due(counts: Counts, rules: Rules, looks: Sequence[Look]) -> bool:
     """Return whether another whole period has passed, and one at a share at which something may be promoted."""
-    if any(step.is_watch and step.share >= counts.share for step in rules.steps):
+    if is_watched(counts, rules):
         return False
     if not looks and counts.at - counts.share_since < rules.look_s:
         return False
     periods = (counts.at - counts.started_at) // rules.look_s
     taken = (looks[-1].at - counts.started_at) // rules.look_s if looks else 0
     return periods > taken
+
+
+def is_watched(counts: Counts, rules: Rules) -> bool:
+    """Return whether the candidate can only be taken back now: its step watches, or one with a larger share does.
+
+    A step of the same share may follow, and then the watch is over by the time it was to be held.
+    """
+    over_s = 0.0
+    for step, following in zip(rules.steps, (*rules.steps[1:], None), strict=True):
+        if step.is_watch and step.share > counts.share:
+            return True
+        if step.is_watch and step.share == counts.share:
+            over_s += step.hold_s
+            goes_on = following is not None and following.share == step.share
+            if not goes_on or counts.at - counts.share_since < over_s:
+                return True
+    return False
 
 
 def is_last(counts: Counts, rules: Rules) -> bool:
