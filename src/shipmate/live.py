@@ -4,9 +4,10 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from shipmate.disk import disk_faults, write_whole
 from shipmate.errors import Damaged
@@ -33,7 +34,7 @@ class Trial(Record, frozen=True, kw_only=True):
     # The built release that the candidate is.
     release: str
     # Who is in the candidate: this share of all callers, by `bucket(salt, caller)`; in a pilot, the callers by name.
-    share: float = 0.0
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.0
     # Of this run, and never used again.
     salt: str = ""
     callers: tuple[str, ...] = ()

@@ -18,13 +18,13 @@ from shipmate import bootstrap
 from shipmate.adapters.bundle_file import unpack
 from shipmate.adapters.folder import FolderLock
 from shipmate.config import Project
-from shipmate.errors import DiskFull, FolderInUse, ProjectError
+from shipmate.errors import Damaged, DiskFull, FolderInUse, ProjectError
 from shipmate.evals import suite
 from shipmate.release import snapshot
 from shipmate.release.bundle import FILES, SIGNATURE, read_manifest
 from shipmate.release.shelf import home_of, shelved
 from shipmate.shipping.build import build
-from shipmate.shipping.shelved import examine
+from shipmate.shipping.shelved import examine, inspect
 from shipmate.signing import KEY, KEY_ENV
 from tests.integration.releases import ROSES, built, made, reread
 
@@ -322,6 +322,18 @@ def test_what_was_changed_in_a_file_is_named(bundle: tuple[Project, Path], tmp_p
     changed = tmp_path / "changed.release"
     changed.write_bytes(content.replace(b"in March, when", b"in April, when"))
     assert examine(project, str(changed))[1] == ["snapshot/shared.jsonl was changed"]
+
+
+def test_a_manifest_that_was_changed_is_shown_under_nobodys_name(bundle: tuple[Project, Path], tmp_path: Path) -> None:
+    project, path = bundle
+    changed = tmp_path / "changed.release"
+    name = b'"name": "'
+    at = path.read_bytes().index(name) + len(name)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    changed.write_bytes(content)
+    with pytest.raises(Damaged, match="is not what ed25519:"):
+        inspect(project, str(changed))
 
 
 def test_the_name_of_no_file_leads_outside(bundle: tuple[Project, Path], tmp_path: Path) -> None:

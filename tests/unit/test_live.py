@@ -58,3 +58,11 @@ def test_all_or_nobody_at_the_ends_of_the_share() -> None:
     callers = [str(number) for number in range(1000)]
     assert all(trial(1.0).has(caller) for caller in callers)
     assert not any(trial(0.0).has(caller) for caller in callers)
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "1e308"])
+def test_a_share_that_is_none_is_damage(tmp_path: Path, share: str) -> None:
+    trial = f'{{"run": "r", "mode": "canary", "candidate": "c", "release": "r", "share": {share}}}'
+    (tmp_path / LIVE).write_text(f'{{"trial": {trial}}}')
+    with pytest.raises(Damaged):
+        read_live(tmp_path)

@@ -95,10 +95,15 @@ def delete(project: Project, written: str, *, even_previous: bool = False) -> st
 
 
 def inspect(project: Project, named: str) -> Inspected:
-    """Return what a release, or a file that holds one, says of itself; nothing but its manifest is read."""
+    """Return what a release, or a file that holds one, says of itself; nothing but its manifest is read.
+
+    Raises `Damaged` where that is not what the key has signed that stands beside it.
+    """
     with _head(project, named) as (home, release):
         manifest, content = bundle.read_manifest(home)
-        key = bundle.read_signature(home).key
+        signature = bundle.read_signature(home)
+        key = signature.key
+        verify(content, signature, purpose=PURPOSE, trusted=(key,))
         own = bundle.release_id(content)
         role = _role(own, read_live(project.state)) if release else ""
         trusted = trusted_by(project)
