@@ -118,7 +118,8 @@ def read_live(state: Path) -> Live:
         return msgspec.json.decode(content, type=Live)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         what = f"{path} does not say which release is live: {error}"
-        raise Damaged(what, do="promote a release again: `shipmate promote`") from error
+        do = "mend it, or delete it: then the folder as it is answers, until you promote a release again"
+        raise Damaged(what, do=do) from error
 
 
 def write_live(state: Path, live: Live) -> None:

@@ -32,6 +32,8 @@ def test_a_damaged_file_is_said_and_changes_nothing_that_runs(tmp_path: Path) ->
         read_live(tmp_path)
     assert not followed.changed()
     assert followed.live.release == "a" * 12
+    (tmp_path / LIVE).unlink()
+    assert read_live(tmp_path) == Live()
 
 
 def test_a_change_is_seen_once(tmp_path: Path) -> None:
