@@ -356,6 +356,16 @@ def test_the_machines_are_shared_out_over_the_questions() -> None:
     assert figure(reported(week(), usd_per_h=2.0), "cost_per_1k_usd").value is None
 
 
+def test_tokens_without_a_price_are_no_answers_for_nothing() -> None:
+    free = [turn(n, NOW - 5 * DAY + n, cost_usd=0.0) for n in range(100)]
+    unpriced = [turn(100 + n, NOW - 5 * DAY + n, cost_usd=0.0, tokens_in=2000) for n in range(100)]
+    assert figure(reported(free), "cost_marginal_per_1k_usd").value == 0.0
+    for usd_per_h in (None, 0.4):
+        cost = figure(reported([*unpriced, *minutes(60, NOW - 5 * DAY)], usd_per_h=usd_per_h), "cost_per_1k_usd")
+        assert (cost.value, cost.status) == (None, "unknown")
+        assert "price" in cost.note
+
+
 def test_what_a_team_measures_itself_may_be_the_goal() -> None:
     brought = [
         BroughtOutcome(name="ticket_avoided", value=n % 2, at="2026-11-28T09:00:00Z", id=str(n)) for n in range(100)

@@ -69,6 +69,7 @@ TITLES = {
     "cost_marginal_per_1k_usd": "Cost of models per 1,000",
     "uptime": "Uptime",
 }
+UNPRICED = "a model's price is not known: set `input_usd_per_million` and `output_usd_per_million` in stack.yml"
 PROBLEMS, QUESTIONS, ANSWERS = "problems", "questions", "answers"
 
 
@@ -169,8 +170,8 @@ def _hallucinations(said: Evaluations, slo: Slo) -> Measure:
 
 
 def _marginal(tally: Tally, askers: Askers) -> Interval | None:
-    """Return what models cost for a thousand questions."""
-    if tally.turns < 2:
+    """Return what models cost for a thousand questions; nothing where a model has no price."""
+    if tally.turns < 2 or tally.unpriced_tokens:
         return None
     mean = tally.costs / tally.turns
     spread = max(0.0, tally.squared_costs / tally.turns - mean * mean)
@@ -180,7 +181,9 @@ def _marginal(tally: Tally, askers: Askers) -> Interval | None:
 
 def _cost(tally: Tally, askers: Askers, usd_per_h: float | None, slo: Slo) -> Measure:
     found, note = _marginal(tally, askers), ""
-    if usd_per_h is None:
+    if tally.unpriced_tokens:
+        note = UNPRICED
+    elif usd_per_h is None:
         note = "models alone: set `cost.infrastructure_usd_per_h` in stack.yml to count the machines too"
     elif not tally.due:
         found, note = None, "the hours in which it served are not known: it was not probed"
@@ -241,7 +244,14 @@ def _details(tally: Tally, said: Evaluations, crowd: Crowd) -> list[Measure]:
             unit="score",
             note="no two people rated the same" if agreement is None else "",
         ),
-        _figure("cost_marginal_per_1k_usd", _marginal(tally, crowd.cost), tally.turns, QUESTIONS, unit="usd"),
+        _figure(
+            "cost_marginal_per_1k_usd",
+            _marginal(tally, crowd.cost),
+            tally.turns,
+            QUESTIONS,
+            unit="usd",
+            note=UNPRICED if tally.unpriced_tokens else "",
+        ),
     ]
 
 

@@ -59,6 +59,8 @@ class Tally:
     def __init__(self) -> None:
         self.turns = self.refused = self.out_of_scope = 0
         self.costs = self.squared_costs = 0.0
+        # What models read and were paid nothing for, because nobody has said their price.
+        self.unpriced_tokens = 0.0
         # What was paid for, by purpose: "answer", "judge" and so on.
         self.purposes: defaultdict[str, float] = defaultdict(float)
         self.first_s, self.whole_s = Sketch(), Sketch()
@@ -86,6 +88,7 @@ class Tally:
         """Count what an event has cost, and return it."""
         cost = _number(event.data.get("cost_usd"))
         if not cost:
+            self.unpriced_tokens += _number(event.data.get("tokens_in"))
             self.purposes[purpose] += 0.0
             return 0.0
         self.costs += cost
@@ -99,7 +102,17 @@ class Tally:
 
     def update(self, other: "Tally") -> None:
         """Count all that another one has counted."""
-        for name in ("turns", "refused", "out_of_scope", "costs", "squared_costs", "due", "good", "stopped_s"):
+        for name in (
+            "turns",
+            "refused",
+            "out_of_scope",
+            "costs",
+            "squared_costs",
+            "unpriced_tokens",
+            "due",
+            "good",
+            "stopped_s",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for purpose, paid in other.purposes.items():
             self.purposes[purpose] += paid
