@@ -17,7 +17,9 @@ from shipmate.evals.exchange import datasets, inspect_ai, promptfoo, promptfoo_t
 from shipmate.evals.exchange.asserts import TYPES, assertion_of, check_of
 from shipmate.evals.exchange.formats import as_lines, detected
 from shipmate.evals.exchange.records import Imported, as_case, case_fields
-from shipmate.evals.scoring import SCORERS
+from shipmate.evals.judge import GroundingJudge
+from shipmate.evals.outcome import Outcome
+from shipmate.evals.scoring import SCORERS, score_case
 
 WORDS = st.text(alphabet="abc ,:é({'\"-9", min_size=1, max_size=12).filter(
     lambda text: text.strip() == text and "{{" not in text
@@ -252,9 +254,33 @@ def test_unsupported_assertions_are_named_by_line_and_exported_again(tmp_path: P
         (8, "The assertion `not-webhook` is not scored here. (test `how-late`)."),
     ]
     [case] = imported.cases
-    assert case.checks == (Check(scorer="contains", value="six"),)
+    assert [check.scorer for check in case.checks] == ["contains", "aside", "aside"]
     [test] = promptfoo.tests_of(imported.cases, [])
     assert test == yaml.safe_load(path.read_text())["tests"][0]
+
+
+@pytest.mark.parametrize(
+    ("weight", "said", "passed"), [(1, "At six.", None), (1, "At ten.", False), (0, "At six.", True)]
+)
+async def test_an_assertion_that_is_not_scored_never_lets_a_test_pass_by_the_others(
+    tmp_path: Path,
+    weight: int,
+    said: str,
+    passed: bool | None,  # noqa: FBT001 - a column
+) -> None:
+    script = {"type": "javascript", "value": "output.length < 100", "weight": weight}
+    tests = [{"vars": {"question": "How late?"}, "assert": [{"type": "contains", "value": "six"}, script]}]
+    [case] = read_tests(tests, tmp_path).cases
+    scored = await score_case(case, Outcome(said=(said,), kind="answer"), GroundingJudge())
+    assert scored.passed is passed
+
+
+async def test_a_test_of_which_nothing_is_scored_does_not_pass_because_it_is_answered(tmp_path: Path) -> None:
+    tests = [{"vars": {"question": "How late?"}, "assert": [{"type": "javascript", "value": "output.length < 100"}]}]
+    [case] = read_tests(tests, tmp_path).cases
+    scored = await score_case(case, Outcome(said=("At six.",), kind="answer"), GroundingJudge())
+    assert scored.passed is None
+    assert "`javascript` of another tool is not scored here" in scored.scores[0].reason
 
 
 def test_variables_in_assertions_are_filled_in_and_exported_as_they_were(tmp_path: Path) -> None:
@@ -293,7 +319,8 @@ def test_a_table_is_read_as_promptfoo_reads_it(tmp_path: Path) -> None:
     first, second = imported.cases
     assert first.checks == (Check(scorer="equals", value="six"), Check(scorer="contains_any", value=["six", "seven"]))
     assert (first.threshold, first.description, first.metadata["team"]) == (0.5, "hours", "desk")
-    assert second.checks == (Check(scorer="similar", value="by bus", threshold=0.8),)
+    assert second.checks[0] == Check(scorer="similar", value="by bus", threshold=0.8)
+    assert [check.scorer for check in second.checks[1:]] == ["aside"]
     assert [(note.line, "javascript" in note.what) for note in imported.notes] == [(3, True)]
 
 

@@ -161,9 +161,10 @@ def _shown(found: "Comparison", origin: str) -> dict[str, object]:
 def _rows(figures: "Summary") -> list[tuple[str, str, str]]:
     """Return what is told of both sides."""
     a, b = figures.a, figures.b
+    preferred = figures.preferred if figures.judged else None
     return [
         ("answered by this one only", str(figures.answered.only_a), str(figures.answered.only_b)),
-        ("preferred by the judge", str(figures.preferred.only_a), str(figures.preferred.only_b)),
+        ("preferred by the judge", *((str(preferred.only_a), str(preferred.only_b)) if preferred else ("?", "?"))),
         ("claims without a span", f"{a.unsupported} of {a.claims}", f"{b.unsupported} of {b.claims}"),
         ("failures of the model", str(a.faults), str(b.faults)),
         ("median, 95th percentile", f"{a.p50_ms:.1f}, {a.p95_ms:.1f} ms", f"{b.p50_ms:.1f}, {b.p95_ms:.1f} ms"),
@@ -175,11 +176,12 @@ def _rows(figures: "Summary") -> list[tuple[str, str, str]]:
 def _told(found: "Comparison", figures: "Summary", origin: str) -> list[str]:
     """Return the sentences that say what was found, and how sure that is."""
     share = figures.changed_share
+    sure = f"; {_sure(figures.preferred)}" if figures.judged else ""
     lines = [
         f"A is {found.a}, B is {found.b}; {figures.questions} questions, {origin}.",
         f"{figures.changed} answers differ: {share.estimate:.1%}, 95 % interval {share.low:.1%} to {share.high:.1%}.",
         f"Which of the two answers: {_sure(figures.answered)}.",
-        f"Judged by {found.judge}: it could tell {figures.judged} of {figures.questions}; {_sure(figures.preferred)}.",
+        f"Judged by {found.judge}: it could tell {figures.judged} of {figures.questions}{sure}.",
     ]
     if not found.is_whole:
         lines.append(f"Stopped after {len(found.pairs)} of {found.questions} questions.")

@@ -29,8 +29,8 @@ into = click.option(
 def import_cases(file: Path, folder: Path, form: str | None) -> None:
     """Take up the cases of another tool's suite.
 
-    Writes evals/NAME.jsonl, and never over a file. Whatever Shipmate does not score is named with its line, and stands
-    in the case's metadata, so that an export gives it back.
+    Writes evals/NAME.jsonl, and never over a file. Whatever Shipmate does not score is named with its line, and stays
+    in the case, so that an export gives it back: such a case may fail by the rest of it, and does not pass.
     """
     from shipmate.evals.exchange.formats import READERS, as_lines, detected
 

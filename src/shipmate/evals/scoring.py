@@ -73,6 +73,7 @@ SCORERS: dict[str, Scorer] = {
     "said_claims": Scorer(judged.said_claims, needs_judge=True),
     "grounded": Scorer(judged.grounded, needs_judge=True),
     "reference": Scorer(judged.reference, threshold=SAME, needs_judge=True),
+    "aside": Scorer(foreign.aside),
     "rubric": Scorer(foreign.rubric, needs_judge=True),
     "goal": Scorer(foreign.rubric, needs_judge=True),
     "similar": Scorer(foreign.similar, threshold=SAME),

@@ -20,6 +20,8 @@ __all__ = ["FILE", "read", "tests_of", "write"]
 FILE = "promptfooconfig.yaml"
 # Where a case keeps what promptfoo knows of it.
 ASIDE = "promptfoo"
+# The scorer of what is not scored here.
+UNSCORED = "aside"
 # Which variable holds the question, the first that is there; a single one does in any case.
 QUESTIONS = ("question", "query", "input", "prompt", "message", "user_input", "text")
 UNDERSTOOD = {"description", "vars", "assert", "threshold", "metadata"}
@@ -166,24 +168,28 @@ class _Reading:
         return aside
 
     def _checks(self, asserts: Sequence[Any], skipped: int) -> tuple[list[Check], dict[str, Any]]:
-        """Return the checks, and what stands aside: assertions that come to none, and those written otherwise."""
+        """Return the checks, and which assertions were written otherwise; one that is not scored here stays one that is not."""
         checks: list[Check] = []
-        left: list[Any] = []
         written: dict[str, Any] = {}
         for place, assertion in enumerate(asserts):
             filled = rendered(assertion, self._variables)
             check = check_of(filled)
             if check is None:
-                left.append([place, assertion])
                 self._note(why_aside(filled), "assert", place + skipped)
-                continue
-            if assertion_of(check) != assertion:
+                check = _unscored(assertion)
+            elif assertion_of(check) != assertion:
                 written[str(len(checks))] = assertion
             checks.append(check)
-        return checks, {key: value for key, value in (("left", left), ("written", written)) if value}
+        return checks, {"written": written} if written else {}
 
     def _note(self, what: str, *path: str | int) -> None:
         self._notes.append(note(self._file, self._row.at(*path), f"{what} (test `{self._name}`)."))
+
+
+def _unscored(assertion: Any) -> Check:
+    """Return what keeps a case from passing by the other assertions, unless this one counts for nothing there either."""
+    is_weightless = isinstance(assertion, dict) and assertion.get("weight") == 0
+    return Check(scorer=UNSCORED, value=assertion, weight=0 if is_weightless else 1)
 
 
 def _derived(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -244,7 +250,7 @@ def _assertions(case: Case, aside: Mapping[str, Any], notes: list[Problem]) -> t
     written = aside.get("written", {})
     variables = {aside.get("variable", "input"): getattr(case, "input", ""), **aside.get("vars", {})}
     for place, check in enumerate(case.checks):
-        assertion = assertion_of(check)
+        assertion = check.value if check.scorer == UNSCORED else assertion_of(check)
         before = written.get(str(place))
         if before is not None and check_of(rendered(before, variables)) == check:
             assertion = before
@@ -253,8 +259,6 @@ def _assertions(case: Case, aside: Mapping[str, Any], notes: list[Problem]) -> t
             notes.append(note(f"case {case.id}", 0, f"promptfoo has no assertion for the scorer `{check.scorer}`."))
         else:
             made.append(assertion)
-    for place, assertion in aside.get("left", ()):
-        made.insert(place, assertion)
     return [*_expectations(case), *made], unsaid
 
 

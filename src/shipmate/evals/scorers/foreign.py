@@ -5,9 +5,16 @@ from typing import Any
 from shipmate.evals.judge import OFFLINE, Holds, Judge, overlap, sentences_of
 from shipmate.evals.outcome import Outcome
 
-__all__ = ["context_recall", "context_relevance", "rubric", "similar"]
+__all__ = ["aside", "context_recall", "context_relevance", "rubric", "similar"]
 
 NEEDS_MODEL = "Only a model can judge by a rubric: name one as the judge."
+
+
+def aside(outcome: Outcome, value: Any) -> tuple[None, str]:
+    """Tell nothing: this is what another tool asks for and Shipmate does not score."""
+    del outcome
+    name = value.get("type") if isinstance(value, dict) else value
+    return None, f"`{name}` of another tool is not scored here."
 
 
 async def rubric(outcome: Outcome, value: Any, judge: Judge) -> tuple[float | None, str]:
