@@ -268,6 +268,8 @@ def serving(project: Project) -> FolderLock:
     found = config.check_stack_lock(project, SystemClock(), releases=layers.releases(project))
     if changed := [problem for problem in found if not problem.warning]:
         raise ProjectError(changed)
+    for problem in found:
+        log.warning("%s:%d: %s %s", problem.file, problem.line, problem.what, problem.do)
     return FolderLock(state_folder(project) / "serve.lock", "serve")
 
 
