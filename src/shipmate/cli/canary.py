@@ -144,6 +144,7 @@ def shadow(folder: Path, *, turns: int, as_json: bool) -> None:
 def status(folder: Path, *, as_json: bool) -> None:
     """Show the trial that runs, or the last one: both arms, figures, harm, looks and reasons."""
     from shipmate.cli.trial_shown import show_trial
+    from shipmate.live import read_live
     from shipmate.trials.canary import state_of
 
     project = bootstrap.load(folder)
@@ -154,6 +155,8 @@ def status(folder: Path, *, as_json: bool) -> None:
         say("Nothing was tried here yet. Begin: `shipmate canary start`.")
     else:
         show_trial(trial)
+        if not trial.ended and read_live(project.state).faq_only:
+            say(("Only the FAQ answers: nothing is counted meanwhile, and the step begins anew after it.", "yellow"))
 
 
 @canary.command(epilog="\b\nExample:\n  shipmate canary verdict my-assistant --file verdict.json")
