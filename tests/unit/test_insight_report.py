@@ -384,6 +384,23 @@ def test_what_a_team_measures_itself_may_be_the_goal() -> None:
     assert report.goal.now.status == "met"
 
 
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [([1.0], 0.2065, 1.0), ([1.0, 1.0], 0.3424, 1.0), ([12.5], None, None), ([2.0, 2.0], None, None)],
+)
+def test_a_few_outcomes_meet_no_goal(values: list[float], low: float | None, high: float | None) -> None:
+    brought = [
+        BroughtOutcome(name="ticket_avoided", value=value, at="2026-11-28T09:00:00Z", id=f"o{n}")
+        for n, value in enumerate(values)
+    ]
+    goal = Goal(statement="Fewer tickets", metric="outcome:ticket_avoided", baseline=0.2, target=0.6)
+    report = reported(outcome_events(brought, NOW), Charter(goal=goal, slo=Slo()))
+    (outcome,) = report.outcomes
+    assert [outcome.low, outcome.high] == pytest.approx([low, high], abs=1e-3)
+    assert report.goal is not None
+    assert (report.goal.now.value, report.goal.now.status) == (values[0], "unknown")
+
+
 def test_a_goal_that_falls_is_met_from_above() -> None:
     goal = Goal(metric="latency_p95_s", baseline=3.0, target=1.0)
     report = reported(week(), Charter(goal=goal))

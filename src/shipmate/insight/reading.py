@@ -1,23 +1,22 @@
 """Reads a report out of the journal, in one pass and in little memory."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
-from math import sqrt
 
-from shipmate.charter import OUTCOME_PREFIX, Charter, Goal
+from shipmate.charter import Charter
 from shipmate.insight.askers import Crowd
 from shipmate.insight.evaluations import EVALUATED, Evaluations, opinion
 from shipmate.insight.figures import group, row_values
+from shipmate.insight.goal import outcomes_of, progress
 from shipmate.insight.labeller import Labeller
 from shipmate.insight.labels import MATURED, Label, Window
 from shipmate.insight.outcomes import OUTCOME
-from shipmate.insight.report import Day, GoalProgress, Measure, Outcome, Report, status
+from shipmate.insight.report import Day, Report
 from shipmate.insight.tally import Tally
 from shipmate.insight.uptime import MINUTE, STARTED, STOPPED, Probed, Uptime
 from shipmate.messages import Entry, Event
 from shipmate.ports import EventLog
-from shipmate.statistics.intervals import Interval, normal_interval
 
 __all__ = ["Reading", "entries", "first_since", "read"]
 
@@ -82,7 +81,7 @@ class Reading:
         for crowd in self._crowds.values():
             everybody.update(crowd)
         overall = group(whole, self._all_said, everybody, charter.slo, usd_per_h=self._usd_per_h)
-        outcomes = tuple(_outcomes(self._outcomes.values()))
+        outcomes = tuple(outcomes_of(self._outcomes.values()))
         groups = [
             group(
                 tally,
@@ -106,7 +105,7 @@ class Reading:
                 Day(day=_day(day), turns=tally.turns, values=row_values(tally, self._usd_per_h))
                 for day, tally in sorted(of_day.items())
             ),
-            goal=_progress(charter.goal, figures, outcomes),
+            goal=progress(charter.goal, figures, outcomes),
             outcomes=outcomes,
         )
 
@@ -222,74 +221,3 @@ def _happened_at(event: Event) -> float:
 def _imported(event: Event) -> tuple[str, float]:
     value = event.data.get("value")
     return str(event.data.get("outcome", "")), float(value) if isinstance(value, int | float) else 0.0
-
-
-def _outcomes(imported: Iterable[tuple[str, float]]) -> Iterable[Outcome]:
-    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    totals: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for name, value in imported:
-        sums[name]["n"] += 1
-        totals[name][0] += value
-        totals[name][1] += value * value
-    for name, (total, squares) in sorted(totals.items()):
-        n = sums[name]["n"]
-        mean = total / n
-        spread = sqrt(max(0.0, squares / n - mean * mean) / (n - 1)) if n > 1 else None
-        exact = normal_interval(mean, spread) if spread is not None else None
-        yield Outcome(name=name, n=n, total=total, mean=mean, low=exact and exact.low, high=exact and exact.high)
-
-
-def _progress(goal: Goal, figures: dict[str, Measure], outcomes: Iterable[Outcome]) -> GoalProgress | None:
-    """Return how far a goal is reached; nothing without one, or of what nobody measures."""
-    if not goal.metric:
-        return None
-    now = figures.get(goal.metric) or _as_figure(goal, outcomes)
-    rising = goal.target is None or goal.baseline is None or goal.target >= goal.baseline
-    found = None if now.value is None else Interval(now.value, _or(now.low, now.value), _or(now.high, now.value))
-    known = goal.target is not None and goal.baseline is not None and goal.target != goal.baseline
-    return GoalProgress(
-        statement=goal.statement,
-        metric=goal.metric,
-        baseline=goal.baseline,
-        target=goal.target,
-        by=goal.by.isoformat() if goal.by else "",
-        now=Measure(
-            name=now.name,
-            title=now.title,
-            definition=now.definition,
-            unit=now.unit,
-            target=goal.target,
-            side="at least" if rising else "at most",
-            n=now.n,
-            of=now.of,
-            value=now.value,
-            low=now.low,
-            high=now.high,
-            status=status(found, goal.target, "at least" if rising else "at most") if goal.target else "unknown",
-            note=now.note,
-        ),
-        progress=(now.value - _or(goal.baseline, 0.0)) / (_or(goal.target, 0.0) - _or(goal.baseline, 0.0))
-        if known and now.value is not None
-        else None,
-    )
-
-
-def _as_figure(goal: Goal, outcomes: Iterable[Outcome]) -> Measure:
-    name = goal.metric.removeprefix(OUTCOME_PREFIX)
-    own = next((outcome for outcome in outcomes if outcome.name == name), None)
-    return Measure(
-        name=goal.metric,
-        title=name,
-        definition=f"The mean of the values imported as {name}.",
-        unit="score",
-        n=own.n if own else 0,
-        of="imported rows",
-        value=own.mean if own else None,
-        low=own.low if own else None,
-        high=own.high if own else None,
-        note="" if own else "nothing was imported yet: `shipmate outcomes import`",
-    )
-
-
-def _or(value: float | None, instead: float) -> float:
-    return instead if value is None else value
