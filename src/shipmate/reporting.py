@@ -26,7 +26,7 @@ from shipmate.messages import Event
 from shipmate.ports import Clock
 from shipmate.running import SystemOfRecord
 
-__all__ = ["Insight", "audit", "import_outcomes", "label", "report"]
+__all__ = ["Insight", "audit", "import_outcomes", "label", "report", "test_callers"]
 
 DAY_S = 24 * 3600.0
 AUDIT_DAYS = 14

@@ -9,7 +9,7 @@ import numpy as np
 from shipmate.release.canary.counts import Split
 from shipmate.release.canary.ledger import Ledger
 
-__all__ = ["Answerers", "Exposed", "Issue", "Issues", "Seen", "Shares", "Turns", "Users"]
+__all__ = ["HOUR_S", "Answerers", "Exposed", "Issue", "Issues", "Seen", "Shares", "Turns", "Users"]
 
 HOUR_S = 3600
 HOUR_BITS = 20

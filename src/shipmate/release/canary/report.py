@@ -1,11 +1,13 @@
 """What people are shown of a trial: both arms, what is known of each, and what comes next."""
 
 from shipmate.messages import Record
+from shipmate.release.canary.counts import Arm, Counts
 from shipmate.release.canary.decide import split_evidence
 from shipmate.release.canary.decision import Decision, Figure, Reason, Verdict
 from shipmate.release.canary.quarter import Quarter
 from shipmate.release.canary.reader import State
 from shipmate.release.canary.rules import DAY_S
+from shipmate.release.canary.run import Run
 from shipmate.release.canary.watch import HarmEvidence, harm_evidence
 
 __all__ = ["ArmShown", "Past", "StepShown", "TrialShown", "shown"]
@@ -86,32 +88,6 @@ def shown(state: State, quarter: Quarter | None = None) -> TrialShown:
     last = state.verdicts[-1] if state.verdicts else None
     decision = last if last and last.ended else state.decision or last
     at = counts.at if counts else decision.at if decision else run.started_at
-    users = [
-        (sum(split.control for split in counts.exposed), sum(split.candidate for split in counts.exposed))
-        if counts
-        else (0, 0)
-    ][0]
-    names = ((run.control, run.control_release), (run.candidate, run.release))
-    share = 0.0 if decision and decision.ended else state.share
-    arms = tuple(
-        ArmShown(
-            name=name,
-            release=release,
-            share=part,
-            users=count,
-            turns=arm.turns if arm else 0,
-            issues=arm.issues if arm else 0,
-            judged=arm.judged if arm else 0,
-            labelled=arm.flagged.labelled + arm.unflagged.labelled if arm else 0,
-        )
-        for (name, release), part, count, arm in zip(
-            names,
-            (1 - share, share),
-            users,
-            (counts.control, counts.candidate) if counts else (None, None),
-            strict=True,
-        )
-    )
     harm = harm_evidence(counts.harms if counts else (), run.rules.harm)
     ended = bool(decision and decision.ended)
     ends_at = run.started_at + run.rules.max_days * DAY_S
@@ -124,7 +100,7 @@ def shown(state: State, quarter: Quarter | None = None) -> TrialShown:
         verdict=decision.verdict if decision else None,
         ended=ended,
         reasons=decision.reasons if decision else (),
-        arms=arms,
+        arms=_arms(run, counts, 0.0 if ended else state.share),
         figures=decision.figures if decision else (),
         harm=harm.total,
         harm_needed=harm.needed,
@@ -140,6 +116,27 @@ def shown(state: State, quarter: Quarter | None = None) -> TrialShown:
         shrunk_gain=decision.shrunk_gain if decision else None,
         trouble=state.trouble,
         quarter=quarter,
+    )
+
+
+def _arms(run: Run, counts: Counts | None, share: float) -> tuple[ArmShown, ...]:
+    """Return control and candidate, which has this share."""
+    exposed = counts.exposed if counts else ()
+    users = sum(split.control for split in exposed), sum(split.candidate for split in exposed)
+    seen = (counts.control, counts.candidate) if counts else (Arm(), Arm())
+    names = (run.control, run.control_release), (run.candidate, run.release)
+    return tuple(
+        ArmShown(
+            name=name,
+            release=release,
+            share=part,
+            users=count,
+            turns=arm.turns,
+            issues=arm.issues,
+            judged=arm.judged,
+            labelled=arm.flagged.labelled + arm.unflagged.labelled,
+        )
+        for (name, release), part, count, arm in zip(names, (1 - share, share), users, seen, strict=True)
     )
 
 
