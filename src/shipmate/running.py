@@ -221,7 +221,8 @@ class Running:
     def _arms(self) -> Arms:
         live, curation, trial = self._now, self._repairs.curation, self._now.trial
         control, *others = self._sides
-        if trial is None or not others:
+        # What the FAQ alone answers tells nothing of either arm.
+        if trial is None or not others or live.faq_only:
             return Arms(usual=control.parts(live, curation))
         # Of the trial that runs; those of earlier ones are forgotten.
         self._exposed = {trial.run: self._exposed.get(trial.run, set())}
