@@ -150,6 +150,14 @@ async def test_the_kill_switch_leaves_nothing_but_the_faq(project: Project) -> N
         assert (other.kind, other.text, other.citations) == (ReplyKind.FALLBACK, phrases.FAQ_ONLY, ())
 
 
+async def test_what_the_faq_alone_answers_counts_in_no_arm(project: Project) -> None:
+    write_live(project.state, Live(trial=PILOT, faq_only=True))
+    async with running(project) as (assistant, store):
+        await reply(assistant, "ada")
+        (turn,) = await journal(store, "assistant.turn.completed")
+        assert (turn.variant, turn.flag_key) == ("", "")
+
+
 async def test_versions_are_closed_once_nothing_answers_from_them(project: Project) -> None:
     closed = []
 

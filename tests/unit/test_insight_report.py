@@ -491,6 +491,14 @@ def test_a_leap_of_the_clock_is_believed_once_it_has_lasted() -> None:
     assert steady.now() == NOW + DAY + 1800
 
 
+def test_who_only_tests_counts_in_no_figure() -> None:
+    reading = Reading(now=NOW, since=0.0, test_callers=frozenset({"u-test"}))
+    own = [msgspec.structs.replace(event, user_hash="u-test", event_id=f"x{event.event_id}") for event in week(50)]
+    reading.take([Entry(seq, event) for seq, event in enumerate([*week(), *own], start=1)])
+    report = reading.report()
+    assert (report.overall.turns, figure(report, "ftr").n) == (200, 200)
+
+
 def drawing(events: Sequence[Event]) -> Audit:
     async def drawn() -> Audit:
         store = MemoryStore()

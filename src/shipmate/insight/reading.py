@@ -44,6 +44,7 @@ class Reading:
     ) -> None:
         """Begin; with a release, only what it answered counts."""
         self._now, self._since, self._release, self._usd_per_h = now, since, release, usd_per_h
+        self._test_callers = test_callers
         self._labeller = Labeller(test_callers, names=False)
         self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
         self._said: defaultdict[str, Evaluations] = defaultdict(Evaluations)
@@ -162,6 +163,8 @@ class Reading:
 
     def _tally(self, event: Event) -> Tally | None:
         if event.ts < self._since or self._release not in ("", event.release):
+            return None
+        if event.user_hash in self._test_callers:
             return None
         return self._tallies[event.release, int(event.ts // DAY_S)]
 
