@@ -166,6 +166,9 @@ def test_junit_has_a_suite_for_each_kind_with_properties(folder: Path) -> None:
     write(Report(run=run(result("a", [1]), retrieval)), folder / "out")
     root = ET.parse(folder / "out" / "junit.xml").getroot()
     assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("answer", "0"), ("retrieval", "1")]
+    # What Jenkins' schema lets a root and a suite say.
+    assert set(root.attrib) <= {"name", "time", "tests", "failures", "errors", "disabled"}
+    assert all(set(suite.attrib) <= {*root.attrib, "skipped"} for suite in root)
     told = {one.get("name"): one.get("value") for one in root[1][0].iter("property")}
     assert told["epochs"] == "2"
     assert told["score"] == "0.5000"

@@ -100,7 +100,7 @@ def as_junit(report: Report) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<testsuites name={_quoted(run.suite)} tests={_quoted(len(run.results))} failures={_quoted(counts['fail'])} "
-        f"errors={_quoted(counts['error'])} skipped={_quoted(counts['unsupported'])} time={_quoted(run.seconds)}>\n"
+        f"errors={_quoted(counts['error'])} time={_quoted(run.seconds)}>\n"
         f"{suites}</testsuites>\n"
     )
 
