@@ -1,10 +1,13 @@
 """Measure whether `shipmate impact` finds all past answers that an edit changes, and how much sooner than asking all again.
 
-    python -m benchmarks.impact [--data DIR] [--documents N] [--questions N] [--edits N] [--seed N] [--json]
+    python -m benchmarks.impact [--data DIR] [--exactness] [--documents N] [--questions N] [--edits N] [--seed N]
+                                [--kept FILE] [--json]
 
 Random edits of a collection that is made as an ingest makes it: a sentence inserted, deleted or changed, a document
-added, removed or renamed, another title, another audience. Each begins from the same state. Past questions are those of
-DIR, filled up with stretches of its documents' sentences; without --data, the pages of this repository are taken.
+added, removed or renamed, another heading, another title or audience as front matter gives them. Each begins from the
+same state. Past questions are those of DIR, filled up with stretches of its documents' sentences; without --data, the
+pages of this repository are taken. --exactness makes many edits of a small collection; else few of a large one show the
+speed. What each edit has shown is kept in FILE, a line each, and what stands there is not tried again.
 
 missed, extra   answers that a full re-run finds changed and `impact` does not, and the other way round, over all edits
 changed         answers that change, a mean for each edit
@@ -12,6 +15,7 @@ asked_again     the share of the questions that `impact` asked again
 speedup         CPU time of the full re-run by that of `impact`, both over the collection as the edit has left it, in
                 alternating order, with a 95 % interval by bootstrap over the edits
 record_ms       CPU milliseconds a question to answer it once and note what the answer stands on, before any edit
+unproven        the share of the questions of which nothing is proven: each edit asks them again
 """
 
 import argparse
@@ -20,6 +24,7 @@ import json
 import random
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -76,9 +81,23 @@ class Asked(msgspec.Struct, frozen=True):
     text: str
 
 
+class Size(NamedTuple):
+    """How many of each."""
+
+    documents: int
+    questions: int
+    edits: int
+
+
+# To see the speed, and to see that nothing is missed.
+LARGE, MANY = Size(9000, 2000, 40), Size(800, 60, 1000)
+TOLD_EVERY = 20
+
+
 class Trial(NamedTuple):
     """What one edit has shown."""
 
+    kind: str
     missed: int
     extra: int
     changed: int
@@ -91,22 +110,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.impact", description=__doc__)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--documents", type=int, default=5000)
-    parser.add_argument("--questions", type=int, default=2000)
-    parser.add_argument("--edits", type=int, default=20)
+    parser.add_argument("--exactness", action="store_true")
+    parser.add_argument("--documents", type=int)
+    parser.add_argument("--questions", type=int)
+    parser.add_argument("--edits", type=int)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kept", type=Path)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
-    figures = measure(chosen.data, chosen.documents, chosen.questions, chosen.edits, chosen.seed)
+    usual = MANY if chosen.exactness else LARGE
+    size = Size(chosen.documents or usual.documents, chosen.questions or usual.questions, chosen.edits or usual.edits)
+    figures = measure(chosen.data, size, chosen.seed, chosen.kept)
     print(json.dumps(figures) if chosen.json else "\n".join(f"{name:12} {value}" for name, value in figures.items()))
 
 
-def measure(data: Path | None, documents: int, questions: int, edits: int, seed: int) -> dict[str, object]:
-    """Return the figures of one collection."""
-    rows = list(lines(data / "corpus.jsonl.gz", Row))[:documents] if data else _own_pages()
+def measure(data: Path | None, size: Size, seed: int, kept: Path | None = None) -> dict[str, object]:
+    """Return the figures of one collection; `kept` is the file with what earlier edits have shown, if any."""
+    rows = list(lines(data / "corpus.jsonl.gz", Row))[: size.documents] if data else _own_pages()
     rng = random.Random(seed)
     embedder = embedder_named("static")
-    past = _questions(data, rows, questions, rng)
+    past = _questions(data, rows, size.questions, rng)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base"
         before = made(base, [(row.id, row.id, _passages(row)) for row in rows], embedder)
@@ -115,11 +138,16 @@ def measure(data: Path | None, documents: int, questions: int, edits: int, seed:
         evidence = asyncio.run(recorded(past, recorder))
         record_s = time.process_time() - started
         ledger = Ledger(evidence, before)
-        trials = [
-            _tried(_edit(rows, rng), before, base, Path(folder) / "edited", ledger, embedder, is_odd=number % 2 == 1)
-            for number in range(edits)
-        ]
+        trials = _kept(kept)[: size.edits]
+        for number in range(len(trials), size.edits):
+            edit = _edit(rows, random.Random(f"{seed} {number}"))
+            trial = _tried(edit, before, base, Path(folder) / "edited", ledger, embedder, is_odd=number % 2 == 1)
+            trials.append(trial)
+            _keep(trial, kept)
+            if len(trials) % TOLD_EVERY == 0:
+                _tell(trials, len(past))
     ratio, low, high = _speedup(trials, np.random.default_rng(seed))
+    edits = size.edits
     asked = edits * len(past)
     return {
         "passages": before.index.statistics.passage_count,
@@ -133,7 +161,33 @@ def measure(data: Path | None, documents: int, questions: int, edits: int, seed:
         "impact_ms": round(1000 * sum(trial.impact_s for trial in trials) / edits, 1),
         "full_ms": round(1000 * sum(trial.full_s for trial in trials) / edits, 1),
         "record_ms": round(1000 * record_s / len(past), 2),
+        "unproven": round(sum(one.radius < 0 for one in evidence) / len(past), 4),
     }
+
+
+def _kept(file: Path | None) -> list[Trial]:
+    if file is None or not file.exists():
+        return []
+    return [msgspec.json.decode(line, type=Trial) for line in file.read_bytes().splitlines()]
+
+
+def _keep(trial: Trial, file: Path | None) -> None:
+    if file is not None:
+        with file.open("ab") as held:
+            held.write(msgspec.json.encode(trial) + b"\n")
+
+
+def _tell(trials: Sequence[Trial], questions: int) -> None:
+    """Say how far it is, for a run is long."""
+    spent = [sum(trial.full_s for trial in trials), sum(trial.impact_s for trial in trials)]
+    print(
+        f"{len(trials)} edits: missed {sum(trial.missed for trial in trials)},"
+        f" extra {sum(trial.extra for trial in trials)}, changed {sum(trial.changed for trial in trials)},"
+        f" asked again {sum(trial.asked_again for trial in trials) / questions / len(trials):.1%},"
+        f" speedup {spent[0] / spent[1]:.1f}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _own_pages() -> list[Row]:
@@ -180,6 +234,7 @@ def _edit(rows: Sequence[Row], rng: random.Random) -> Edit:
         "add": lambda: ([Row("added.md", f"{other.text[:2000]} {borrowed}", f"About {other.title}")], []),
         "remove": lambda: ([], [row.id]),
         "rename": lambda: ([Row(f"renamed-{row.id}", row.text, row.title)], [row.id]),
+        "heading": lambda: ([_with(row, [f"# {borrowed}\n\n{row.text}"])], []),
         "title": lambda: ([Row(row.id, row.text, f"{title} {borrowed.split(' ')[0]}")], []),
         "audience": lambda: ([row], []),
     }
@@ -236,7 +291,8 @@ def _tried(  # noqa: PLR0917 - a benchmark keeps nothing between its edits
     else:
         told, asked_again = timed("impact", incremental)
         wanted = timed("full", whole)
-    return Trial(len(wanted - told), len(told - wanted), len(wanted), asked_again, spent["impact"], spent["full"])
+    missed, extra = len(wanted - told), len(told - wanted)
+    return Trial(edit.kind, missed, extra, len(wanted), asked_again, spent["impact"], spent["full"])
 
 
 def _speedup(trials: Sequence[Trial], rng: np.random.Generator) -> tuple[float, float, float]:
