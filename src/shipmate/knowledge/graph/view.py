@@ -21,7 +21,7 @@ from shipmate.knowledge.graph.network import (
 )
 from shipmate.knowledge.steps import HALF_OCTAVES, in_thirtyseconds
 
-__all__ = ["FRONTIER", "Sparse", "Spot", "View"]
+__all__ = ["AS_TITLE", "DAMPING", "FRONTIER", "WEIGHT", "Sparse", "Spot", "View"]
 
 Floats = NDArray[np.float64]
 # Numbers, ascending, and what each holds.
@@ -46,7 +46,7 @@ MOST_OWNERS = 50
 PAGES_KEPT = 8192
 TEXTS_KEPT = 512
 # How an entity stands that is not there.
-NOWHERE = (0.0, False, False)
+NOWHERE = (0.0, False, False, 0.0)
 
 
 class Spot(NamedTuple):
@@ -78,6 +78,8 @@ class View:
         leads = self._owned | (named >= LEAST_PASSAGES)
         # How telling an entity is; 0 for one that does not exist here.
         self.idf: Floats = np.where(leads, np.log1p(self.size / _stepped(found)), 0.0)
+        # What an entity shares out over its edges, in steps: one edge more or less leaves the other shares as they are.
+        self.whole: Floats = _whole(np.bincount(whose, WEIGHT[network.entity_kind] * counted, count))
         self.pages = lru_cache(maxsize=PAGES_KEPT)(self._titled)
         self.spots = lru_cache(maxsize=TEXTS_KEPT)(self._named_pages)
 
@@ -101,10 +103,12 @@ class View:
         is_one = kind != EdgeKind.MENTIONS_WITHIN or self._owned[entity]
         return bool(self._may_see[passage] and self.idf[entity] > 0 and is_one)
 
-    def standing(self, key: int) -> tuple[float, bool, bool]:
-        """Return how telling the entity with a key is, whether a passage is about it, and whether it is a hub."""
+    def standing(self, key: int) -> tuple[float, bool, bool, float]:
+        """Return how telling the entity with a key is, whether a passage is about it, whether it is a hub, and its whole."""
         place = self.network.place(key)
-        return (float(self.idf[place]), bool(self._owned[place]), bool(self._is_hub[place])) if place >= 0 else NOWHERE
+        if place < 0:
+            return NOWHERE
+        return float(self.idf[place]), bool(self._owned[place]), bool(self._is_hub[place]), float(self.whole[place])
 
     @property
     def size(self) -> int:
@@ -216,7 +220,7 @@ class View:
         passage, kind = network.entity_passage[edges], network.entity_kind[edges]
         weights = WEIGHT[kind] * self._may_see[passage]
         weights *= (kind != EdgeKind.MENTIONS_WITHIN) | self._owned[entities][whose]
-        return _spread(passage, weights, whose, mass)
+        return _spread(passage, weights, whose, mass, self.whole[entities])
 
     def _to_entities(self, passages: NDArray[Any], mass: Floats) -> Sparse:
         network = self.network
@@ -224,7 +228,7 @@ class View:
         entity, kind = network.passage_entity[edges], network.passage_kind[edges]
         weights = WEIGHT[kind] * self.idf[entity]
         weights *= (kind != EdgeKind.MENTIONS_WITHIN) | self._owned[entity]
-        return _spread(entity, weights, whose, mass)
+        return _spread(entity, weights, whose, mass, np.bincount(whose, weights, len(mass)))
 
 
 def _stepped(counts: Keys) -> Floats:
@@ -254,9 +258,15 @@ def _longest(names: Sequence[tuple[Called, int]]) -> list[tuple[Called, int]]:
     return found
 
 
-def _spread(to: NDArray[np.int32], weights: Floats, whose: Keys, mass: Floats) -> Sparse:
-    """Share out what each holds over its edges, by their weights; a target may come several times."""
-    whole = np.bincount(whose, weights, len(mass))
+def _whole(weights: NDArray[Any]) -> Floats:
+    """Return weights by half octaves; none stays none."""
+    octaves = np.rint(HALF_OCTAVES * np.log2(np.where(weights > 0, weights, 1.0))) / HALF_OCTAVES
+    stepped: Floats = np.where(weights > 0, np.exp2(octaves), 0.0)
+    return stepped
+
+
+def _spread(to: NDArray[np.int32], weights: Floats, whose: Keys, mass: Floats, whole: NDArray[Any]) -> Sparse:
+    """Share out what each holds over its edges, by their weights next to the whole; a target may come several times."""
     share = np.divide(mass, whole, out=np.zeros(len(mass)), where=whole > 0)
     return to, weights * share[whose]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from shipmate.knowledge.collection import Collection
-from shipmate.knowledge.graph.view import View
+from shipmate.knowledge.graph.view import AS_TITLE, View
 from shipmate.knowledge.keys import passage_key
 from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
 from shipmate.messages import Passage, Record
 from shipmate.release.impact.slopes import stems_of
 
-__all__ = ["Change", "Links", "change", "links"]
+__all__ = ["Change", "Edges", "Links", "change", "links"]
 
 Edges = frozenset[tuple[int, int]]
 NO_EDGES: Edges = frozenset()
@@ -32,9 +32,13 @@ class Change(Record, frozen=True, kw_only=True):
 class Links(Record, frozen=True, kw_only=True):
     """What an edit changes in the graph, by key."""
 
-    # The entities whose edges changed, and those that tell another thing, are new or gone.
-    edges: frozenset[int]
+    # The entities that are the titles of others now, those that tell another thing, are new or gone, and those that
+    # share out otherwise what walks bring to them.
+    titled: frozenset[int]
     valued: frozenset[int]
+    spread: frozenset[int]
+    # The edges of the passages that are new.
+    entering: tuple[Edges, ...]
     # The passages that name one of those.
     naming: frozenset[int]
     is_everywhere: bool
@@ -75,26 +79,34 @@ FEW = 32
 
 def links(before: View, after: View, edit: Change) -> Links:
     """Compare the graphs around the passages of an edit, as somebody may see them."""
-    changed = _edges_changed(
+    left, entering = _edges_changed(
         [before.edges_of(key) for key in edit.removed], [after.edges_of(key) for key in edit.added]
     )
+    changed = {entity for one, other in zip_longest(left, entering, fillvalue=NO_EDGES) for entity, _ in one ^ other}
+    titled = {entity for edges in (*left, *entering) for entity, kind in edges if kind in AS_TITLE}
     valued = set()
+    spread = set()
     naming: set[int] = set()
     is_everywhere = before.size != after.size
     for entity in changed:
-        (told, owned, is_hub), (tells, owns, becomes_hub) = before.standing(entity), after.standing(entity)
+        (told, owned, is_hub, whole), (tells, owns, becomes_hub, now) = before.standing(entity), after.standing(entity)
         is_everywhere |= is_hub != becomes_hub
+        if whole != now:
+            spread.add(entity)
         if (told, owned) != (tells, owns):
             valued.add(entity)
             naming.update(before.network.naming(entity).tolist(), after.network.naming(entity).tolist())
     return Links(
-        edges=frozenset(changed), valued=frozenset(valued), naming=frozenset(naming), is_everywhere=is_everywhere
+        titled=frozenset(titled),
+        valued=frozenset(valued),
+        spread=frozenset(spread),
+        entering=tuple(entering),
+        naming=frozenset(naming),
+        is_everywhere=is_everywhere,
     )
 
 
-def _edges_changed(before: Sequence[Edges], after: Sequence[Edges]) -> set[int]:
-    """Return the entities that passages lost or gained; a passage with the very edges of one before stands for it."""
+def _edges_changed(before: Sequence[Edges], after: Sequence[Edges]) -> tuple[list[Edges], list[Edges]]:
+    """Return the edges of passages that are gone, and of new ones; one with the very edges of one before stands for it."""
     was, becomes = Counter(before), Counter(after)
-    left = sorted((was - becomes).elements(), key=sorted)
-    new = sorted((becomes - was).elements(), key=sorted)
-    return {entity for one, other in zip_longest(left, new, fillvalue=NO_EDGES) for entity, _ in one ^ other}
+    return sorted((was - becomes).elements(), key=sorted), sorted((becomes - was).elements(), key=sorted)

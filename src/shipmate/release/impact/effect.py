@@ -48,7 +48,7 @@ async def impact(
     ledger: Ledger, before: Collection, after: Collection, sources: Iterable[str], player: Player
 ) -> Impact:
     """Return which answers an edit of these documents changes; `player` answers from the collection after it."""
-    numbers = ledger.touched(change(before, after, sources), after)
+    numbers = sorted(ledger.touched(change(before, after, sources), after))
     moved = []
     for number in numbers:
         one = ledger.evidence[number]

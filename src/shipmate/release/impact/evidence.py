@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from shipmate.messages import Record
+from shipmate.messages import Hit, Led, Record
 from shipmate.release.replay import Answered, Past
 
-__all__ = ["ALWAYS", "NEVER", "SURE", "Doubt", "Evidence", "Lexical", "Nearness"]
+__all__ = ["ALWAYS", "NEVER", "SURE", "Doubt", "Evidence", "Lexical", "Nearness", "Round"]
 
 # The radius of an answer that no edit of documents changes, and of one that is asked again after each.
 ALWAYS, NEVER = math.inf, -1.0
@@ -46,6 +46,14 @@ class Doubt(Record, frozen=True, kw_only=True):
 SURE = Doubt(margin=math.inf, spread=0.0, together=0.0, sway=0.0, noise=0.0)
 
 
+class Round(Record, frozen=True, kw_only=True):
+    """One round of a walk: the entities from which it went on, with what each brought along an edge of weight 1."""
+
+    shares: Mapping[int, float]
+    # So much a passage has to hold before the walk goes on from it, or keeps it.
+    least: float
+
+
 class Evidence(Record, frozen=True, kw_only=True):
     """A past question, what it was answered, and what that stands on."""
 
@@ -60,9 +68,12 @@ class Evidence(Record, frozen=True, kw_only=True):
     doubt: Doubt | None = None
     # The keys of the passages that it has seen: found, near, led to or walked from.
     passages: frozenset[int] = frozenset()
-    # Those from which walks went on, and the keys of the entities from which they did.
-    walked: frozenset[int] = frozenset()
-    expanded: frozenset[int] = frozenset()
+    # Those from which walks went on, and their rounds.
+    leading: frozenset[int] = frozenset()
+    rounds: tuple[Round, ...] = ()
+    # The hits from which the graph was searched, and where it led.
+    closely: tuple[Hit, ...] = ()
+    led: Led = Led({}, 0.0)
     # The keys of all names that the question, and what it reads, may mean.
     names: frozenset[int] = frozenset()
     # The stems whose telling was asked for.

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from shipmate.answer.quotes.answerable import AGREEMENT
 from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.graph.view import WEIGHT
+from shipmate.knowledge.search import LEG_DEPTH
 from shipmate.knowledge.vectors import Vectors
-from shipmate.release.impact.change import Change, links
+from shipmate.release.impact.change import Change, Edges, links
 from shipmate.release.impact.evidence import SURE, Doubt, Evidence
 from shipmate.release.impact.margins import MOST, NOISE
 from shipmate.release.impact.record import Scaled, Seen
 from shipmate.release.impact.slopes import K1, B
+from shipmate.release.impact.walks import TIE
 
 __all__ = ["Ledger"]
 
@@ -33,8 +36,9 @@ class Ledger:
         self.evidence = tuple(evidence)
         self._collection = collection
         self._passages = _turned(one.passages for one in evidence)
-        self._walked = _turned(one.walked for one in evidence)
-        self._expanded = _turned(one.expanded for one in evidence)
+        self._leading = _turned(one.leading for one in evidence)
+        self._rounds = [(number, stage) for number, one in enumerate(evidence) for stage in one.rounds]
+        self._of_entity = _turned(stage.shares for _, stage in self._rounds)
         self._names = _turned(one.names for one in evidence)
         self._stems = _turned(one.stems for one in evidence)
         self._of_groups: dict[tuple[str, ...], set[int]] = defaultdict(set)
@@ -72,21 +76,30 @@ class Ledger:
         self._vectors = np.array([self.evidence[number].near.vector for number in with_vector], np.float32)
         self._nearness = np.array([self.evidence[number].near.least for number in with_vector])
 
-    def touched(self, edit: Change, after: Collection) -> list[int]:
+    def touched(self, edit: Change, after: Collection) -> set[int]:
         """Return the numbers of the answers that an edit may change; of all others it is proven that it does not."""
         if not edit.removed and not edit.added:
-            return []
-        everything = range(len(self.evidence))
+            return set()
         if edit.is_everywhere or not isinstance(after.index, Scaled):
-            return [number for number in everything if self.evidence[number].lexical.terms or self._radius[number] < 0]
+            everything = enumerate(self.evidence)
+            return {number for number, one in everything if one.lexical.terms or self._radius[number] < 0}
         found = self._standing_on(edit)
         length = after.index.scale[1]
         drift = math.log(length / self._length) if length and self._length else 0.0
         found.update(self._drifted(drift))
         found.update(self._entered(edit, length, drift))
         found.update(self._come_near(edit, after))
-        found.update(self._led(edit, after))
-        return sorted(found)
+        named, walked = self._led(edit, after)
+        found |= named
+        return found | {number for number in walked - found if self._leads_otherwise(number, after)}
+
+    def _leads_otherwise(self, number: int, after: Collection) -> bool:
+        """Search the graph once more, for an answer of which nothing else was touched, and tell whether more changes."""
+        one = self.evidence[number]
+        if after.graph is None:
+            return True
+        led = after.graph.seek(one.past.question.standalone, one.closely, frozenset(one.past.groups), LEG_DEPTH)
+        return led != one.led
 
     def _standing_on(self, edit: Change) -> set[int]:
         return {
@@ -130,27 +143,41 @@ class Ledger:
         near: NDArray[np.int64] = self._with_vector[likeness.max(axis=1) >= self._nearness]
         return near
 
-    def _led(self, edit: Change, after: Collection) -> set[int]:
-        """Return the answers for which the graph looked at what is another now."""
+    def _led(self, edit: Change, after: Collection) -> tuple[set[int], set[int]]:
+        """Return the answers for which a name means something else now, and those whose walks may go otherwise."""
         before: object = self._collection.graph
         now: object = after.graph
+        meant: set[int] = set()
+        walked: set[int] = set()
         if not isinstance(before, Seen) or not isinstance(now, Seen):
-            return set()
-        found: set[int] = set()
+            return meant, walked
         for groups, whose in self._of_groups.items():
             seen = frozenset(groups)
             changed = links(before.view(seen), now.view(seen), edit)
             if changed.is_everywhere:
-                found |= {number for number in whose if self.evidence[number].lexical.terms}
+                meant |= {number for number in whose if self.evidence[number].lexical.terms}
                 continue
-            entities = changed.edges | changed.valued
-            touched = {
-                *(number for key in entities for number in self._expanded.get(key, ())),
-                *(number for key in entities for number in self._names.get(key, ())),
-                *(number for key in changed.naming for number in self._walked.get(key, ())),
-            }
-            found |= touched & whose
-        return found
+            meant |= whose & self._named(changed.titled | changed.valued)
+            walked |= whose & (self._walking(changed.spread | changed.valued) | self._led_on(changed.naming))
+            walked |= whose & {number for edges in changed.entering for number in self._reached(edges)}
+        return meant, walked
+
+    def _named(self, entities: Iterable[int]) -> set[int]:
+        return {number for key in entities for number in self._names.get(key, ())}
+
+    def _led_on(self, passages: Iterable[int]) -> set[int]:
+        return {number for key in passages for number in self._leading.get(key, ())}
+
+    def _walking(self, entities: Iterable[int]) -> set[int]:
+        return {self._rounds[at][0] for key in entities for at in self._of_entity.get(key, ())}
+
+    def _reached(self, edges: Edges) -> list[int]:
+        """Return the answers whose walks may keep a new passage with these edges."""
+        held: dict[int, float] = defaultdict(float)
+        for entity, kind in edges:
+            for at in self._of_entity.get(entity, ()):
+                held[at] += WEIGHT[kind] * self._rounds[at][1].shares[entity]
+        return [self._rounds[at][0] for at, mass in held.items() if mass >= self._rounds[at][1].least * (1 - TIE)]
 
 
 def _turned(sets: Iterable[Iterable[Any]]) -> Mapping[Any, Sequence[int]]:

@@ -117,14 +117,14 @@ class Recorder:
         graph: object = collection.graph
         if not isinstance(index, Scaled) or not isinstance(graph, Seen | None):
             return unsure
-        return await self._standing(past, answered, collection) or unsure
+        return await self._standing(past, answered, collection, index.scale[1]) or unsure
 
     @staticmethod
     def _is_settled(past: Past, answered: Answered) -> bool:
         """Tell whether no document has a say: a verbatim answer, a refusal of the charter, a question back."""
         return answered.is_settled or not stems(past.question.standalone)
 
-    async def _standing(self, past: Past, answered: Answered, collection: Collection) -> Evidence | None:
+    async def _standing(self, past: Past, answered: Answered, collection: Collection, length: float) -> Evidence | None:
         question, groups = past.question, frozenset(past.groups)
         noted = Noted(collection.index.statistics)
         beside = replace(collection, index=NotedIndex(collection.index, noted))
@@ -141,7 +141,7 @@ class Recorder:
             return None
         telling = telling_by(noted)
         terms = {stem: weight * telling[stem] for stem, weight in look.terms.items()}
-        lexical = lexical_slopes(more, terms, collection.index.scale[1])
+        lexical = lexical_slopes(more, terms, length)
         firsts = self._firsts(look, collection, groups, HITS)
         if lexical is None or firsts != [passage_key(hit.passage) for hit in hits]:
             return None
@@ -171,8 +171,10 @@ class Recorder:
             near=near,
             doubt=doubt,
             passages=frozenset(passages | (seen.passages if seen else frozenset())),
-            walked=seen.passages if seen else frozenset(),
-            expanded=seen.entities if seen else frozenset(),
+            leading=seen.leading if seen else frozenset(),
+            rounds=seen.rounds if seen else (),
+            closely=tuple(hit for _, hit in look.closer[:CLOSELY]),
+            led=look.led,
             names=seen.names if seen else frozenset(),
             stems=frozenset(noted.stems),
         )

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from shipmate.knowledge.graph.cues import reading
 from shipmate.knowledge.graph.names import called
 from shipmate.knowledge.graph.seek import DEPTH, seek
-from shipmate.knowledge.graph.view import FRONTIER, Sparse, Spot, View
+from shipmate.knowledge.graph.view import DAMPING, FRONTIER, Sparse, Spot, View
 from shipmate.messages import Hit, Led, Record
+from shipmate.release.impact.evidence import Round
 
-__all__ = ["Walked", "walked"]
+__all__ = ["TIE", "Walked", "walked"]
 
 # What is so little less counts as equal.
 TIE = 1e-9
@@ -24,9 +25,10 @@ class Walked(Record, frozen=True, kw_only=True):
     """What a search of the graph found, and what it looked at, by key."""
 
     led: Led
-    # From which it went on, or which it kept.
+    # From which it went on, or which it kept, and those from which it went on.
     passages: frozenset[int]
-    entities: frozenset[int]
+    leading: frozenset[int]
+    rounds: tuple[Round, ...]
     names: frozenset[int]
     # The passages that are about what the question names.
     named: frozenset[int]
@@ -39,7 +41,9 @@ class Noting(View):
         self.__dict__.update(view.__dict__)
         self._view = view
         self.seen_rows: set[int] = set()
-        self.walked_entities: set[int] = set()
+        self.leading_rows: set[int] = set()
+        self.shares: list[dict[int, float]] = []
+        self.rounds: list[Round] = []
         self.texts: set[str] = set()
         self.spots = lru_cache(maxsize=None)(self._noted_spots)
 
@@ -47,29 +51,38 @@ class Noting(View):
         """Return where a walk mostly is; note where it began, and what is kept of it."""
         self.seen_rows.update(passages)
         found = super().walk(entities, passages)
-        self._note(*found, DEPTH)
+        if self.shares:
+            self._note(*found, DEPTH, self.shares[-1])
         return found
 
     def leading_entities(self, held: Sparse) -> Sparse:
         """Return those from which a walk goes on, and note them."""
         leading = super().leading_entities(held)
-        self.walked_entities.update(leading[0].tolist())
+        whole = self.whole[leading[0]]
+        shares = np.divide(DAMPING * leading[1], whole, out=np.zeros(len(whole)), where=whole > 0)
+        keys = self.network.entities[leading[0]].tolist()
+        self.shares.append(dict(zip(keys, shares.tolist(), strict=True)))
         return leading
 
     def leading_passages(self, held: Sparse) -> Sparse:
         """Return those from which a walk goes on, and note them."""
-        self._note(*held, FRONTIER)
-        return super().leading_passages(held)
+        # They hold what the round before this one has brought.
+        self._note(*held, FRONTIER, self.shares[-2] if len(self.shares) > 1 else {})
+        leading = super().leading_passages(held)
+        self.leading_rows.update(leading[0].tolist())
+        return leading
 
     def _noted_spots(self, text: str) -> tuple[Spot, ...]:
         self.texts.add(text)
         return self._view.spots(text)
 
-    def _note(self, rows: NDArray[Any], masses: NDArray[Any], most: int) -> None:
+    def _note(self, rows: NDArray[Any], masses: NDArray[Any], most: int, shares: Mapping[int, float]) -> None:
         """Note those that hold most, and all that hold as much as the last of them."""
+        least = 0.0
         if len(rows) > most:
             least = np.partition(masses, len(masses) - most)[len(masses) - most]
             rows = rows[masses >= least * (1 - TIE)]
+        self.rounds.append(Round(shares=shares, least=float(least)))
         self.seen_rows.update(rows.tolist())
 
 
@@ -84,7 +97,8 @@ def walked(question: str, hits: Sequence[Hit], view: View) -> Walked:
     return Walked(
         led=led,
         passages=frozenset(network.passages[sorted(noting.seen_rows)].tolist()).union(led.scores),
-        entities=frozenset(network.entities[sorted(noting.walked_entities)].tolist()),
+        leading=frozenset(network.passages[sorted(noting.leading_rows)].tolist()),
+        rounds=tuple(noting.rounds),
         names=frozenset(names),
         named=frozenset(network.passages[sorted(_rows_named(question, view))].tolist()),
     )
