@@ -41,6 +41,8 @@ __all__ = ["main"]
 ROOT = Path(__file__).parents[1]
 MINUTE_S = 60
 STEP_S = 5 * MINUTE_S
+# How often somebody reads what the judge flagged.
+READ_EVERY_S = 4 * 3600
 # How far whoever keeps a trial may be behind the clock.
 BEHIND_S = 2 * MINUTE_S
 PROBE_S = 0.05
@@ -237,7 +239,7 @@ def promoted(server: Server, teller: Teller, calendar: Calendar) -> None:
         for _ in range(5):
             server.visit()
         server.wait(STEP_S)
-        if 0 <= (calendar.ahead_s - began) % DAY_S - DAY_S + 3 * 3600 < STEP_S:
+        if (calendar.ahead_s - began) % READ_EVERY_S < STEP_S:
             labelled = label(teller)
             teller.say(f"  {(calendar.ahead_s - began) / 3600:.0f} h: people have read {labelled} more answers")
         if server.trial()["ended"]:

@@ -14,8 +14,9 @@ from shipmate.messages import Entry, Event, Record
 __all__ = ["Audit", "Audited", "label_events"]
 
 A_DAY = 10
-# Of the last trial, of what the judge flagged and of what it did not: enough to say how often it errs.
-OF_TRIAL = 75
+# Of the last trial, half of what the judge flagged and half of what it did not, where there is so much of both: enough to
+# say how often it errs.
+OF_TRIAL = 150
 DAY_S = 24 * 3600
 FLAGGED, OTHER = "flagged", "unflagged"
 
@@ -89,9 +90,9 @@ class Audit:
         judged = [event for event in self._issues.values() if event.flag_key and event.turn_id in self._flags]
         last = max((event.flag_key for event in judged), default="")
         found: list[Audited] = []
-        for is_flagged in (True, False):
+        for is_flagged, most in ((True, OF_TRIAL // 2), (False, OF_TRIAL)):
             among = [event for event in judged if event.flag_key == last and self._is_flagged(event) is is_flagged]
-            lot = nsmallest(OF_TRIAL, among, key=lambda event: blake2b(event.issue_id.encode()).digest())
+            lot = nsmallest(most - len(found), among, key=lambda event: blake2b(event.issue_id.encode()).digest())
             found += [self._audited(event, "trial", len(lot) / len(among)) for event in lot]
         return found
 
