@@ -17,7 +17,7 @@ from shipmate.release.impact.change import Change, Edges, links
 from shipmate.release.impact.evidence import SURE, Doubt, Evidence
 from shipmate.release.impact.margins import MOST, NOISE
 from shipmate.release.impact.record import Scaled, Seen
-from shipmate.release.impact.slopes import K1, B
+from shipmate.release.impact.slopes import BM25_B, BM25_K1
 from shipmate.release.impact.walks import TIE
 
 __all__ = ["Ledger"]
@@ -128,7 +128,7 @@ class Ledger:
             scores = np.zeros(len(self.evidence))
             for stem, times in count.items():
                 if stem in self._whose:
-                    share = (K1 + 1) * times / (times + K1 * (1 - B + B * size))
+                    share = (BM25_K1 + 1) * times / (times + BM25_K1 * (1 - BM25_B + BM25_B * size))
                     scores[self._whose[stem]] += self._weights[stem] * share
             fails |= (scores > 0) & (scores >= self._least * math.exp(min(drift, 0.0)) * (1 - 2 * NOISE))
         return np.flatnonzero(fails)

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from shipmate.messages import Hit, Passage
 from shipmate.text import indexed_stems
 
-__all__ = ["K1", "B", "Floats", "Moving", "lexical_slopes", "over", "shortened", "stems_of"]
+__all__ = ["BM25_B", "BM25_K1", "Floats", "Moving", "lexical_slopes", "over", "shortened", "stems_of"]
 
 Floats = NDArray[np.float64]
 # BM25's own constants.
-K1, B = 1.2, 0.75
+BM25_K1, BM25_B = 1.2, 0.75
 # How exactly a score has to be what it is made of.
 EXACTLY = 6e-6
 PASSAGES_KEPT = 16_384
@@ -57,10 +57,10 @@ def lexical_slopes(hits: Sequence[Hit], weighed: Mapping[str, float], length: fl
         for stem, weight in weighed.items():
             times = count.get(stem, 0)
             if times:
-                bent = K1 * (1 - B + B * size)
-                share = weight * (K1 + 1) * times / (times + bent)
+                bent = BM25_K1 * (1 - BM25_B + BM25_B * size)
+                share = weight * (BM25_K1 + 1) * times / (times + bent)
                 made[row] += share
-                slopes[row, 0] += share * K1 * B * size / (times + bent)
+                slopes[row, 0] += share * BM25_K1 * BM25_B * size / (times + bent)
     if not np.allclose(made, values, rtol=EXACTLY, atol=0):
         return None
     return Moving(values, slopes, np.zeros(len(hits)))
