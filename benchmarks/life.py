@@ -63,6 +63,7 @@ canary:
   steps: [{{share: 5%, hold: 2h, mode: harm}}, {{share: 50%, until: decided}}]
   max_days: 4
   hallucination: {{rule: not_worse}}
+  guardrails: {{latency_p95: {{ni: 200%}}}}
 """
 
 
@@ -202,11 +203,12 @@ class Server:
         self.turns += 1
         quality = {"answer": 0.85 if len(reply["citations"]) > 1 else 0.55, "fallback": 0.15}.get(reply["kind"], 0.2)
         is_happy, mood = self._random.random() < quality, self._random.random()
-        if is_happy and mood < 0.3:
+        # As many fall silent of the happy as of the others: silence says nothing.
+        if is_happy and mood < 0.5:
             self.ask("/feedback", {"turn_id": reply["turn_id"], "value": 1}, cookie)
-        elif not is_happy and mood < 0.4:
+        elif not is_happy and mood < 0.25:
             self.ask("/feedback", {"turn_id": reply["turn_id"], "value": -1}, cookie)
-        elif not is_happy and mood < 0.8:
+        elif not is_happy and mood < 0.5:
             again = {"message": f"That did not help. {question}", "conversation_id": reply["conversation_id"]}
             self.ask("/chat", again, cookie)
             self.turns += 1

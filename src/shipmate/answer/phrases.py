@@ -1,8 +1,11 @@
 """The assistant's own sentences: what it says of itself, never of the documents."""
 
+import re
+
 __all__ = [
     "DISCLOSURE",
     "FAQ_ONLY",
+    "LEFT_OUT",
     "MODEL_BROKE_OFF",
     "MODEL_FAILED",
     "MODEL_UNSUPPORTED",
@@ -22,6 +25,12 @@ FAQ_ONLY = "Only prepared answers are given at the moment, and there is none to 
 MODEL_FAILED = "The language model could not answer just now, so here is what the documents say:"
 MODEL_BROKE_OFF = "The language model broke off here."
 MODEL_UNSUPPORTED = "The documents did not bear out what the language model wrote, so here are their own words:"
+
+
+# What `left_out` says.
+LEFT_OUT = re.compile(
+    r"\((?:One sentence was|\d+ sentences were) left out: the documents do not support (?:it|them)\.\)"
+)
 
 
 def left_out(sentences: int) -> str:

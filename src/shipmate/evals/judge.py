@@ -126,5 +126,6 @@ def sentences_of(text: str) -> list[str]:
     """Return the sentences that a reader sees, without what the assistant says of itself."""
     for own in OWN_WORDS:
         text = text.replace(own, "")
+    text = phrases.LEFT_OUT.sub("", text)
     held = HoldBack()
     return [sentence for sentence in (*held.feed(text), held.flush()) if sentence.strip()]
