@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from shipmate.knowledge.collection import Collection
+from shipmate.knowledge.telling import telling_by
 from shipmate.messages import Record
 from shipmate.release.impact.change import change
 from shipmate.release.impact.evidence import Evidence
@@ -48,7 +49,10 @@ async def impact(
     ledger: Ledger, before: Collection, after: Collection, sources: Iterable[str], player: Player
 ) -> Impact:
     """Return which answers an edit of these documents changes; `player` answers from the collection after it."""
-    numbers = sorted(ledger.touched(change(before, after, sources), after))
+    edit = change(before, after, sources)
+    if not edit.is_everywhere:
+        _tell_on(before, after, edit.retold)
+    numbers = sorted(ledger.touched(edit, after))
     moved = []
     for number in numbers:
         one = ledger.evidence[number]
@@ -56,3 +60,9 @@ async def impact(
         if answered.says() != one.answered.says():
             moved.append(Moved(past=one.past, before=one.answered, after=answered))
     return Impact(questions=len(ledger.evidence), asked_again=len(numbers), moved=tuple(moved))
+
+
+def _tell_on(before: Collection, after: Collection, retold: frozenset[str]) -> None:
+    """Let words tell what they told before, but for those that tell another thing: an index counts each anew."""
+    telling = telling_by(after.index.statistics)
+    telling.update({stem: weight for stem, weight in telling_by(before.index.statistics).items() if stem not in retold})
