@@ -63,7 +63,7 @@ canary:
   steps: [{{share: 5%, hold: 2h, mode: harm}}, {{share: 50%, until: decided}}]
   max_days: 4
   hallucination: {{rule: not_worse}}
-  guardrails: {{latency_p95: {{ni: 200%}}}}
+  guardrails: {{latency_p95: {{ni: 200%}}, refusal_rate: {{ni: 5pp}}, silence_rate: {{ni: 6pp}}}}
 """
 
 
@@ -203,8 +203,7 @@ class Server:
         self.turns += 1
         quality = {"answer": 0.85 if len(reply["citations"]) > 1 else 0.55, "fallback": 0.15}.get(reply["kind"], 0.2)
         is_happy, mood = self._random.random() < quality, self._random.random()
-        # As many fall silent of the happy as of the others: silence says nothing.
-        if is_happy and mood < 0.5:
+        if is_happy and mood < 0.6:
             self.ask("/feedback", {"turn_id": reply["turn_id"], "value": 1}, cookie)
         elif not is_happy and mood < 0.25:
             self.ask("/feedback", {"turn_id": reply["turn_id"], "value": -1}, cookie)
