@@ -50,6 +50,8 @@ DAY_S = 24 * 3600
 # Lines of a command's output that the transcript shows.
 SHOWN = 24
 HARM_BOUND_S = 30
+# How long nobody asks, so that whoever keeps the trial can look.
+NOTICED_S = 4
 PASSAGE = re.compile(r"^\[(\d+)\] .*\n((?:(?!^\[\d+\] |^</passages).*\n?)*)", re.MULTILINE)
 SENTENCE = re.compile(r"[A-Z][^.!?\n|`]{30,240}[.!?](?=\s|$)")
 MODEL = "model: {{adapter: openai_compatible, base_url: '{url}', model: scripted}}"
@@ -248,17 +250,22 @@ def promoted(server: Server, teller: Teller, calendar: Calendar) -> None:
     teller.figures["promotion_h"] = round((calendar.ahead_s - began) / 3600, 1)
 
 
-def harmed(server: Server, teller: Teller) -> None:
-    """Let people come until the trial is taken back; count how long that takes from the evidence on."""
-    while not server.trial()["ended"]:
+def harmed(server: Server, teller: Teller, run: str) -> None:
+    """Let people come until the trial is taken back; count how long that takes from the last of them on."""
+
+    def is_over() -> bool:
+        trial = server.trial()
+        return bool(trial) and trial["run"] == run and trial["ended"]
+
+    while not is_over():
         for _ in range(30):
             server.visit()
         asked = time.monotonic()
-        while not server.trial()["ended"] and time.monotonic() - asked < 2:
+        while not is_over() and time.monotonic() - asked < NOTICED_S:
             time.sleep(0.1)
         teller.figures["harm_noticed_s"] = round(time.monotonic() - asked, 2)
-        if not server.trial()["ended"]:
-            server.wait(2 * MINUTE_S)
+        if not is_over():
+            server.wait(5 * MINUTE_S)
 
 
 @dataclass
@@ -318,8 +325,8 @@ class Life:
         teller = self.teller
         teller.say("\n# A harmful one is taken back by itself")
         (self.folder / "canary.yml").write_text(CANARY.format(name="boasting", prompt=BOASTING), encoding="utf-8")
-        teller.run("canary", "start", ".", "--without-gate")
-        harmed(self.server, teller)
+        run = teller.run("canary", "start", ".", "--without-gate").split()[0]
+        harmed(self.server, teller, run)
         teller.run("canary", "status", ".", shown=30)
         teller.run("canary", "start", ".", "--without-gate", codes=(0, 2, 4))
         teller.say("\n# And the promoted one by hand")
