@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
+from shipmate.knowledge.steps import in_octaves, in_thirtyseconds
 from shipmate.release.impact.slopes import shortened
 
 counts = st.integers(0, 10**9)
@@ -15,14 +15,14 @@ counts = st.integers(0, 10**9)
 def test_a_step_is_near_the_count(count: int) -> None:
     assert abs(in_thirtyseconds(count) - count) <= count / 32
     if count:
-        assert abs(math.log2(in_half_octaves(count) / count)) <= 0.25 + 1e-9
+        assert abs(math.log2(in_octaves(count) / count)) <= 0.5 + 1e-9
 
 
 @given(counts, counts)
 def test_steps_never_fall(one: int, other: int) -> None:
     low, high = sorted((one, other))
     assert in_thirtyseconds(low) <= in_thirtyseconds(high)
-    assert in_half_octaves(low) <= in_half_octaves(high)
+    assert in_octaves(low) <= in_octaves(high)
 
 
 def test_small_counts_count_each_passage() -> None:

@@ -6,16 +6,14 @@ an edit is felt where its words stand, and elsewhere only when a count has grown
 
 import math
 
-__all__ = ["HALF_OCTAVES", "in_half_octaves", "in_thirtyseconds"]
+__all__ = ["in_octaves", "in_thirtyseconds"]
 
-# Steps in each doubling of how many passages hold a word or a name.
-HALF_OCTAVES = 2
 BITS = 5
 
 
-def in_half_octaves(count: int) -> float:
-    """Return the nearest power of the root of two: how many passages hold a word matters by its order alone."""
-    return 2.0 ** (round(HALF_OCTAVES * math.log2(count)) / HALF_OCTAVES) if count > 0 else 0.0
+def in_octaves(count: int) -> float:
+    """Return the nearest power of two: how many passages hold a word matters by its order alone."""
+    return 2.0 ** round(math.log2(count)) if count > 0 else 0.0
 
 
 def in_thirtyseconds(count: int) -> int:

@@ -3,7 +3,7 @@
 import math
 from functools import lru_cache
 
-from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
+from shipmate.knowledge.steps import in_octaves, in_thirtyseconds
 from shipmate.ports import TermStatistics
 
 __all__ = ["Telling", "telling_by"]
@@ -22,7 +22,7 @@ class Telling(dict[str, float]):
     def __missing__(self, key: str) -> float:
         if len(self) >= STEMS_KEPT:
             self.clear()
-        found = in_half_octaves(self._statistics.document_frequency(key))
+        found = in_octaves(self._statistics.document_frequency(key))
         count = max(self._count, found)
         self[key] = weight = math.log(1 + (count - found + 0.5) / (found + 0.5))
         return weight

@@ -19,7 +19,7 @@ from shipmate.knowledge.graph.network import (
     neighbours_of,
     table_of,
 )
-from shipmate.knowledge.steps import HALF_OCTAVES, in_thirtyseconds
+from shipmate.knowledge.steps import in_thirtyseconds
 
 __all__ = ["AS_TITLE", "DAMPING", "FRONTIER", "WEIGHT", "Sparse", "Spot", "View"]
 
@@ -232,8 +232,8 @@ class View:
 
 
 def _stepped(counts: Keys) -> Floats:
-    """Return counts, at least 1, by half octaves."""
-    octaves = np.rint(HALF_OCTAVES * np.log2(np.maximum(counts, 1))) / HALF_OCTAVES
+    """Return counts, at least 1, by octaves."""
+    octaves = np.rint(np.log2(np.maximum(counts, 1)))
     stepped: Floats = np.exp2(octaves)
     return stepped
 
@@ -259,8 +259,8 @@ def _longest(names: Sequence[tuple[Called, int]]) -> list[tuple[Called, int]]:
 
 
 def _whole(weights: NDArray[Any]) -> Floats:
-    """Return weights by half octaves; none stays none."""
-    octaves = np.rint(HALF_OCTAVES * np.log2(np.where(weights > 0, weights, 1.0))) / HALF_OCTAVES
+    """Return weights by octaves; none stays none."""
+    octaves = np.rint(np.log2(np.where(weights > 0, weights, 1.0)))
     stepped: Floats = np.where(weights > 0, np.exp2(octaves), 0.0)
     return stepped
 

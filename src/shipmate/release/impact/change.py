@@ -7,7 +7,7 @@ from itertools import zip_longest
 from shipmate.knowledge.collection import Collection
 from shipmate.knowledge.graph.view import AS_TITLE, View
 from shipmate.knowledge.keys import passage_key
-from shipmate.knowledge.steps import in_half_octaves, in_thirtyseconds
+from shipmate.knowledge.steps import in_octaves, in_thirtyseconds
 from shipmate.messages import Passage, Record
 from shipmate.release.impact.slopes import stems_of
 
@@ -65,8 +65,8 @@ def change(before: Collection, after: Collection, sources: Iterable[str]) -> Cha
         retold=frozenset(
             stem
             for stem in touched
-            if in_half_octaves(old_statistics.document_frequency(stem))
-            != in_half_octaves(new_statistics.document_frequency(stem))
+            if in_octaves(old_statistics.document_frequency(stem))
+            != in_octaves(new_statistics.document_frequency(stem))
         ),
         is_everywhere=in_thirtyseconds(old_statistics.passage_count) != in_thirtyseconds(new_statistics.passage_count)
         or min(old_statistics.passage_count, new_statistics.passage_count) < FEW,
