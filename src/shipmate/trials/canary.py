@@ -66,6 +66,8 @@ PATIENCE_S = 10.0
 BETWEEN_S = 0.2
 SALT_BYTES = 16
 GATE_CHARS = 16
+# A shorter time tells too little of the traffic that a trial will have.
+SEEN_DAYS = 7.0
 BUDGET_S = 30 * 86_400.0
 # Of verdicts, so many of the newest are counted.
 MOST_VERDICTS = 500
@@ -162,9 +164,7 @@ async def start(
             gate=gate,
             evidence="shadow" if shadow_turns else "live",
             shadow_turns=shadow_turns,
-            planned=planned_information(
-                (await measured(journal, clock.now(), tried.judged_control)).traffic, tried.rules
-            ),
+            planned=_planned(await measured(journal, clock.now(), tried.judged_control), tried.rules),
             rules=tried.rules,
         )
         # The journal first: a trial that no journal tells of is ended by whoever finds it.
@@ -198,6 +198,11 @@ def rules_for(project: Project) -> tuple[Rules, float]:
     if project.canary is None:
         return Rules(), fraction(Judging().control)
     return rules_of(project.canary), fraction(project.canary.canary.judge.control)
+
+
+def _planned(known: Measured, rules: Rules) -> float:
+    """Return the information to plan for; nothing where too little was seen, and what comes in has to tell."""
+    return planned_information(known.traffic, rules) if known.days >= SEEN_DAYS else 0.0
 
 
 async def budget_spent(project: Project, journal: EventLog) -> float | None:
