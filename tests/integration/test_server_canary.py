@@ -201,6 +201,8 @@ def test_names_in_a_trial_are_only_text() -> None:
         page = house.get("/canary").body.decode()
     assert "<b>v2</b>" not in page
     assert "&lt;b&gt;v2&lt;/b&gt;" in page
+    assert page.count("not counted") == 2 * 5
+    assert "Nothing bad has happened" not in page
 
 
 def test_a_shadow_is_said_to_be_one() -> None:

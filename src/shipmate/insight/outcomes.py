@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from shipmate.errors import Problem, ProjectError
 from shipmate.messages import Event, Record
@@ -24,21 +26,22 @@ MOST_ROWS = 100_000
 MOST_PROBLEMS = 100
 ID_CHARS = 128
 ID_BYTES = 13
+Id = Annotated[str, Meta(extra_json_schema={"maxLength": ID_CHARS})]
 
 
 class BroughtOutcome(Record, frozen=True, kw_only=True):
     """One outcome, as a team brings it."""
 
     # Such as order_saved or ticket_avoided.
-    name: str
+    name: Annotated[str, Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
     # 1 and 0 for yes and no, or any amount.
     value: float
     # ISO 8601, with its offset from UTC.
-    at: str
+    at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     # What tells it from every other one: brought twice, it counts once. Default: all other fields together.
-    id: str = ""
-    conversation_id: str = ""
-    turn_id: str = ""
+    id: Id = ""
+    conversation_id: Id = ""
+    turn_id: Id = ""
 
 
 def parsed(name: str, content: bytes) -> list[BroughtOutcome]:

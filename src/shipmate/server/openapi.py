@@ -87,9 +87,10 @@ def json_of(name: str, media_type: str = "application/json") -> Schema:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-def list_of(name: str) -> Schema:
-    """Return the content of an answer that is a list of records."""
-    return {"application/json": {"schema": {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}}}
+def list_of(name: str, *, least: int = 0) -> Schema:
+    """Return the content of a request or an answer that is a list of so many records or more."""
+    listed = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+    return {"application/json": {"schema": listed | ({"minItems": least} if least else {})}}
 
 
 def problems(*statuses: int) -> dict[int | str, Schema]:
@@ -125,7 +126,7 @@ def describe(routes: FastAPI, *, title: str, needs_key: bool) -> Schema:
             )
         },
         "/probez": {
-            "get": _text("probe", "Answer a suggested question from the documents; nothing is kept of it", 503)
+            "get": _text("probe", "Answer a suggested question from the documents; nothing is kept of it", 404, 503)
         },
         "/metrics": {"get": _text("metrics", "Return the counters in Prometheus's text format", 401)},
     }

@@ -152,7 +152,7 @@ def create_routes(lobby: Lobby) -> FastAPI:
     _post(app, "/faq-only", quiet.faq_only, json_of("FaqOnly"), json_of("Live"))
     insight = InsightDoors(lobby)
     _post(app, "/feedback", insight.feedback, json_of("Feedback"), json_of("Feedback"))
-    _post(app, "/outcomes", insight.outcomes, list_of("BroughtOutcome"), json_of("Taken"))
+    _post(app, "/outcomes", insight.outcomes, list_of("BroughtOutcome", least=1), json_of("Taken"))
     _get(app, "/report/figures", insight.report, json_of("Report"), problems(401, 403, 404, 422, 503))
     _get(app, "/v1/models", quiet.models, json_of("ModelList"), openai_problems(401))
     _get(app, "/v1/models/{model}", quiet.model, json_of("Model"), openai_problems(401, 404, 422))

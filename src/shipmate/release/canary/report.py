@@ -61,6 +61,8 @@ class TrialShown(Record, frozen=True, kw_only=True):
     verdict: Verdict | None
     ended: bool
     reasons: tuple[Reason, ...]
+    # What it was decided from is still counted; else arms and evidence say nothing, and only the figures of the verdict do.
+    is_counted: bool
     # Control and candidate.
     arms: tuple[ArmShown, ...]
     figures: tuple[Figure, ...]
@@ -100,6 +102,7 @@ def shown(state: State, quarter: Quarter | None = None) -> TrialShown:
         verdict=decision.verdict if decision else None,
         ended=ended,
         reasons=decision.reasons if decision else (),
+        is_counted=counts is not None and (not ended or counts.control.turns + counts.candidate.turns > 0),
         arms=_arms(run, counts, 0.0 if ended else state.share),
         figures=decision.figures if decision else (),
         harm=harm.total,
