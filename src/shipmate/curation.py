@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, structs
 
-from shipmate.disk import disk_faults
+from shipmate.disk import disk_faults, glance
 from shipmate.errors import Problem, ProjectError, UsageError
 from shipmate.messages import Record
 from shipmate.shape import Section, fit
@@ -294,7 +294,7 @@ class Followed:
 
     def changed(self) -> bool:
         """Return whether there are other repairs now; a file with problems changes nothing, and the log says so."""
-        seen = self._glance()
+        seen = glance(self._path)
         if seen == self._seen:
             return False
         self._seen = seen
@@ -308,10 +308,3 @@ class Followed:
             return False
         self.curation = curation
         return True
-
-    def _glance(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - each turn does this
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino

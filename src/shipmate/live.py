@@ -2,14 +2,13 @@
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from shipmate.disk import disk_faults, write_whole
+from shipmate.disk import disk_faults, glance, write_whole
 from shipmate.errors import Damaged
 from shipmate.messages import Record
 
@@ -75,11 +74,11 @@ class FollowedLive:
         self.live = read_live(state)
         self._state = state
         self._path = str(state / LIVE)
-        self._seen = self._glance()
+        self._seen = glance(self._path)
 
     def changed(self) -> bool:
         """Return whether something else is live now; a damaged file changes nothing, and the log says so."""
-        seen = self._glance()
+        seen = glance(self._path)
         if seen == self._seen:
             return False
         self._seen = seen
@@ -92,13 +91,6 @@ class FollowedLive:
             return False
         self.live = live
         return True
-
-    def _glance(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - each turn does this
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def bucket(salt: str, unit: str) -> int:
