@@ -1,7 +1,6 @@
 """The page of a trial: both arms, what is known of each, why the verdict is what it is, and the way to end it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from math import log
 from typing import Any
 
@@ -11,9 +10,9 @@ from jinja2 import Environment
 from shipmate.errors import Invalid, ShipmateError, Unauthorised
 from shipmate.release.canary.decision import Figure
 from shipmate.release.canary.report import shown
+from shipmate.server.forms import form_headers, sent_form, when
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import refusal_headers
-from shipmate.server.wire import read_form
 
 __all__ = ["CanaryPage"]
 
@@ -51,14 +50,7 @@ class CanaryPage:
     def __init__(self, lobby: Lobby, templates: Environment, headers: Mapping[str, str]) -> None:
         self._lobby = lobby
         self._template = templates.get_template("canary.html")
-        policy = headers["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
-        self._headers = {
-            **headers,
-            "content-security-policy": policy,
-            "cache-control": "no-store",
-            # A browser says where a form comes from only as far as the page lets it.
-            "referrer-policy": "same-origin",
-        }
+        self._headers = form_headers(headers, acts=True)
 
     async def show(self, request: Request) -> Response:
         """Show the trial that runs, or the last one."""
@@ -70,13 +62,7 @@ class CanaryPage:
 
     async def act(self, request: Request) -> Response:
         """Take the candidate back, or let the FAQ alone answer."""
-        settings = self._lobby.settings
-        form = await read_form(
-            dict(request.headers.raw),
-            request.receive,
-            limit_bytes=settings.body_bytes,
-            timeout_s=settings.body_timeout_s,
-        )
+        form = await sent_form(request, self._lobby.settings)
         try:
             self._admit(request)
             await self._done(form.get("action", ""))
@@ -114,7 +100,7 @@ class CanaryPage:
             names=NAMES,
             verdicts=VERDICTS,
             figure=_figure,
-            when=_when,
+            when=when,
             share=_share,
             nearness=_nearness,
             **more,
@@ -132,10 +118,6 @@ def _figure(figure: Figure, value: float | None, *, is_difference: bool = False)
     if figure.name == "cost_usd":
         return f"{1000 * value:{sign}.3f} USD"
     return f"{value:{sign}.2f} s"
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _share(share: float) -> str:

@@ -13,6 +13,7 @@ from shipmate.messages import Trace
 from shipmate.release.compare import Comparison, Pair, Summary, summary
 from shipmate.release.kept import Entry
 from shipmate.release.replay import Answered
+from shipmate.server.forms import form_headers
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import ProblemDetails, refusal_headers
 
@@ -72,9 +73,7 @@ class ComparePage:
     def __init__(self, lobby: Lobby, templates: Environment, headers: Mapping[str, str]) -> None:
         self._lobby = lobby
         self._template = templates.get_template("compare.html")
-        # The page's forms come back to it.
-        policy = headers["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
-        self._headers = {**headers, "content-security-policy": policy, "cache-control": "no-store"}
+        self._headers = form_headers(headers)
 
     async def show(
         self, request: Request, *, found: Words = "", show: Words = "", turn: Words = "", other: Words = ""

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from shipmate.errors import Missing, NoEntity, ShipmateError, Unauthorised
 from shipmate.knowledge.graph.surroundings import MOST_PASSAGES
 from shipmate.neighbourhood import Centre, Neighbourhood, Where
+from shipmate.server.forms import form_headers
 from shipmate.server.lobby import Lobby
 from shipmate.server.picture import NARROW, WIDE, picture
 from shipmate.server.problems import ProblemDetails, refusal_headers
@@ -37,8 +38,7 @@ class GraphPage:
         self._lobby = lobby
         self._template = templates.get_template("graph.html")
         # The page asks for a name in a form of its own.
-        policy = headers["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
-        self._headers = {**headers, "content-security-policy": policy, "cache-control": "no-store"}
+        self._headers = form_headers(headers)
 
     async def show(
         self,

@@ -1,7 +1,6 @@
 """The page of the report: the five figures with their targets, over time and by release."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -9,6 +8,7 @@ from jinja2 import Environment
 
 from shipmate.errors import ShipmateError, Unauthorised
 from shipmate.insight.report import Measure, written
+from shipmate.server.forms import form_headers, when
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import refusal_headers
 from shipmate.server.wire import ENCODER
@@ -29,8 +29,7 @@ class ReportPage:
     def __init__(self, lobby: Lobby, templates: Environment, headers: Mapping[str, str]) -> None:
         self._lobby = lobby
         self._template = templates.get_template("report.html")
-        policy = headers["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
-        self._headers = {**headers, "content-security-policy": policy, "cache-control": "no-store", "vary": "accept"}
+        self._headers = {**form_headers(headers), "vary": "accept"}
 
     async def show(self, request: Request, days: Annotated[float, Query(ge=0, le=MOST_DAYS)] = 30) -> Response:
         """Show the report of the last days; with 0, of all time. A program that asks for JSON gets it."""
@@ -59,7 +58,7 @@ class ReportPage:
             written=written,
             target=_target,
             bounds=_bounds,
-            when=_when,
+            when=when,
             **more,
         )
         return Response(page, status_code=status, media_type="text/html", headers=self._headers)
@@ -75,7 +74,3 @@ def _bounds(figure: Measure) -> str:
     if figure.low is None or figure.high is None or figure.low == figure.high:
         return ""
     return f"{written(figure.low, figure.unit)} to {written(figure.high, figure.unit)}"
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -14,9 +14,9 @@ from shipmate.curator import LAST_QUESTIONS, Effect
 from shipmate.errors import Invalid, ProjectError, ShipmateError, Unauthorised, UsageError
 from shipmate.knowledge.repair import PIN
 from shipmate.messages import Hit
+from shipmate.server.forms import form_headers, sent_form
 from shipmate.server.lobby import Lobby
 from shipmate.server.problems import ProblemDetails, refusal_headers
-from shipmate.server.wire import read_form
 from shipmate.text import WORD, stem, stems
 
 __all__ = ["SearchPage", "told_as_invalid"]
@@ -77,14 +77,7 @@ class SearchPage:
     def __init__(self, lobby: Lobby, templates: Environment, headers: Mapping[str, str]) -> None:
         self._lobby = lobby
         self._template = templates.get_template("search.html")
-        policy = headers["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
-        # A browser says where a form comes from only as far as the page lets it.
-        self._headers = {
-            **headers,
-            "content-security-policy": policy,
-            "cache-control": "no-store",
-            "referrer-policy": "same-origin",
-        }
+        self._headers = form_headers(headers, acts=True)
 
     async def show(self, request: Request, *, q: Words = "", saved: Words = "") -> Response:
         """Show what a question finds, and the repairs that hold."""
@@ -92,13 +85,7 @@ class SearchPage:
 
     async def act(self, request: Request) -> Response:
         """Show the effect of a repair, or save it."""
-        settings = self._lobby.settings
-        form = await read_form(
-            dict(request.headers.raw),
-            request.receive,
-            limit_bytes=settings.body_bytes,
-            timeout_s=settings.body_timeout_s,
-        )
+        form = await sent_form(request, self._lobby.settings)
         return await self._answered(request, Seen(question=form.get("q", "")[:LONGEST]), form)
 
     async def _answered(self, request: Request, seen: Seen, form: Mapping[str, str] | None = None) -> Response:
